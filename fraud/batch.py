@@ -7,17 +7,17 @@ categories with the functions of this module, so that equal events give equal co
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from enum import IntEnum
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from xxhash import xxh3_64_intdigest
 
-type Int64s = npt.NDArray[np.int64]
-type UInt64s = npt.NDArray[np.uint64]
-type UInt32s = npt.NDArray[np.uint32]
-type UInt8s = npt.NDArray[np.uint8]
-type Float32s = npt.NDArray[np.float32]
+Int64s: TypeAlias = npt.NDArray[np.int64]
+UInt64s: TypeAlias = npt.NDArray[np.uint64]
+UInt32s: TypeAlias = npt.NDArray[np.uint32]
+UInt8s: TypeAlias = npt.NDArray[np.uint8]
+Float32s: TypeAlias = npt.NDArray[np.float32]
 
 MISSING: Final = np.iinfo(np.int64).min
 """Stands for an absent value in the integer columns."""
@@ -108,15 +108,15 @@ class Batch:
 
 def hash_id(value: str) -> int:
     """A stable 64-bit hash of an id (XXH3), never 0: 0 means absent."""
-    return xxh3_64_intdigest(value) or 1
+    return xxh3_64_intdigest(value.encode()) or 1
 
 
 def hash_category(value: str) -> int:
     """A stable hash of a category's value into [1, CATEGORY_BUCKETS)."""
-    return xxh3_64_intdigest(value) % (CATEGORY_BUCKETS - 1) + 1
+    return xxh3_64_intdigest(value.encode()) % (CATEGORY_BUCKETS - 1) + 1
 
 
 def hash_ids(values: Iterable[str | None], count: int) -> UInt64s:
     """`hash_id` over a column; None gives 0. Shape [count]."""
     digest = xxh3_64_intdigest
-    return np.fromiter((0 if v is None else (digest(v) or 1) for v in values), np.uint64, count)
+    return np.fromiter((0 if v is None else (digest(v.encode()) or 1) for v in values), np.uint64, count)
