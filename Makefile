@@ -1,0 +1,51 @@
+# Everything installs into this folder: .venv (Python), build (Kafka, caches, reports).
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PY := .venv/bin/python
+READY := .venv/.ready
+PYTEST := $(PY) -m pytest
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export PYTHONDONTWRITEBYTECODE =
+
+.PHONY: help setup demo test check format contracts kafka clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+
+setup: $(READY) ## install the locked dependencies into .venv
+
+$(READY): requirements/dev.txt
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fraudstream needs Python 3.11 or newer, found " + sys.version.split()[0])'
+	python3 -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+demo: $(READY) ## the whole story on a local broker (QUICK=1: the first act alone)
+	$(PY) -m benchmarks.demo $(if $(QUICK),--quick)
+
+test: $(READY) ## unit, property, contract, parity and integration tests on a real broker
+	$(PYTEST) -m "not slow"
+
+check: $(READY) ## format, lint, types, import layers, Docker files
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+	.venv/bin/hadolint deploy/Dockerfile.*
+	@if docker compose version >/dev/null 2>&1; then docker compose config -q && echo "docker compose config: ok"; \
+	  else echo "docker compose config: not checked, Docker Compose is not installed"; fi
+
+format: $(READY) ## format the code and mend what ruff can mend
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+contracts: $(READY) ## write docs/contracts from fraud.events
+	$(PY) -m fraud.contracts
+
+kafka: $(READY) ## run a local Kafka in the foreground until Ctrl-C
+	$(PY) -m deploy.kafka
+
+clean: ## remove what was built (not .venv)
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+include benchmarks/targets.mk

@@ -1,0 +1,1 @@
+"""What this project measures, each figure side by side with what it is compared to."""

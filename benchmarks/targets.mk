@@ -1,0 +1,41 @@
+# Long runs. Each prints a table and writes build/bench/<target>.json: a list of {name, value, unit, low, high}.
+.PHONY: bench bench-history bench-transfer bench-simulator bench-decode bench-score bench-handbook chaos soak loop-test audit
+
+BENCH_READY := .venv/.bench-ready
+
+$(BENCH_READY): requirements/bench.txt $(READY)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+bench: $(BENCH_READY) ## this service against peers and limits, side by side
+	$(PY) -m benchmarks.peers
+
+bench-history: $(READY) ## cost, memory and recovery of the history
+	$(PY) -m benchmarks.history
+
+bench-handbook: $(READY) ## the handbook's protocol: these features against the book's own
+	$(PY) -m benchmarks.handbook
+
+bench-transfer: $(READY) ## transfer strategies against boosted trees
+	$(PY) -m benchmarks.transfer
+
+bench-simulator: $(READY) ## how hard the simulated world is
+	$(PY) -m benchmarks.simulator
+
+bench-decode: $(READY) ## cost of decoding an event
+	$(PY) -m benchmarks.decode
+
+bench-score: $(READY) ## cost of scoring with a bundle
+	$(PY) -m benchmarks.score
+
+chaos: $(READY) ## faults on a real broker: nothing lost, nothing doubled
+	$(PY) -m benchmarks.chaos
+
+soak: $(READY) ## 30 minutes at half the maximal rate: memory stays flat
+	$(PY) -m benchmarks.soak
+
+loop-test: $(READY) ## a new pattern, labels, re-adaptation, recovery; unattended
+	$(PY) -m benchmarks.loop
+
+audit: $(BENCH_READY) ## known vulnerabilities of the locked dependencies (asks an online database)
+	$(PY) -m pip install --quiet pip-audit && $(PY) -m pip_audit --require-hashes -r requirements/training.txt

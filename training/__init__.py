@@ -1,0 +1,1 @@
+"""Offline half: simulate, pre-train, adapt, evaluate, promote, and the loop that keeps doing it."""
