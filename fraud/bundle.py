@@ -1,0 +1,258 @@
+"""A model version on disk: what its manifest says, and everything that is checked before it is loaded.
+
+Layout (that of TensorFlow Serving, so that it can serve the same directory):
+
+    <root>/<n>/{saved_model.pb, variables/, manifest.json, policy.json, metrics.json, golden.npz, risk/, BLESSED}
+    <root>/candidates/<n>/   the same, until blessed
+    <root>/bases/<n>/        pre-trained models, to adapt from; never served
+    <root>/serving.json      which version serves which features
+
+Nothing here needs TensorFlow: whoever loads the SavedModel hands a scorer to `check_golden`.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, field_validator
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Scorer: TypeAlias = Callable[[Floats], tuple[Floats, Floats]]
+"""features [m, d] -> (calibrated score [m], raw score [m])."""
+
+Stage: TypeAlias = Literal["pre_auth", "post_auth"]
+
+FORMAT: Final = 1
+MANIFEST: Final = "manifest.json"
+BLESSED: Final = "BLESSED"
+SERVING: Final = "serving.json"
+REQUIRED: Final = ("saved_model.pb", "policy.json", "metrics.json", "golden.npz")
+
+
+class InvalidBundle(Exception):  # noqa: N818 - named like InvalidEvent: what is wrong, not that it is an error
+    """A bundle that must not be loaded; the text is one line: what, where, and how to mend it."""
+
+
+class TrainedOn(BaseModel):
+    """Which target data a version learnt from.
+
+    Attributes:
+        since: first event time, ISO 8601, or None without target rows.
+        until: last event time.
+        rows: labelled target rows.
+        frauds: frauds among them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    since: str | None = None
+    until: str | None = None
+    rows: int = Field(default=0, ge=0)
+    frauds: int = Field(default=0, ge=0)
+
+
+class Manifest(BaseModel):
+    """`manifest.json`: what a model version is and what it demands of whoever serves it.
+
+    Attributes:
+        version: the directory's number.
+        created_at: ISO 8601 with offset.
+        features_fingerprint: of the code that built its features; the service's own must be equal.
+        history_fingerprint: of the history below those features.
+        feature_names: columns of the model's input, in order.
+        stage: when in a payment it may score.
+        partitions: of the input topic; histories are per partition, so features depend on it.
+        base_currency: of every amount among the features.
+        tolerance: largest difference of a score between two correct runtimes (float32 products differ by batch size).
+        strategy: how it was trained; "pretrain" marks a base, which is never served.
+        parent: the version it was adapted from.
+        source_versions: what its source data were stamped with.
+        prior: fraud rate of the target that the calibration assumes.
+        files: relative POSIX path -> SHA-256 in hex, of every file but this one and `BLESSED`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    format: Literal[1] = FORMAT
+    version: int = Field(ge=1)
+    model: str = "fraud"
+    created_at: str
+    features_fingerprint: str
+    history_fingerprint: str
+    feature_names: tuple[str, ...] = Field(min_length=1)
+    stage: Stage = "pre_auth"
+    partitions: int = Field(default=1, ge=1)
+    base_currency: str = Field(default="EUR", pattern="^[A-Z]{3}$")
+    tolerance: float = Field(default=1e-4, gt=0, le=1e-2)
+    strategy: str
+    seed: int
+    parent: int | None = None
+    source_versions: tuple[str, ...] = ()
+    trained_on: TrainedOn = TrainedOn()
+    prior: float = Field(gt=0, lt=1)
+    files: dict[str, str]
+
+    @field_validator("files")
+    @classmethod
+    def _inside(cls, files: dict[str, str]) -> dict[str, str]:
+        for name in files:
+            path = PurePosixPath(name)
+            if path.is_absolute() or ".." in path.parts or "\\" in name:
+                raise ValueError(f"{name!r} points outside the bundle")
+        return files
+
+
+class Slot(BaseModel):
+    """Who serves one features fingerprint: a champion and, scored beside it without effect, an optional shadow."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    champion: int = Field(ge=1)
+    shadow: int | None = Field(default=None, ge=1)
+
+
+class Serving(RootModel[dict[str, Slot]]):
+    """`serving.json`: features fingerprint -> `Slot`, so that old and new code run side by side during a rollout."""
+
+    model_config = ConfigDict(frozen=True)
+
+    def slot(self, features_fingerprint: str) -> Slot:
+        """The slot of this code's features; InvalidBundle when no version was promoted for them."""
+        slot = self.root.get(features_fingerprint)
+        if slot is None:
+            known = ", ".join(sorted(self.root)) or "none"
+            raise InvalidBundle(
+                f"{SERVING} names no champion for features {features_fingerprint} (it has: {known}); promote a version"
+            )
+        return slot
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """Rows with the scores that the exporting program saw: features [m, d], score [m], raw [m], all float32."""
+
+    features: Floats
+    score: Floats
+    raw: Floats
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_serving(root: Path) -> Serving:
+    """`<root>/serving.json`; InvalidBundle when it is absent or broken."""
+    path = root / SERVING
+    try:
+        return Serving.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise InvalidBundle(f"{path} is missing: no model was promoted yet") from None
+    except (OSError, ValidationError) as error:
+        raise InvalidBundle(f"{path}: {_line(error)}") from None
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of the bundle in directory `path`; InvalidBundle when it is absent or broken."""
+    file = path / MANIFEST
+    try:
+        return Manifest.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        raise InvalidBundle(f"{file} is missing: not a bundle") from None
+    except (OSError, ValidationError) as error:
+        raise InvalidBundle(f"{file}: {_line(error)}") from None
+
+
+def verify(
+    path: Path, *, features_fingerprint: str, partitions: int, stage: str, require_blessing: bool = True
+) -> Manifest:
+    """Checks everything about the bundle in `path` that can be checked without loading its model.
+
+    Args:
+        path: the version's directory.
+        features_fingerprint: of the running code.
+        partitions: of the input topic.
+        stage: that the service scores at.
+        require_blessing: False for the gate and for shadows, which look at candidates.
+
+    Raises:
+        InvalidBundle: the first thing that is wrong.
+    """
+    manifest = read_manifest(path)
+    if manifest.strategy == "pretrain":
+        raise InvalidBundle(f"{path} is a pre-trained base, not a model to serve: adapt it first")
+    if require_blessing and not (path / BLESSED).is_file():
+        raise InvalidBundle(f"{path} is not blessed: promote it first")
+    demands = (
+        ("features", manifest.features_fingerprint, features_fingerprint, "train it again with this code"),
+        ("partitions", manifest.partitions, partitions, "train it with the topic's number of partitions"),
+        ("stage", manifest.stage, stage, "set the service's stage or train for this one"),
+    )
+    for what, has, wanted, remedy in demands:
+        if has != wanted:
+            raise InvalidBundle(f"{path} was made for {what} {has}, this service has {wanted}: {remedy}")
+    verify_files(path, manifest)
+    return manifest
+
+
+def verify_files(path: Path, manifest: Manifest) -> None:
+    """Every file that the manifest lists is there, unchanged; no folder holds one that it does not list."""
+    missing = [name for name in REQUIRED if name not in manifest.files]
+    if missing:
+        raise InvalidBundle(f"{path / MANIFEST} lists no {missing[0]}: not a complete bundle")
+    for name, digest in manifest.files.items():
+        try:
+            found = checksum(path / name)
+        except OSError as error:
+            raise InvalidBundle(f"{path / name}: {error.strerror}: copy the bundle again") from None
+        if found != digest:
+            raise InvalidBundle(f"{path / name} was changed: its checksum differs from the manifest's")
+    # Whole folders are loaded (variables/, risk/): a stray file there would get in unchecked.
+    for file in path.glob("*/**/*"):
+        name = file.relative_to(path).as_posix()
+        if file.is_file() and name not in manifest.files:
+            raise InvalidBundle(f"{file} is not in the manifest: remove it")
+
+
+def read_golden(path: Path) -> Golden:
+    """The golden rows of the bundle in `path`; InvalidBundle when they cannot be read."""
+    file = path / "golden.npz"
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            golden = Golden(*(arrays[name].astype(np.float32) for name in ("features", "score", "raw")))
+    except (OSError, ValueError, KeyError) as error:
+        raise InvalidBundle(f"{file}: {_line(error)}") from None
+    if golden.features.ndim != 2 or len(golden.features) == 0 or len(golden.features) != len(golden.score):
+        raise InvalidBundle(f"{file} holds no usable rows: export the bundle again")
+    return golden
+
+
+def check_golden(path: Path, manifest: Manifest, scorer: Scorer) -> float:
+    """Runs the loaded model on the golden rows; the largest difference in score.
+
+    Raises:
+        InvalidBundle: a score is not finite, or differs by more than the manifest's tolerance.
+    """
+    golden = read_golden(path)
+    if golden.features.shape[1] != len(manifest.feature_names):
+        raise InvalidBundle(f"{path}: golden rows have {golden.features.shape[1]} features, the manifest names "
+                            f"{len(manifest.feature_names)}")  # fmt: skip
+    score, raw = scorer(golden.features)
+    worst = max(float(np.max(np.abs(score - golden.score))), float(np.max(np.abs(raw - golden.raw))))
+    if not worst <= manifest.tolerance:  # also refuses NaN
+        raise InvalidBundle(f"{path}: golden rows differ by {worst:.2g}, tolerance is {manifest.tolerance:.2g}")
+    return worst
+
+
+def _line(error: Exception) -> str:
+    """An error as one line."""
+    if isinstance(error, ValidationError):
+        first = json.loads(error.json(include_url=False, include_input=False))[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'content'}: {first['msg']}"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
