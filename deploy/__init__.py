@@ -1,0 +1,1 @@
+"""What runs the programs: the local Kafka launcher, images, Prometheus, Grafana, Kubernetes."""

@@ -1,0 +1,1 @@
+"""A genuine Apache Kafka broker on this machine, without Docker."""
