@@ -91,7 +91,8 @@ class Rates:
         base: the base currency.
         since: int64 [k], µs from which the rates of a row hold, ascending; earlier events use the first row.
         codes: column of each currency in `table`.
-        table: float64 [k, c], units of base per unit of the currency, NaN where none is known.
+        table: float64 [k, c + 1], units of base per unit of the currency, NaN where none is known; the last column,
+            reached by -1, stands for unknown currencies.
     """
 
     base: str
@@ -133,7 +134,7 @@ class Rates:
         codes = {code: i for i, code in enumerate(sorted({code for rates in tables.values() for code in rates}))}
         if base not in tables[days[0]]:
             raise InvalidRates(f"rates of {days[0]} lack the base currency {base}")
-        values = np.full((len(days), len(codes)), np.nan)
+        values = np.full((len(days), len(codes) + 1), np.nan)
         for row, day in enumerate(days):
             values[row] = values[row - 1] if row else np.nan
             for code, value in tables[day].items():
@@ -150,20 +151,25 @@ class Rates:
         """Micro-units of the base currency, int64 [n], by the rate of each event's date.
 
         Raises:
-            KeyError: for a currency that the table does not name.
             ValueError: where there is no rate at that time, or the result reaches 10^10 units.
         """
-        if set(currencies) <= {self.base}:
-            return micro
-        columns = np.fromiter(map(self.codes.__getitem__, currencies), np.intp, len(currencies))
-        return self._convert(micro, columns, time_us)
+        base, valid = self.convert(micro, currencies, time_us)
+        if not valid.all():
+            raise ValueError(f"an amount has no rate at its time, or reaches 10^10 {self.base}")
+        return base
 
-    def _convert(self, micro: Int64s, columns: npt.NDArray[np.intp], time_us: Int64s) -> Int64s:
+    def convert(
+        self, micro: Int64s, currencies: Sequence[str], time_us: Int64s
+    ) -> tuple[Int64s, npt.NDArray[np.bool_]]:
+        """As `to_base`, with a mask [n] of the rows that could be converted instead of an error; others hold 0."""
+        if set(currencies) <= {self.base}:
+            return micro, np.ones(len(micro), np.bool_)
+        columns = np.fromiter((self.codes.get(code, -1) for code in currencies), np.intp, len(currencies))
         rows = np.maximum(np.searchsorted(self.since, time_us, side="right") - 1, 0)
         base = np.rint(micro * self.table[rows, columns])
-        if not (base < MAX_MICRO).all():
-            raise ValueError(f"an amount has no rate at its time, or reaches 10^10 {self.base}")
-        return np.where(columns == self.codes[self.base], micro, base.astype(np.int64))
+        native = columns == self.codes[self.base]
+        valid = native | (base < MAX_MICRO)
+        return np.where(native, micro, np.where(valid, base, 0).astype(np.int64)), valid
 
     def _row(self, time_us: int) -> int:
         return max(int(np.searchsorted(self.since, time_us, side="right")) - 1, 0)
