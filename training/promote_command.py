@@ -1,0 +1,117 @@
+"""`python -m training promote | list | rollback | prune`: the model directory from the command line."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from fraud.bundle import InvalidBundle, read_manifest
+from training import registry
+from training.registry import RegistryError, Version
+
+models_option = click.option(
+    "--models",
+    "root",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The model directory.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _say(as_json: bool, document: dict[str, object], text: str) -> None:
+    click.echo(json.dumps(document) if as_json else text)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except (RegistryError, InvalidBundle) as error:
+        raise click.ClickException(str(error)) from None
+
+
+@click.command("list")
+@models_option
+@json_option
+def list_command(root: Path, as_json: bool) -> None:
+    """List the versions, what they are and which of them serves."""
+    with _one_line():
+        found = registry.versions(root)
+    if as_json:
+        click.echo(json.dumps([version.as_json() for version in found]))
+    else:
+        Console().print(_table(found))
+
+
+def _table(found: list[Version]) -> Table:
+    table = Table("version", "area", "role", "strategy", "rows", "frauds", "created", "note")
+    for v in found:
+        trained = v.manifest.trained_on
+        rows = (str(v.version), v.area, v.role, v.manifest.strategy, f"{trained.rows:,}", f"{trained.frauds:,}")
+        table.add_row(*rows, v.manifest.created_at, v.note)
+    return table
+
+
+@click.command("promote")
+@click.option("--version", type=int, required=True, help="The version to promote.")
+@models_option
+@click.option("--shadow", is_flag=True, help="Serve beside the champion, without effect on alerts.")
+@click.option("--force", is_flag=True, help="Promote over a champion without the gate's consent; needs --reason.")
+@click.option("--reason", default="", help="Why; kept beside the model.")
+@json_option
+def promote_command(*, version: int, root: Path, shadow: bool, force: bool, reason: str, as_json: bool) -> None:
+    """Bless a version and let it serve. The first version of its features needs no gate, later ones do."""
+    if force and not reason:
+        raise click.UsageError("--force needs --reason: it is kept beside the model")
+    with _one_line():
+        _, path = registry.find(root, version)
+        manifest = read_manifest(path)
+        champion = registry.champion(root, manifest.features_fingerprint)
+        if champion is not None and champion != version and not force and not shadow:
+            raise RegistryError(
+                f"version {champion} serves already: give --force with --reason to replace it unmeasured"
+            )
+        why = reason or ("probation" if shadow else "the first version of its features")
+        registry.promote(root, version, reason=why, at=_now(), shadow=shadow)
+    role = "shadow" if shadow else "champion"
+    document = {"version": version, "role": role, "former": champion, "reason": why}
+    _say(as_json, document, f"version {version} is {role} in {root}: {why}")
+
+
+@click.command("rollback")
+@models_option
+@click.option("--features", default=None, help="Features fingerprint; may be left out where there is only one.")
+@click.option("--reason", default="by hand", help="Why; kept beside the version that failed.")
+@json_option
+def rollback_command(*, root: Path, features: str | None, reason: str, as_json: bool) -> None:
+    """Put the former champion back."""
+    with _one_line():
+        fingerprints = sorted(registry.read_slots(root).root)
+        if features is None and len(fingerprints) != 1:
+            known = ", ".join(fingerprints) or "none"
+            raise RegistryError(f"--features is needed: {root} serves features {known}")
+        failed, back = registry.rollback(root, features or fingerprints[0], reason=reason, at=_now())
+    document: dict[str, object] = {"failed": failed, "champion": back, "reason": reason}
+    _say(as_json, document, f"version {back} is champion again in {root}, version {failed} is not")
+
+
+@click.command("prune")
+@models_option
+@click.option("--keep", type=click.IntRange(min=0), default=5, show_default=True, help="Newest versions kept per area.")
+@json_option
+def prune_command(*, root: Path, keep: int, as_json: bool) -> None:
+    """Remove old versions; what serves, or may be rolled back to, stays."""
+    with _one_line():
+        removed = registry.prune(root, keep=keep)
+    names = ", ".join(map(str, removed)) or "none"
+    _say(as_json, {"removed": removed}, f"removed versions: {names}")
