@@ -1,0 +1,175 @@
+"""Sends events as a shop would, and reads what comes out as a read-committed consumer does."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+from kafka import KafkaConsumer, KafkaProducer
+
+Topics = dict[str, str]
+IDLE_SECONDS: Final = 60.0
+
+
+class Lost(Exception):  # noqa: N818 - named for what happened
+    """Something that went in did not come out in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One record for the transactions topic; `timestamp_ms` is the event's own time, so that replays window alike."""
+
+    key: bytes
+    value: bytes
+    timestamp_ms: int
+    transaction_id: str | None = None
+
+
+class DecisionRow(msgspec.Struct):
+    """What the demo reads of a decision."""
+
+    transaction_id: str
+    score: float
+    action: str
+    model_version: int
+
+
+class AlertRow(msgspec.Struct):
+    """What the demo reads of an alert."""
+
+    alert_id: str
+    transaction_id: str
+    score: float
+    action: str
+    event_time: str
+    reasons: list[dict[str, object]]
+    transaction: dict[str, object]
+
+
+@dataclass
+class Outputs:
+    """Everything that a read-committed consumer has seen so far; filled by one thread, read by another."""
+
+    decisions: list[DecisionRow] = field(default_factory=list)
+    alerts: list[AlertRow] = field(default_factory=list)
+    dead_letters: list[tuple[str, bytes]] = field(default_factory=list)
+    seen_at: dict[str, float] = field(default_factory=dict)
+    first: float = 0.0
+    last: float = 0.0
+
+    @property
+    def count(self) -> int:
+        """Input records that have been accounted for: scored, or set aside."""
+        return len(self.decisions) + len(self.dead_letters)
+
+
+class Reader:
+    """Reads decisions, alerts and dead letters in the background, each exactly as committed."""
+
+    def __init__(self, bootstrap_servers: str, *, decisions: str, alerts: str, dead_letters: str) -> None:
+        self.outputs = Outputs()
+        self._topics = {decisions: self._decision, alerts: self._alert, dead_letters: self._dead_letter}
+        self._consumer = KafkaConsumer(
+            *self._topics,
+            bootstrap_servers=bootstrap_servers,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            allow_auto_create_topics=False,
+        )
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
+
+    def __enter__(self) -> "Reader":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._consumer.close()
+
+    def wait_for(self, count: int, *, check: Callable[[], None], progress: Callable[[int], None]) -> None:
+        """Blocks until `count` input records are accounted for.
+
+        Raises:
+            Lost: nothing new came for a minute.
+        """
+        seen, since = -1, time.monotonic()
+        while self.outputs.count < count:
+            check()
+            if self.outputs.count != seen:
+                seen, since = self.outputs.count, time.monotonic()
+                progress(seen)
+            elif time.monotonic() - since > IDLE_SECONDS:
+                raise Lost(
+                    f"{count - seen:,} of {count:,} events neither scored nor set aside after {IDLE_SECONDS:.0f} s"
+                )
+            time.sleep(0.05)
+        progress(count)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            for partition, records in self._consumer.poll(timeout_ms=100, max_records=5_000).items():
+                now = time.monotonic()
+                self.outputs.first = self.outputs.first or now
+                self.outputs.last = now
+                read = self._topics[partition.topic]
+                for record in records:
+                    read(record.value, record.headers, now)
+
+    def _decision(self, value: bytes, _headers: object, now: float) -> None:
+        row = _decision_decoder.decode(value)
+        self.outputs.seen_at[row.transaction_id] = now
+        self.outputs.decisions.append(row)
+
+    def _alert(self, value: bytes, _headers: object, _now: float) -> None:
+        self.outputs.alerts.append(_alert_decoder.decode(value))
+
+    def _dead_letter(self, value: bytes, headers: Iterable[tuple[str, bytes]], _now: float) -> None:
+        self.outputs.dead_letters.append((dict(headers)["reason"].decode(), value))
+
+
+_decision_decoder = msgspec.json.Decoder(DecisionRow)
+_alert_decoder = msgspec.json.Decoder(AlertRow)
+
+
+def send(bootstrap_servers: str, topic: str, messages: Iterable[Message], *, rate: float = 0.0) -> dict[str, float]:
+    """Sends every message and waits until the broker has them.
+
+    Args:
+        bootstrap_servers: where.
+        topic: what to send to.
+        messages: in log order.
+        rate: messages per second by a fixed timetable (open loop); 0 is as fast as it goes.
+
+    Returns:
+        When each transaction was due (monotonic seconds), by transaction id.
+    """
+    producer = KafkaProducer(
+        bootstrap_servers=bootstrap_servers, acks="all", linger_ms=0 if rate else 50, batch_size=1 << 18
+    )
+    due: dict[str, float] = {}
+    futures = []
+    for message, at in _paced(messages, rate):
+        if message.transaction_id is not None:
+            due[message.transaction_id] = at
+        futures.append(producer.send(topic, key=message.key, value=message.value, timestamp_ms=message.timestamp_ms))
+    producer.flush(timeout=60)
+    for future in futures:
+        future.get(timeout=1)
+    producer.close()
+    return due
+
+
+def _paced(messages: Iterable[Message], rate: float) -> Iterator[tuple[Message, float]]:
+    """Each message when it is due; waiting time of a late sender counts, as a customer would count it."""
+    began = time.monotonic()
+    for index, message in enumerate(messages):
+        at = began + index / rate if rate else time.monotonic()
+        pause = at - time.monotonic()
+        if pause > 0:
+            time.sleep(pause)
+        yield message, at
