@@ -31,7 +31,7 @@ def test_a_column_of_times_is_read_like_each_text_alone(texts: list[str]) -> Non
         if good:
             assert parse_time(text) == time
         else:
-            with pytest.raises(ValueError, match="ISO 8601|no such|offset"):
+            with pytest.raises(ValueError, match=r"ISO 8601|no such|offset"):
                 parse_time(text)
 
 
@@ -67,6 +67,6 @@ def test_offsets_and_fractions_count(text: str, micros: int) -> None:
     ],
 )  # fmt: skip
 def test_a_text_without_offset_or_without_such_a_date_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="ISO 8601|no such|offset"):
+    with pytest.raises(ValueError, match=r"ISO 8601|no such|offset"):
         parse_time(text)
     assert not parse_times([text])[1].any()
