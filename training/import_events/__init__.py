@@ -1,0 +1,1 @@
+"""Anybody's table of payments, mapped to the event schema by a TOML file."""
