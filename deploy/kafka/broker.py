@@ -129,10 +129,13 @@ class LocalBroker:
         """Start the broker and block until it answers a client.
 
         Raises:
-            BrokerUnavailable: it stopped, or did not answer in time; the message ends with its last error.
+            BrokerUnavailable: another program holds the port; or the broker stopped or did not answer in time, and then
+                the message ends with its last error.
         """
         if self.pid is not None:
             return
+        if _listens(self._ports.client):
+            raise BrokerUnavailable(f"{self.bootstrap_servers} is in use by another program: choose another port")
         self._prepare()
         # A session of its own: Ctrl-C in the terminal must reach the programs first, the broker last.
         with (self.log_dir / "output.log").open("ab") as output:

@@ -1,5 +1,6 @@
 """A broker of one's own: restarts keep data and port, freezes thaw, TLS and SASL let only the right ones in."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,7 @@ from kafka.errors import KafkaError
 
 from deploy.kafka.broker import LocalBroker
 from deploy.kafka.config import Security
+from deploy.kafka.jars import BrokerUnavailable
 from tests.integration.kafka_values import read_values
 
 pytestmark = pytest.mark.kafka
@@ -68,8 +70,6 @@ def test_a_secured_broker_serves_who_may_and_refuses_who_may_not(broker: object,
 
 
 def test_a_broker_that_cannot_start_says_why(own: LocalBroker) -> None:
-    from deploy.kafka.jars import BrokerUnavailable
-
     broken = LocalBroker(properties={"log.retention.ms": "soon"})
     with pytest.raises(BrokerUnavailable, match=r"log\.retention\.ms"):
         broken.start()
@@ -77,3 +77,12 @@ def test_a_broker_that_cannot_start_says_why(own: LocalBroker) -> None:
     broken.close()
     assert not broken.storage.exists()
     assert own.pid, "another broker is left alone"
+
+
+def test_a_port_that_another_program_holds_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        second = LocalBroker(port=port)
+        with pytest.raises(BrokerUnavailable, match=f"127.0.0.1:{port} is in use"):
+            second.start()
+        second.close()

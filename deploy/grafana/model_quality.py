@@ -1,0 +1,101 @@
+"""Is the model good: which one serves, what it promised and delivers, drift, the loop."""
+
+from deploy.grafana.panels import Board, Panel, Query, Row, number
+
+_NOW = Row(
+    "Good?",
+    (
+        Panel(
+            "Champion",
+            (Query('max by (version) (fraud_model_info{role="champion"})', "v{{version}}"),),
+            why="The versions that serve; two at once only during a swap.",
+            kind="name",
+            width=4,
+        ),
+        number("Age of the champion", "max(fraud_model_age_seconds)", "s", orange=14 * 86_400, red=30 * 86_400),
+        number("Recall, matured", "max(fraud_loop_matured_recall)", "percentunit", orange=0.5, red=0.3),
+        number("Precision, matured", "max(fraud_loop_matured_precision)", "percentunit", orange=0.3, red=0.1),
+        number("Drift", 'max(fraud_loop_drift{kind!="domain"})', orange=0.1, red=0.25, why="The largest index."),
+        number(
+            "Since the last good loop run",
+            "time() - max(fraud_loop_last_success_timestamp_seconds)",
+            "s",
+            orange=86_400,
+            red=2 * 86_400,
+        ),
+    ),
+)
+_SCORES = Row(
+    "Scores",
+    (
+        Panel("Share flagged", (Query("fraud:flagged:ratio5m"),), "percentunit"),
+        Panel(
+            "Score, quantiles",
+            tuple(
+                Query(
+                    f"histogram_quantile({q}, sum by (le) (rate(fraud_score_bucket[5m])))",
+                    f"p{q * 100:g}",
+                )
+                for q in (0.5, 0.9, 0.99)
+            ),
+            "percentunit",
+        ),
+        Panel(
+            "Explored",
+            (Query("sum(rate(fraud_explored_total[5m]))"),),
+            "reqps",
+            why="Would-be blocks let through to learn whether they were fraud.",
+        ),
+    ),
+)
+_VERSIONS = Row(
+    "Versions",
+    (
+        Panel(
+            "Promised and realised",
+            (
+                Query("fraud_loop_promised", "promised {{figure}} v{{version}}"),
+                Query("fraud_loop_realised", "realised {{figure}} v{{version}}"),
+            ),
+            "percentunit",
+            width=12,
+        ),
+        Panel(
+            "Shadow agrees with champion",
+            (Query("sum by (result) (rate(fraud_shadow_agreement_total[5m]))", "{{result}}"),),
+            "reqps",
+            width=6,
+        ),
+        Panel(
+            "Shadow would alert",
+            (Query("sum(rate(fraud_shadow_would_alert_total[5m]))"),),
+            "reqps",
+            width=6,
+        ),
+        Panel(
+            "Serving",
+            (Query("max by (version, role) (fraud_model_info)", "v{{version}} {{role}}"),),
+            width=12,
+        ),
+        Panel(
+            "Swaps",
+            (Query("sum by (result) (increase(fraud_model_swaps_total[5m]))", "{{result}}"),),
+            width=12,
+        ),
+    ),
+)
+_LOOP = Row(
+    "The loop",
+    (
+        Panel("Drift by kind", (Query("max by (kind) (fraud_loop_drift)", "{{kind}}"),)),
+        Panel("Runs by decision", (Query("sum by (decision) (increase(fraud_loop_runs_total[1h]))", "{{decision}}"),)),
+        Panel("Age of the newest label", (Query("max(fraud_loop_label_lag_seconds)"),), "s"),
+    ),
+)
+
+MODEL_QUALITY = Board(
+    "fraudstream-model-quality",
+    "Fraud · model quality",
+    "Which model serves, does it keep its promise, and does it still fit the payments?",
+    (_NOW, _SCORES, _VERSIONS, _LOOP),
+)
