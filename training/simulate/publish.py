@@ -1,0 +1,119 @@
+"""Sends a simulated stream to Kafka, at a chosen rate; the record's timestamp is the event's time."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import pyarrow as pa
+from kafka import KafkaProducer
+
+from training.simulate.config import VERSION
+from training.simulate.simulation import Simulation
+from training.simulate.wire import events_to_json
+
+HEADERS: Final = [("simulator-version", VERSION.encode())]
+_TICK_S: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One event as a Kafka record."""
+
+    key: bytes
+    value: bytes
+    timestamp_ms: int
+
+
+class Producer(Protocol):
+    """What is needed of a Kafka producer. `send` may block while its buffer is full; `flush` waits for every send."""
+
+    def send(self, message: Message) -> None:
+        """Queues a message; raises what the broker said about earlier ones."""
+        ...
+
+    def flush(self) -> None:
+        """Waits until everything is acknowledged; raises if anything was not."""
+        ...
+
+
+class DeliveryError(Exception):
+    """The broker did not take every event; the text says why."""
+
+
+class KafkaSink:
+    """A `Producer` that writes to one topic."""
+
+    def __init__(self, bootstrap_servers: str, topic: str) -> None:
+        self._topic = topic
+        self._failure: BaseException | None = None
+        self._producer = KafkaProducer(
+            bootstrap_servers=bootstrap_servers.split(","), acks="all", linger_ms=20, batch_size=131_072,
+            compression_type=None, allow_auto_create_topics=False, client_id="fraud-simulator",
+        )  # fmt: skip
+
+    def send(self, message: Message) -> None:
+        """See `Producer`."""
+        if self._failure is not None:
+            raise DeliveryError(f"topic {self._topic}: {self._failure}")
+        future = self._producer.send(
+            self._topic, key=message.key, value=message.value, headers=HEADERS, timestamp_ms=message.timestamp_ms
+        )
+        future.add_errback(self._failed)
+
+    def flush(self) -> None:
+        """See `Producer`."""
+        self._producer.flush()
+        if self._failure is not None:
+            raise DeliveryError(f"topic {self._topic}: {self._failure}")
+
+    def close(self) -> None:
+        """Lets go of the connections."""
+        self._producer.close()
+
+    def _failed(self, error: BaseException) -> None:
+        self._failure = error
+
+
+def messages(simulation: Simulation) -> Iterator[Message]:
+    """The events of a simulation as records in log order."""
+    for batch in simulation.event_batches():
+        table = pa.Table.from_batches([batch])
+        keys = table["customer_id"].cast(pa.binary()).to_pylist()
+        times = (table["event_time"].cast(pa.int64()).to_numpy() // 1000).tolist()
+        yield from map(Message, keys, events_to_json(table), times)
+
+
+def publish(
+    stream: Iterator[Message],
+    producer: Producer,
+    *,
+    rate: float,
+    progress: Callable[[int], None] = lambda _: None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """Sends everything; returns how many events.
+
+    Args:
+        stream: what to send.
+        producer: where.
+        rate: events per second, 0 for as fast as possible. A late sender catches up: the schedule never waits for it.
+        progress: told how many events were sent since it was last told.
+        clock: monotonic seconds.
+        sleep: waits so many seconds.
+    """
+    begun, told, sent = clock(), 0, 0
+    for sent, message in enumerate(stream, start=1):
+        ahead = begun + (sent - 1) / rate - clock() if rate else 0.0
+        if ahead > _TICK_S:
+            progress(sent - 1 - told)
+            told = sent - 1
+            sleep(ahead)
+        elif sent - told >= 10_000:
+            progress(sent - told)
+            told = sent
+        producer.send(message)
+    producer.flush()
+    progress(sent - told)
+    return sent

@@ -1,0 +1,68 @@
+"""Tables of events as the JSON that travels on Kafka, built a column at a time by Arrow."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+ROWS: Final = 20_000
+"""Rows rendered at a time."""
+
+_NEEDS_ESCAPE: Final = r'["\\\x00-\x1f]'
+
+
+def events_to_json(table: pa.Table) -> Iterator[bytes]:
+    """Each event as one JSON object; absent fields are left out.
+
+    Args:
+        table: columns are wire fields; `attributes` holds JSON, `amount` integers in minor units.
+    """
+    return _to_json(table, raw=("attributes",))
+
+
+def labels_to_json(table: pa.Table) -> Iterator[bytes]:
+    """Each label as one JSON object."""
+    return _to_json(table, raw=())
+
+
+def _to_json(table: pa.Table, *, raw: tuple[str, ...]) -> Iterator[bytes]:
+    for batch in table.to_batches(max_chunksize=ROWS):
+        if batch.num_rows:
+            yield from _lines(batch, raw)
+
+
+def _lines(batch: pa.RecordBatch, raw: tuple[str, ...]) -> list[bytes]:
+    fragments = []
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if column.null_count < len(column):
+            text = column if name in raw else _rendered(column)
+            field = pc.binary_join_element_wise(f',"{name}":', text, "")
+            fragments.append(pc.fill_null(field, ""))
+    body = pc.binary_join_element_wise(*fragments, "")
+    line = pc.binary_join_element_wise("{", pc.utf8_slice_codeunits(body, 1), "}", "")
+    lines: list[bytes] = line.cast(pa.binary()).to_pylist()
+    return lines
+
+
+def _rendered(column: pa.Array) -> pa.Array:
+    """A column as JSON values; nulls stay null."""
+    kind = column.type
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
+        return column.cast(pa.string())
+    if pa.types.is_timestamp(kind):
+        return _quoted(pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ"))
+    if pa.types.is_floating(kind):
+        return _each(column, lambda value: msgspec.json.encode(value).decode())
+    if pc.any(pc.match_substring_regex(column, _NEEDS_ESCAPE)).as_py():
+        return _each(column, lambda value: msgspec.json.encode(value).decode())
+    return _quoted(column)
+
+
+def _quoted(column: pa.Array) -> pa.Array:
+    return pc.binary_join_element_wise('"', column, '"', "")
+
+
+def _each(column: pa.Array, encode: Callable[[object], str]) -> pa.Array:
+    return pa.array([None if value is None else encode(value) for value in column.to_pylist()], pa.string())
