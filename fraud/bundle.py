@@ -31,6 +31,9 @@ FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 BLESSED: Final = "BLESSED"
 SERVING: Final = "serving.json"
+BASE: Final = "pretrain"
+"""The strategy of a pre-trained base; it holds weights and a source sample, no SavedModel."""
+
 REQUIRED: Final = ("saved_model.pb", "policy.json", "metrics.json", "golden.npz")
 
 
@@ -185,7 +188,7 @@ def verify(
         InvalidBundle: the first thing that is wrong.
     """
     manifest = read_manifest(path)
-    if manifest.strategy == "pretrain":
+    if manifest.strategy == BASE:
         raise InvalidBundle(f"{path} is a pre-trained base, not a model to serve: adapt it first")
     if require_blessing and not (path / BLESSED).is_file():
         raise InvalidBundle(f"{path} is not blessed: promote it first")
@@ -203,7 +206,8 @@ def verify(
 
 def verify_files(path: Path, manifest: Manifest) -> None:
     """Every file that the manifest lists is there, unchanged; no folder holds one that it does not list."""
-    missing = [name for name in REQUIRED if name not in manifest.files]
+    required = () if manifest.strategy == BASE else REQUIRED
+    missing = [name for name in required if name not in manifest.files]
     if missing:
         raise InvalidBundle(f"{path / MANIFEST} lists no {missing[0]}: not a complete bundle")
     for name, digest in manifest.files.items():

@@ -1,0 +1,106 @@
+"""The default: nets trained jointly on source and target, combined with pooled trees, distilled into one small net.
+
+    1. trees   B = LightGBM(source ∪ target), target rows weighted up to a fifth of the whole
+    2. nets    θ_k = argmin  CE(source batch) + CE(target batch),  from the pre-trained θ_k⁰, k = 1..K
+    3. teacher t(x) = ½ · mean_k f(x; θ_k) + ½ · aligned B(x)
+    4. student argmin  CE(σ(s), σ(t)) + λ Huber(s − t)   on source and all unlabelled target rows
+
+No net beats pooled trees alone; the two err differently, and their mean beats both where transfer is positive. The
+student keeps most of that (Hinton et al. 2015) and is what one core can serve.
+"""
+
+from typing import Any
+
+import lightgbm
+import numpy as np
+
+from training.boosting import booster_logits, fit_booster, pooled
+from training.distil import align, distil, most_useful
+from training.fitting import Rows, fit
+from training.losses import soft_cross_entropy
+from training.model import FraudNet, predict
+from training.sample import Floats, balanced, thin
+from training.strategies.task import Adapted, Task
+
+
+def adapt(task: Task) -> Adapted:
+    """Trees, nets, their mean, and a student of it."""
+    trees = fit_trees(task)
+    nets = [fit_net(task, number) for number in range(task.options.teachers)]
+    parts = distillation_pool(task)
+    task.progress("teachers' scores", 0.0)
+    teacher = combine(task, nets, trees, np.concatenate(parts))
+    student = distil(
+        parts,
+        teacher,
+        kinds=task.base.kinds,
+        columns=most_useful(trees, task.options.distil.columns),
+        seed=task.seed,
+        options=task.options.distil,
+        report=lambda share: task.progress("student", share),
+    )
+    return Adapted(student, why=f"{len(nets)} nets and pooled trees, distilled")
+
+
+def fit_trees(task: Task) -> lightgbm.Booster:
+    """Trees on source and target rows together."""
+    task.progress("trees on source and target", 0.0)
+    both, weight = pooled(task.base.source, task.target, target_share=task.options.target_share)
+    return fit_booster(
+        both.features, both.label, task.base.kinds, seed=task.seed, options=task.options.boost, weight=weight
+    )
+
+
+def fit_net(task: Task, number: int) -> FraudNet:
+    """One pre-trained net, trained on source and target batches of equal weight."""
+    options, base = task.options, task.base
+    seed = task.seed + 1000 * number
+    net = base.teacher(number, seed=seed)
+    steps = options.steps_for(len(task.target))
+    # Only what the draws use is copied into TensorFlow.
+    pools = {
+        name: {"features": sample.features, "target": sample.label.astype(np.float32)}
+        for name, sample in (("source", base.source), ("target", task.target))
+    }
+    draws = {
+        "source": balanced(
+            base.source.label, steps=steps, batch=options.source_batch, share=base.fraud_share, seed=seed
+        ),
+        "target": balanced(
+            task.target.label, steps=steps, batch=options.target_batch, share=options.target_fraud_share, seed=seed
+        ),
+    }
+
+    def loss(batch: dict[str, Rows], _share: object) -> Any:  # noqa: ANN401  # a tensor
+        source, target = (
+            soft_cross_entropy(net(rows["features"], training=True), rows["target"]) for rows in batch.values()
+        )
+        return source + target
+
+    what = f"net {number + 1} of {options.teachers}"
+    fit(
+        loss,
+        net.trainable_variables,
+        pools,
+        draws,
+        options=options.fit,
+        seed=seed,
+        report=lambda share: task.progress(what, share),
+    )
+    return net
+
+
+def distillation_pool(task: Task) -> list[Floats]:
+    """Source rows, unlabelled target rows, and the labelled ones, each its own array."""
+    rows = task.options.pool_rows
+    rng = np.random.default_rng(task.seed)
+    unlabelled = task.unlabelled
+    if len(unlabelled) > rows:
+        unlabelled = unlabelled[np.sort(rng.choice(len(unlabelled), rows, replace=False))]
+    return [thin(task.base.source, rows, seed=task.seed).features, unlabelled, task.target.features]
+
+
+def combine(task: Task, nets: list[FraudNet], trees: lightgbm.Booster, features: Floats) -> Floats:
+    """The teachers' logits of `features` [n, d]: half the nets' mean, half the trees at the nets' scale."""
+    mean = np.asarray(np.mean([predict(net, features) for net in nets], axis=0, dtype=np.float64), np.float32)
+    return np.asarray(0.5 * (mean + align(booster_logits(trees, features, task.base.kinds), mean)), np.float32)
