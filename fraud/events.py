@@ -76,9 +76,14 @@ def _no_null_character(value: str) -> str:
     return value
 
 
-def _known_schema(value: str) -> str:
+def is_known_schema(value: str) -> bool:
+    """Whether a schema version is one that this code reads: any minor version of the first major one."""
     major, _, minor = value.partition(".")
-    if major != "1" or not (minor.isascii() and minor.isdigit()):
+    return major == "1" and minor.isascii() and minor.isdigit()
+
+
+def _known_schema(value: str) -> str:
+    if not is_known_schema(value):
         raise PydanticCustomError("unknown_schema", "must be 1.x")
     return value
 

@@ -8,6 +8,7 @@ exact; others are rounded to the micro-unit once, by one float64 product, the sa
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
 
 MICRO: Final = 1_000_000
 """Micro-units in a unit."""
@@ -28,6 +30,7 @@ MAX_MINOR: Final = 10**14 - 1
 AMOUNT_PATTERN: Final = r"^[0-9]{1,10}(\.[0-9]{1,6})?$"
 
 _AMOUNT: Final = re.compile(AMOUNT_PATTERN.strip("^$"))
+_AMOUNTS: Final = re.compile(rf"(?:{AMOUNT_PATTERN.strip('^$')};)*+")
 _DAY_US: Final = 86_400_000_000
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
@@ -81,6 +84,25 @@ def parse_amount(amount: str | int, currency: str) -> int:
     if not 0 <= micro < MAX_MICRO:
         raise ValueError("must be from 0 to below 10^10 units")
     return micro
+
+
+def parse_amounts(amounts: Sequence[str | int], currencies: Sequence[str]) -> tuple[Int64s, Mask]:
+    """`parse_amount` over a column: int64 [n], and a mask [n] of the rows that are amounts (others hold 0)."""
+    if set(map(type, amounts)) == {str}:
+        joined = ";".join(amounts) + ";"  # type: ignore[arg-type]  # all are strings
+        if _AMOUNTS.fullmatch(joined) and joined.count(";") == len(amounts):
+            units = np.fromiter(map(float, amounts), np.float64, len(amounts))
+            # Below 10^8 units the product is within a thirtieth of the right integer, so rounding is exact.
+            if (units < 1e8).all():
+                return np.rint(units * MICRO).astype(np.int64), np.ones(len(amounts), np.bool_)
+    micro = np.zeros(len(amounts), np.int64)
+    valid = np.zeros(len(amounts), np.bool_)
+    for row, (amount, currency) in enumerate(zip(amounts, currencies, strict=True)):
+        if currency in MINOR_MICRO:
+            with suppress(ValueError):
+                micro[row] = parse_amount(amount, currency)
+                valid[row] = True
+    return micro, valid
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +180,7 @@ class Rates:
             raise ValueError(f"an amount has no rate at its time, or reaches 10^10 {self.base}")
         return base
 
-    def convert(
-        self, micro: Int64s, currencies: Sequence[str], time_us: Int64s
-    ) -> tuple[Int64s, npt.NDArray[np.bool_]]:
+    def convert(self, micro: Int64s, currencies: Sequence[str], time_us: Int64s) -> tuple[Int64s, Mask]:
         """As `to_base`, with a mask [n] of the rows that could be converted instead of an error; others hold 0."""
         if set(currencies) <= {self.base}:
             return micro, np.ones(len(micro), np.bool_)
