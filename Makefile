@@ -21,7 +21,7 @@ $(READY): requirements/dev.txt
 	@touch $@
 
 demo: $(READY) ## the whole story on a local broker (QUICK=1: the first act alone)
-	$(PY) -m benchmarks.demo $(if $(QUICK),--quick)
+	$(PY) -m deploy.demo $(if $(QUICK),--quick)
 
 test: $(READY) ## unit, property, contract, parity and integration tests on a real broker
 	$(PYTEST) -m "not slow"

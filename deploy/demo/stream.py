@@ -9,7 +9,10 @@ from typing import Final
 import msgspec
 from kafka import KafkaConsumer, KafkaProducer
 
-Topics = dict[str, str]
+TRANSACTIONS: Final = "payments.transactions.v1"
+DEAD_LETTERS: Final = "payments.transactions.v1.dlq"
+ALERTS: Final = "fraud.alerts.v1"
+DECISIONS: Final = "fraud.decisions.v1"
 IDLE_SECONDS: Final = 60.0
 
 
@@ -19,11 +22,20 @@ class Lost(Exception):  # noqa: N818 - named for what happened
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One record for the transactions topic; `timestamp_ms` is the event's own time, so that replays window alike."""
+    """One record for the transactions topic.
+
+    Attributes:
+        key: customer_id.
+        value: JSON, or what a broken client sends.
+        timestamp_ms: the event's own time, as a replayed log has it.
+        counts: whether it asks for a score (outcomes do not).
+        transaction_id: of a well-formed transaction.
+    """
 
     key: bytes
     value: bytes
     timestamp_ms: int
+    counts: bool
     transaction_id: str | None = None
 
 
@@ -68,9 +80,9 @@ class Outputs:
 class Reader:
     """Reads decisions, alerts and dead letters in the background, each exactly as committed."""
 
-    def __init__(self, bootstrap_servers: str, *, decisions: str, alerts: str, dead_letters: str) -> None:
+    def __init__(self, bootstrap_servers: str) -> None:
         self.outputs = Outputs()
-        self._topics = {decisions: self._decision, alerts: self._alert, dead_letters: self._dead_letter}
+        self._topics = {DECISIONS: self._decision, ALERTS: self._alert, DEAD_LETTERS: self._dead_letter}
         self._consumer = KafkaConsumer(
             *self._topics,
             bootstrap_servers=bootstrap_servers,

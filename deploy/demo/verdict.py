@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
-from deploy.demo.stream import AlertRow, Outputs
+from deploy.demo.stream import Outputs
 
 Float64s = npt.NDArray[np.float64]
 
@@ -45,6 +45,7 @@ def verdict(
     malformed: int,
     outputs: Outputs,
     truth: pd.DataFrame,
+    judged: set[str],
     latencies_ms: Float64s,
     events_per_second: float,
 ) -> Verdict:
@@ -55,25 +56,26 @@ def verdict(
         malformed: how many of them cannot be scored.
         outputs: what a read-committed consumer saw.
         truth: of the simulator, by transaction_id: is_fraud, probability.
+        judged: ids of the transactions that count for quality: those after the go-live.
         latencies_ms: of the paced part.
         events_per_second: of the part at full speed.
 
     Raises:
         Broken: an event is missing or doubled, or nothing was flagged.
     """
-    scored = [row.transaction_id for row in outputs.decisions]
     _accounted(sent=sent, malformed=malformed, outputs=outputs)
-    known = truth.set_index("transaction_id").loc[scored]
+    rows = [row for row in outputs.decisions if row.transaction_id in judged]
+    known = truth.set_index("transaction_id").loc[[row.transaction_id for row in rows]]
     fraud = known["is_fraud"].to_numpy(bool)
-    flagged = np.array([row.action != "allow" for row in outputs.decisions])
-    if not fraud.any():
-        raise Broken("no fraud among the streamed transactions: choose another seed or more transactions")
+    flagged = np.array([row.action != "allow" for row in rows])
+    if not fraud.any() or not flagged.any():
+        raise Broken("no fraud or no alert after the go-live: choose another seed or more transactions")
     return Verdict(
         transactions=sent,
-        scored=len(scored),
+        scored=len(outputs.decisions),
         alerts=len(outputs.alerts),
         dead_letters=len(outputs.dead_letters),
-        average_precision=float(average_precision_score(fraud, [row.score for row in outputs.decisions])),
+        average_precision=float(average_precision_score(fraud, [row.score for row in rows])),
         bayes_average_precision=float(average_precision_score(fraud, known["probability"])),
         precision=float(fraud[flagged].mean()),
         recall=float(flagged[fraud].mean()),
@@ -102,8 +104,3 @@ def _accounted(*, sent: int, malformed: int, outputs: Outputs) -> None:
     for wrong, text in problems:
         if wrong:
             raise Broken(text)
-
-
-def sample_alert(outputs: Outputs) -> AlertRow:
-    """The alert with the highest score, to show what an analyst gets."""
-    return max(outputs.alerts, key=lambda alert: alert.score)
