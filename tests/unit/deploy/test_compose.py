@@ -1,0 +1,59 @@
+"""The compose file against the files that it must agree with."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+
+every_service = pytest.mark.parametrize("name", sorted(SERVICES))
+
+
+@every_service
+def test_it_is_bounded_watched_and_cannot_gain_rights(name: str) -> None:
+    service = SERVICES[name]
+    assert "mem_limit" in service
+    assert "healthcheck" in service or name == "trainer", "the trainer's image brings its own"
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert service["restart"] == ("no" if name in {"topics", "bootstrap", "simulator"} else "unless-stopped")
+
+
+@every_service
+def test_its_ports_are_published_on_this_machine_only(name: str) -> None:
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
+
+
+@every_service
+def test_its_volumes_exist_and_its_folders_too(name: str) -> None:
+    for mount in SERVICES[name].get("volumes", []):
+        source = mount.split(":")[0]
+        assert (ROOT / source).is_dir() if source.startswith("./") else source in COMPOSE["volumes"]
+
+
+def test_the_image_runs_the_kafka_version_that_the_tests_run() -> None:
+    pom = (ROOT / "deploy" / "kafka" / "pom.xml").read_text(encoding="utf-8")
+    version = re.findall(r"<kafka.version>(.+)</kafka.version>", pom)
+    assert [SERVICES["kafka"]["image"]] == [f"${{KAFKA_IMAGE:-apache/kafka:{one}}}" for one in version]
+
+
+def test_prometheus_scrapes_what_the_stack_publishes() -> None:
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    targets = {t for job in config["scrape_configs"] for static in job["static_configs"] for t in static["targets"]}
+    for target in targets - {"localhost:9090"}:
+        name, port = target.split(":")
+        assert SERVICES[name]["ports"] == [f"127.0.0.1:{port}:{port}"]
+
+
+@pytest.mark.parametrize("program", ["service", "trainer"])
+def test_an_image_is_locked_non_root_and_has_no_shell_in_its_command(program: str) -> None:
+    text = (ROOT / "deploy" / f"Dockerfile.{program}").read_text(encoding="utf-8")
+    assert "--require-hashes" in text
+    assert re.findall(r"^USER (.+)$", text, re.MULTILINE) == ["10001:10001"]
+    for instruction in ("ENTRYPOINT", "CMD"):
+        assert re.search(rf"^ *{instruction} \[", text, re.MULTILINE)
+        assert not re.search(rf"^ *{instruction} [^\[]", text, re.MULTILINE)
