@@ -1,0 +1,1 @@
+"""Everything that touches the world: Kafka, files, TensorFlow, HTTP, clocks, logs."""

@@ -1,0 +1,266 @@
+"""The consuming side: membership in the group, polling, and offsets."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.consumer.subscription_state import ConsumerRebalanceListener
+from kafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from kafka.structs import ConsumerGroupMetadata, MemberState
+
+from service.adapters.kafka.client import REQUEST_MS, Cluster
+from service.errors import OffsetsLost, Unavailable
+from service.ports import Assignment, Records
+
+HEARTBEAT_MS: Final = 2_000
+REJOIN_SECONDS: Final = 10.0
+FETCH_BYTES: Final = 8 << 20
+"""Per partition and fetch; bounds what waits in memory beside the batch in hand."""
+
+
+class Group:
+    """One member of the consumer group. Not thread-safe."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        topic: str,
+        group_id: str,
+        instance_id: str,
+        batch_records: int,
+        session_timeout_ms: int,
+        max_poll_interval_ms: int,
+    ) -> None:
+        self._cluster = cluster
+        self._topic = topic
+        self._heartbeat_ms = min(HEARTBEAT_MS, session_timeout_ms // 3)
+        self._config = {
+            **reader_config(cluster),
+            "group_id": group_id,
+            "group_instance_id": instance_id,
+            "client_id": instance_id,
+            "session_timeout_ms": session_timeout_ms,
+            "heartbeat_interval_ms": self._heartbeat_ms,
+            "max_poll_interval_ms": max_poll_interval_ms,
+            "max_poll_records": batch_records,
+        }
+        self._consumer: Any = None
+        self._owned = _Owned()
+        self._suspected: int | None = None
+        self.member = ConsumerGroupMetadata(group_id)
+
+    def open(self) -> None:
+        """Connects and subscribes; joins with the first `poll`."""
+        if self._consumer is not None:
+            return
+        with self._cluster.translated("connecting"):
+            consumer = KafkaConsumer(**self._config)
+            self._owned.consumer = self._consumer = consumer
+            consumer.subscribe([self._topic], listener=self._owned)
+
+    def knows(self, topic: str) -> bool:
+        """Whether the topic exists."""
+        with self._cluster.translated("reading metadata"):
+            return bool(self.consumer.partitions_for_topic(topic))
+
+    @property
+    def consumer(self) -> Any:  # noqa: ANN401 - kafka-python has no types; nothing past this package sees it
+        """The consumer, once open."""
+        if self._consumer is None:
+            raise Unavailable(f"not connected to {self._cluster.servers}")
+        return self._consumer
+
+    def poll(self, timeout: float) -> list[Records]:
+        """See `service.ports.Log.poll`."""
+        with self._cluster.translated("polling"):
+            try:
+                polled = self.consumer.poll(timeout_ms=int(timeout * 1000))
+            except NoOffsetForPartitionError:
+                polled = {}  # newly owned and never committed: `resume` gives it a position
+            except OffsetOutOfRangeError as error:
+                raise self._lost(error) from error
+            # Read right here: the commit must be refused if the group moves on before it.
+            self.member = self.consumer.group_metadata()
+        return [columns(partition.partition, records) for partition, records in polled.items()]
+
+    def assignment(self) -> Assignment:
+        """See `service.ports.Log.assignment`."""
+        return Assignment(self._owned.epoch, frozenset(p.partition for p in self.consumer.assignment()))
+
+    def joined(self) -> bool:
+        """See `service.ports.Log.joined`."""
+        if self._consumer is None:
+            return False
+        member = self._consumer.group_metadata()
+        return bool(member.state == MemberState.STABLE and member.generation_id >= 0)
+
+    def rejoin(self) -> None:
+        """Pauses everything and polls until this instance is a member in good standing.
+
+        After `suspect`, only a heartbeat can tell the consumer the truth: wait until it has noticed, or until a few
+        heartbeats have found nothing wrong.
+        """
+        start = time.monotonic()
+        patience = 2.5 * self._heartbeat_ms / 1000 if self._suspected is not None else 0.0
+        while time.monotonic() - start < REJOIN_SECONDS:
+            with self._cluster.translated("rejoining the group"):
+                self.consumer.pause(*self.consumer.assignment())
+            self.poll(0.1)
+            noticed = self.member.generation_id != self._suspected
+            if self.joined() and (noticed or time.monotonic() - start > patience):
+                self._suspected = None
+                return
+        raise Unavailable(f"rejoining the group at {self._cluster.servers}: no answer in {REJOIN_SECONDS:g} s")
+
+    def suspect(self) -> None:
+        """Notes that the broker may have refused the present membership."""
+        self._suspected = int(self.member.generation_id)
+
+    def committed(self, partition: int) -> int | None:
+        """See `service.ports.Log.committed`."""
+        with self._cluster.translated("reading the committed offset"):
+            position = self.consumer.committed(TopicPartition(self._topic, partition), timeout_ms=REQUEST_MS)
+        return None if position is None else int(position)
+
+    def resume(self, partition: int, position: int) -> None:
+        """See `service.ports.Log.resume`."""
+        where = TopicPartition(self._topic, partition)
+        if where in self.consumer.assignment():  # else it was lost again meanwhile; the next poll says so
+            self.consumer.seek(where, position)
+            self.consumer.resume(where)
+
+    def lag(self) -> dict[int, int]:
+        """See `service.ports.Log.lag`."""
+        behind = {}
+        for where in self.consumer.assignment():
+            end, position = self.consumer.highwater(where), self._position(where)
+            if end is not None and position is not None:
+                behind[where.partition] = max(0, end - position)
+        return behind
+
+    def _position(self, where: TopicPartition) -> int | None:
+        state = self.consumer._subscription.assignment.get(where)  # noqa: SLF001 - position() may ask the broker
+        return state.position.offset if state is not None and state.position is not None else None
+
+    def _lost(self, error: OffsetOutOfRangeError) -> OffsetsLost:
+        ranges = []
+        for where, offset in error.args[0].items():
+            first = self.consumer.beginning_offsets([where], timeout_ms=REQUEST_MS)[where]
+            ranges.append(f"partition {where.partition}: offsets {offset} to {first - 1}")
+        return OffsetsLost(
+            f"{self._topic} no longer holds what was not yet scored, {'; '.join(ranges)}: lengthen its retention, "
+            "then move the group's committed offset to where it shall go on"
+        )
+
+    def close(self) -> None:
+        """See `service.ports.Log.close`."""
+        if self._consumer is not None:
+            consumer, self._consumer = self._consumer, None
+            consumer.close(autocommit=False, timeout_ms=2_000)
+
+
+class _Owned(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python has no types
+    """Only pauses and counts: it runs on the client's I/O thread, where nothing may block."""
+
+    def __init__(self) -> None:
+        self.consumer: Any = None
+        self.epoch = 0
+
+    def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        self.consumer.pause(*assigned)
+        self.epoch += 1
+
+    def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Nothing is in flight: joins are driven by `poll`, between two batches."""
+
+    def on_partitions_lost(self, lost: Sequence[TopicPartition]) -> None:  # noqa: ARG002 - the signature is Kafka's
+        self.epoch += 1
+
+
+class Reader:
+    """Reads single partitions apart from any group: for replays and look-ups."""
+
+    def __init__(self, cluster: Cluster, topic: str) -> None:
+        self._cluster = cluster
+        self._topic = topic
+        self._consumer: Any = None
+
+    @property
+    def _open(self) -> Any:  # noqa: ANN401 - kafka-python has no types
+        if self._consumer is None:
+            with self._cluster.translated("connecting"):
+                self._consumer = KafkaConsumer(**reader_config(self._cluster), max_poll_records=5_000)
+        return self._consumer
+
+    def partitions(self) -> list[int]:
+        """The topic's partitions, ascending; empty where there is no such topic."""
+        with self._cluster.translated("reading metadata"):
+            return sorted(self._open.partitions_for_topic(self._topic))
+
+    def bounds(self, partition: int) -> tuple[int, int]:
+        """See `service.ports.Log.bounds`."""
+        where = TopicPartition(self._topic, partition)
+        with self._cluster.translated("reading offsets"):
+            first = self._open.beginning_offsets([where], timeout_ms=REQUEST_MS)[where]
+            return int(first), int(self._open.end_offsets([where], timeout_ms=REQUEST_MS)[where])
+
+    def offset_at(self, partition: int, timestamp_us: int) -> int:
+        """See `service.ports.Log.offset_at`."""
+        where = TopicPartition(self._topic, partition)
+        with self._cluster.translated("looking up a time"):
+            # Up to the next millisecond: Kafka's clock is coarser than ours.
+            found = self._open.offsets_for_times({where: max(0, -(-timestamp_us // 1000))}, timeout_ms=REQUEST_MS)
+        at = found.get(where)
+        return int(at.offset) if at is not None and at.offset >= 0 else self.bounds(partition)[1]
+
+    def timestamp_at(self, partition: int, offset: int) -> int | None:
+        """See `service.ports.Log.timestamp_at`."""
+        first, end = self.bounds(partition)
+        for records in self.replay(partition, max(first, offset), end):
+            return records.timestamps_us[0]
+        return None
+
+    def replay(self, partition: int, start: int, end: int) -> Iterator[Records]:
+        """See `service.ports.Log.replay`."""
+        where = TopicPartition(self._topic, partition)
+        consumer = self._open
+        with self._cluster.translated("replaying"):
+            consumer.assign([where])
+            consumer.seek(where, start)
+            while consumer.position(where, timeout_ms=REQUEST_MS) < end:
+                for polled in consumer.poll(timeout_ms=1_000).values():
+                    inside = [record for record in polled if record.offset < end]
+                    if inside:
+                        yield columns(partition, inside)
+
+    def cluster_id(self) -> str:
+        """The cluster's id."""
+        return str(self._open._cluster.cluster_id)  # noqa: SLF001 - kept with the metadata, under no public name
+
+    def close(self) -> None:
+        """Disconnects."""
+        if self._consumer is not None:
+            consumer, self._consumer = self._consumer, None
+            consumer.close(autocommit=False, timeout_ms=1_000)
+
+
+def reader_config(cluster: Cluster) -> dict[str, object]:
+    """kafka-python's arguments for reading committed records, without surprises."""
+    return {
+        **cluster.config(),
+        "isolation_level": "read_committed",
+        "enable_auto_commit": False,
+        "auto_offset_reset": "none",
+        "allow_auto_create_topics": False,
+        "max_partition_fetch_bytes": FETCH_BYTES,
+        "fetch_max_bytes": 2 * FETCH_BYTES,
+        "retry_backoff_ms": 50,
+    }
+
+
+def columns(partition: int, records: Sequence[Any]) -> Records:
+    """kafka-python's records (named tuples) as columns."""
+    _, _, _, offsets, timestamps, _, keys, values, headers, *_ = zip(*records, strict=True)
+    return Records(partition, offsets, [time_ms * 1000 for time_ms in timestamps], keys, values, headers)

@@ -1,0 +1,149 @@
+"""`service.ports.Log` on Kafka: a group member, a publisher and a reader, tied by one commit."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from kafka.errors import KafkaError, RetriableError
+
+from service.adapters.kafka.client import Cluster
+from service.adapters.kafka.group import Group, Reader
+from service.adapters.kafka.publisher import OrderedPublisher, Publisher, TransactionalPublisher
+from service.errors import Misconfigured, Unavailable
+from service.ports import Assignment, Channel, Output, Records
+
+
+class KafkaLog:
+    """See `service.ports.Log`, which says what each method promises."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        input_topic: str,
+        topics: Mapping[Channel, str],
+        group_id: str,
+        instance_id: str,
+        exactly_once: bool = True,
+        batch_records: int = 2_000,
+        transaction_timeout_ms: int = 15_000,
+        session_timeout_ms: int = 10_000,
+        max_poll_interval_ms: int = 300_000,
+    ) -> None:
+        self._cluster = cluster
+        self._input = input_topic
+        self._topics = topics
+        self._group = Group(
+            cluster,
+            topic=input_topic,
+            group_id=group_id,
+            instance_id=instance_id,
+            batch_records=batch_records,
+            session_timeout_ms=session_timeout_ms,
+            max_poll_interval_ms=max_poll_interval_ms,
+        )
+        self._reader = Reader(cluster, input_topic)
+        self._publisher: Publisher = (
+            TransactionalPublisher(
+                cluster,
+                input_topic=input_topic,
+                topics=topics,
+                transactional_id=f"{group_id}-{instance_id}",
+                timeout_ms=transaction_timeout_ms,
+            )
+            if exactly_once
+            else OrderedPublisher(
+                cluster,
+                input_topic=input_topic,
+                topics=topics,
+                timeout_ms=transaction_timeout_ms,
+                consumer=lambda: self._group.consumer,
+            )
+        )
+
+    def open(self) -> None:
+        """Connects, and refuses topics that do not exist."""
+        self._group.open()
+        for topic in (self._input, *sorted(set(self._topics.values()))):
+            if not self._group.knows(topic):
+                raise Misconfigured(
+                    f"topic {topic} does not exist at {self._cluster.servers}: run python -m service topics"
+                )
+
+    def poll(self, timeout: float) -> list[Records]:
+        """See `service.ports.Log.poll`."""
+        return self._group.poll(timeout)
+
+    def assignment(self) -> Assignment:
+        """See `service.ports.Log.assignment`."""
+        return self._group.assignment()
+
+    def joined(self) -> bool:
+        """See `service.ports.Log.joined`."""
+        return self._group.joined()
+
+    def identity(self) -> str:
+        """See `service.ports.Log.identity`."""
+        self._reader.partitions()
+        return self._reader.cluster_id()
+
+    def committed(self, partition: int) -> int | None:
+        """See `service.ports.Log.committed`."""
+        # A predecessor's open transaction hides its offsets until it is settled, which opening the publisher does.
+        # Not earlier than here: whoever opens one has joined the group, so that of two processes with one id the
+        # same one loses both its membership and its transactions.
+        with self._cluster.translated("settling transactions"):
+            self._publisher.open()
+        return self._group.committed(partition)
+
+    def bounds(self, partition: int) -> tuple[int, int]:
+        """See `service.ports.Log.bounds`."""
+        return self._reader.bounds(partition)
+
+    def offset_at(self, partition: int, timestamp_us: int) -> int:
+        """See `service.ports.Log.offset_at`."""
+        return self._reader.offset_at(partition, timestamp_us)
+
+    def timestamp_at(self, partition: int, offset: int) -> int | None:
+        """See `service.ports.Log.timestamp_at`."""
+        return self._reader.timestamp_at(partition, offset)
+
+    def replay(self, partition: int, start: int, end: int) -> Iterator[Records]:
+        """See `service.ports.Log.replay`."""
+        return self._reader.replay(partition, start, end)
+
+    def resume(self, partition: int, position: int) -> None:
+        """See `service.ports.Log.resume`."""
+        self._group.resume(partition, position)
+
+    def commit(self, outputs: Sequence[Output]) -> None:
+        """See `service.ports.Log.commit`."""
+        member = self._group.member
+        if member.generation_id < 0:
+            # The broker checks no membership then, and would take the commit of a dead owner.
+            raise Unavailable("committing: this instance has fallen out of the group")
+        with self._cluster.translated("committing"):
+            try:
+                self._publisher.publish(outputs, member)
+            except RetriableError:
+                raise  # an answer that did not come says nothing about who we are
+            except KafkaError:
+                # Perhaps we are not who we were: a newer generation, an expired transaction, or another process.
+                self._group.suspect()
+                raise
+
+    def recover(self) -> None:
+        """See `service.ports.Log.recover`."""
+        self._publisher.close()
+        self._group.open()
+        self._group.rejoin()
+        with self._cluster.translated("settling transactions"):
+            self._publisher.open()
+
+    def lag(self) -> dict[int, int]:
+        """See `service.ports.Log.lag`."""
+        return self._group.lag()
+
+    def close(self) -> None:
+        """See `service.ports.Log.close`."""
+        self._publisher.close()
+        self._group.close()
+        self._reader.close()

@@ -1,0 +1,185 @@
+"""The producing side: all messages of a batch and its positions, in one transaction or, at least once, in order."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from kafka import KafkaProducer, TopicPartition
+from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata
+
+from service.adapters.kafka.client import REQUEST_MS, Cluster
+from service.ports import Channel, Output
+
+RETRY_MS: Final = 5
+"""Each retried transactional request sleeps this long, and one waits for the commit before it in most transactions."""
+
+MAX_BATCH: Final = 1_000_000
+"""Records of one partition that travel together, below what a broker takes by default."""
+
+MAX_REQUEST: Final = 8 << 20
+LINGER_MS: Final = 1_000
+"""Longer than handing over a batch takes: `flush` sends it, as one request and not as one record and then the rest."""
+
+
+class Publisher(Protocol):
+    """Publishes a batch and moves the positions of the input."""
+
+    def open(self) -> None:
+        """Connects, and settles what a predecessor with the same id left open; may be called again."""
+
+    def publish(self, outputs: Sequence[Output], member: ConsumerGroupMetadata) -> None:
+        """All or, on a KafkaError, an unknown part; exactly once only if it is then closed and opened again."""
+
+    def close(self) -> None:
+        """Drops what was not committed; never raises."""
+
+
+class TransactionalPublisher:
+    """Everything in one Kafka transaction (KIP-98, KIP-447).
+
+    kafka-python waits without limit for the end of a transaction, and lets a transaction commit although a batch of it
+    has expired. So this class waits with a limit, through the transaction manager, and asks every send for its result.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        input_topic: str,
+        topics: Mapping[Channel, str],
+        transactional_id: str,
+        timeout_ms: int,
+    ) -> None:
+        self._cluster = cluster
+        self._input = input_topic
+        self._topics = topics
+        self._timeout = timeout_ms / 1000
+        self._config = {
+            **producer_config(cluster, timeout_ms),
+            "transactional_id": transactional_id,
+            "transaction_timeout_ms": timeout_ms,
+        }
+        self._producer: Any = None
+
+    def open(self) -> None:
+        """See `Publisher`."""
+        if self._producer is None:
+            producer = KafkaProducer(**self._config)
+            try:
+                producer.init_transactions()
+            except BaseException:
+                _discard(producer)
+                raise
+            self._producer = producer
+
+    def publish(self, outputs: Sequence[Output], member: ConsumerGroupMetadata) -> None:
+        """See `Publisher`."""
+        self.open()
+        deadline = time.monotonic() + self._timeout
+        producer = self._producer
+        producer.begin_transaction()
+        _send(producer, outputs, self._topics, deadline)
+        positions = {
+            TopicPartition(self._input, output.partition): OffsetAndMetadata(output.end, "", -1) for output in outputs
+        }
+        manager = producer._transaction_manager  # noqa: SLF001 - the public methods wait without limit
+        self._await(manager.send_offsets_to_transaction(positions, member), deadline)
+        self._await(manager.begin_commit(), deadline)
+
+    def _await(self, result: Any, deadline: float) -> None:  # noqa: ANN401 - kafka-python has no types
+        self._producer._sender.wakeup()  # noqa: SLF001 - as above
+        if not result.wait(timeout_ms=max(0.0, deadline - time.monotonic()) * 1000):
+            raise KafkaTimeoutError(f"transaction not finished in {self._timeout:g} s")
+
+    def close(self) -> None:
+        """See `Publisher`."""
+        if self._producer is not None:
+            producer, self._producer = self._producer, None
+            _discard(producer)
+
+
+class OrderedPublisher:
+    """At least once: first the messages, then the positions; a failure in between publishes some messages again."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        input_topic: str,
+        topics: Mapping[Channel, str],
+        timeout_ms: int,
+        consumer: Any,  # noqa: ANN401 - a callable that gives kafka-python's consumer, which has no types
+    ) -> None:
+        self._input = input_topic
+        self._topics = topics
+        self._timeout = timeout_ms / 1000
+        self._consumer = consumer
+        self._config = producer_config(cluster, timeout_ms)
+        self._producer: Any = None
+
+    def open(self) -> None:
+        """See `Publisher`."""
+        if self._producer is None:
+            self._producer = KafkaProducer(**self._config)
+
+    def publish(self, outputs: Sequence[Output], member: ConsumerGroupMetadata) -> None:  # noqa: ARG002 - the consumer commits with its own
+        """See `Publisher`."""
+        self.open()
+        deadline = time.monotonic() + self._timeout
+        _send(self._producer, outputs, self._topics, deadline)
+        self._consumer().commit(
+            {
+                TopicPartition(self._input, output.partition): OffsetAndMetadata(output.end, "", -1)
+                for output in outputs
+            },
+            timeout_ms=REQUEST_MS,
+        )
+
+    def close(self) -> None:
+        """See `Publisher`."""
+        if self._producer is not None:
+            producer, self._producer = self._producer, None
+            _discard(producer)
+
+
+def producer_config(cluster: Cluster, timeout_ms: int) -> dict[str, object]:
+    """kafka-python's arguments for producers that lose nothing and give up before the transaction does."""
+    return {
+        **cluster.config(),
+        "acks": "all",
+        "allow_auto_create_topics": False,
+        "linger_ms": LINGER_MS,
+        "batch_size": MAX_BATCH,
+        "max_request_size": MAX_REQUEST,
+        "request_timeout_ms": max(1_000, timeout_ms // 2 - LINGER_MS),
+        "delivery_timeout_ms": max(2_000, timeout_ms * 4 // 5),
+        "max_block_ms": max(1_000, timeout_ms // 2),
+        "retry_backoff_ms": RETRY_MS,
+    }
+
+
+def _send(producer: Any, outputs: Sequence[Output], topics: Mapping[Channel, str], deadline: float) -> None:  # noqa: ANN401 - kafka-python has no types
+    """Sends every message and returns when each is acknowledged; raises the first send's error otherwise."""
+    futures = []
+    for output in outputs:
+        for messages in output.messages:
+            topic = topics[messages.channel]
+            headers = messages.headers or [[]] * len(messages)
+            futures += [
+                producer.send(topic, value, key, header)
+                for key, value, header in zip(messages.keys, messages.values, headers, strict=True)
+            ]
+    producer.flush(max(0.0, deadline - time.monotonic()))
+    for future in futures:
+        if not future.is_done or future.failed():
+            raise future.exception or KafkaTimeoutError("a message was not acknowledged")
+
+
+def _discard(producer: Any) -> None:  # noqa: ANN401 - kafka-python has no types
+    """Closes without flushing: whatever is unsent belongs to a transaction that is given up."""
+    try:
+        producer._sender.force_close()  # noqa: SLF001 - close() alone flushes first, and leaves the thread when that fails
+        producer.close(timeout=1.0)
+    except KafkaError:
+        producer._closed = True  # noqa: SLF001 - the sender thread ends by itself; a second close must not flush again

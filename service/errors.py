@@ -1,0 +1,35 @@
+"""The service's errors: one class for each reaction, one line of text that says what, where and how to mend it."""
+
+# ruff: noqa: N818 - named for what happened, which is what decides the reaction
+
+
+class ServiceError(Exception):
+    """Stops the service; `code` is the process's exit code."""
+
+    code = 1
+
+
+class Unavailable(ServiceError):
+    """Something outside is away for now: try the same again later."""
+
+
+class Misconfigured(ServiceError):
+    """A setting, topic, permission or file is wrong; trying again would not help."""
+
+    code = 2
+
+
+class TooManyDeadLetters(ServiceError):
+    """Most of what arrives cannot be scored: more likely a bad deploy than bad data."""
+
+    code = 3
+
+
+class Fenced(ServiceError):
+    """Another process runs under this instance's id."""
+
+    code = 4
+
+
+class OffsetsLost(ServiceError):
+    """Records between the committed offset and the start of the log are gone: somebody must decide what to do."""

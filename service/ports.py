@@ -1,0 +1,224 @@
+"""What the service asks of the world, as protocols, and the values that pass through them.
+
+Columns instead of one object per record: at tens of thousands of records a second the objects would cost more than the
+work on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from fraud.history import History
+    from fraud.policy import Policy
+    from fraud.risk import RiskTables
+
+Float32s: TypeAlias = npt.NDArray[np.float32]
+Headers: TypeAlias = Sequence[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """n consecutive records of one partition of the input, in offset order.
+
+    Attributes:
+        partition: where they stand.
+        offsets: ascending; gaps are transaction markers.
+        timestamps_us: Kafka timestamps, µs since 1970 UTC.
+        keys: as they came.
+        values: as they came; None is a tombstone.
+        headers: as they came.
+    """
+
+    partition: int
+    offsets: Sequence[int]
+    timestamps_us: Sequence[int]
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes | None]
+    headers: Sequence[Headers]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    @property
+    def end(self) -> int:
+        """Offset after the last record: the position to commit."""
+        return self.offsets[-1] + 1
+
+
+class Channel(StrEnum):
+    """Where a message goes; settings give each its topic."""
+
+    ALERTS = "alerts"
+    DECISIONS = "decisions"
+    DEAD_LETTERS = "dead_letters"
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """Messages for one channel, in order.
+
+    Attributes:
+        channel: where they go.
+        keys: one a message.
+        values: one a message.
+        headers: one list a message; empty where no message has any.
+    """
+
+    channel: Channel
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes]
+    headers: Sequence[list[tuple[str, bytes]]] = ()
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """All that came of one partition's records, to be published together with the new position.
+
+    Attributes:
+        partition: of the input.
+        start: position before these records; None on a first start, when nothing was ever committed.
+        end: position after them.
+        messages: what to publish.
+    """
+
+    partition: int
+    start: int | None
+    end: int
+    messages: tuple[Messages, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Which partitions this instance owns; `epoch` grows whenever that was decided anew."""
+
+    epoch: int
+    partitions: frozenset[int]
+
+
+class Log(Protocol):
+    """The input topic and the outputs, tied together: one commit moves both.
+
+    Every method may raise `Unavailable` (try again), `Misconfigured` or `Fenced` (stop).
+    """
+
+    def open(self) -> None:
+        """Connects, joins nothing yet. Blocks for a few seconds at most; may be called again after `Unavailable`."""
+
+    def poll(self, timeout: float) -> Sequence[Records]:
+        """The next records of the owned and resumed partitions, at most one item a partition.
+
+        Blocks up to `timeout` seconds. Ownership changes happen here and nowhere else; a partition that was just
+        gained is paused until `resume`.
+
+        Raises:
+            OffsetsLost: the position fell out of the log.
+        """
+
+    def assignment(self) -> Assignment:
+        """What the last `poll` left this instance with. Never blocks."""
+
+    def joined(self) -> bool:
+        """Whether this instance is a member in good standing now. Never blocks."""
+
+    def identity(self) -> str:
+        """The id of the cluster, for naming what belongs to its offsets."""
+
+    def committed(self, partition: int) -> int | None:
+        """The committed position, once every commit in doubt is settled; None when there was never any."""
+
+    def bounds(self, partition: int) -> tuple[int, int]:
+        """First and next offset of the partition's log."""
+
+    def offset_at(self, partition: int, timestamp_us: int) -> int:
+        """The first offset whose timestamp is at or after the given one; the end of the log when there is none."""
+
+    def timestamp_at(self, partition: int, offset: int) -> int | None:
+        """Timestamp in µs of the first record at or after `offset`; None when there is none."""
+
+    def replay(self, partition: int, start: int, end: int) -> Iterator[Records]:
+        """The committed records of [start, end), apart from the group and without moving any position."""
+
+    def resume(self, partition: int, position: int) -> None:
+        """Lets `poll` deliver an owned partition from `position` on."""
+
+    def commit(self, outputs: Sequence[Output]) -> None:
+        """Publishes all messages and moves the positions to each `end`, together or not at all; blocks until done.
+
+        Belongs to the ownership that the last `poll` saw: if that has passed on, nothing is published. After any
+        `Unavailable` it is unknown whether it happened: `recover`, then ask `committed`.
+        """
+
+    def recover(self) -> None:
+        """Settles whatever a failed `commit` left open and takes part in the group again; every partition is paused.
+
+        Blocks for some seconds at most; may be called again after `Unavailable`.
+        """
+
+    def lag(self) -> dict[int, int]:
+        """Records behind the end of the log as last heard, by partition. Never blocks."""
+
+    def close(self) -> None:
+        """Leaves everything; what was not committed stays uncommitted. Never raises."""
+
+
+class Model(Protocol):
+    """One loaded version."""
+
+    version: int
+    policy: Policy
+    risk: RiskTables
+    created_at_us: int
+
+    def score(self, features: Float32s) -> tuple[Float32s, Float32s]:
+        """Calibrated and raw score, each [n], of features [n, d]."""
+
+    def explain(self, features: Float32s) -> Float32s:
+        """Contributions in log-odds, [n, d]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Who scores: a champion, and a shadow whose scores are only written down."""
+
+    champion: Model
+    shadow: Model | None = None
+
+
+class ModelSource(Protocol):
+    """Where models come from. Loading happens in the background, never in the caller."""
+
+    def current(self) -> Models:
+        """The newest verified and warmed-up models. Never blocks."""
+
+
+class SnapshotStore(Protocol):
+    """Histories kept outside the process, each named by the position that it stands for."""
+
+    def newest(self, partition: int, at_most: int) -> tuple[int, History] | None:
+        """Position and history of the newest usable snapshot at or before a position."""
+
+    def save(self, partition: int, position: int, history: History) -> None:
+        """Starts to write a snapshot; returns as soon as the history may change again. Never raises."""
+
+    def wait(self) -> None:
+        """Blocks until what `save` started is written or has failed."""
+
+
+class Clock(Protocol):
+    """Wall time, for what people read; never for what decides."""
+
+    def now_us(self) -> int:
+        """µs since 1970 UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, from an arbitrary start."""

@@ -1,0 +1,219 @@
+"""Every setting of the service: read once from the environment, validated, frozen.
+
+The variables are the field names in capitals behind `FRAUD_`. A secret may come from a file instead: the variable with
+`_FILE` behind it names that file. A `FRAUD_` variable that no field claims is an error: a typing slip in a setting must
+not leave the default in force.
+"""
+
+import difflib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from service.errors import Misconfigured
+
+PREFIX: Final = "fraud_"
+SECRETS: Final = ("kafka_sasl_password", "kafka_ssl_key_password", "secret")
+ELSEWHERE: Final = frozenset({"fraud_data_dir"})
+"""Variables with our prefix that belong to the tests."""
+
+
+def _topic(name: str) -> str:
+    if not name or len(name) > 249 or name in {".", ".."} or not all(c.isalnum() or c in "._-" for c in name):
+        raise ValueError("must be letters, digits, '.', '_' and '-', at most 249 characters")
+    return name
+
+
+def _seconds(value: object) -> object:
+    """Turns a plain number of seconds, as an environment variable writes it, into what pydantic reads."""
+    try:
+        return timedelta(seconds=float(value)) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+Name = Annotated[str, AfterValidator(_topic)]
+Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+
+
+class Settings(BaseSettings):
+    """The service's settings; each field's description is its line in the README."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=True)
+
+    kafka_bootstrap_servers: str = Field("localhost:9092", description="brokers to ask first, host:port, by commas")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how to talk to the brokers"
+    )
+    kafka_ssl_cafile: Path | None = Field(None, description="PEM file of the authority that signed the brokers")
+    kafka_ssl_certfile: Path | None = Field(None, description="PEM file of the client's certificate, for mutual TLS")
+    kafka_ssl_keyfile: Path | None = Field(None, description="PEM file of the client's key")
+    kafka_ssl_key_password: SecretStr | None = Field(None, description="password of that key; or its file by _FILE")
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="how to prove who we are, with a SASL protocol"
+    )
+    kafka_sasl_username: str | None = Field(None, description="user name for SASL")
+    kafka_sasl_password: SecretStr | None = Field(None, description="password for SASL; or its file by _FILE")
+
+    transactions_topic: Name = Field("payments.transactions.v1", description="input: transactions and outcomes")
+    alerts_topic: Name = Field("fraud.alerts.v1", description="output: flagged transactions")
+    decisions_topic: Name = Field("fraud.decisions.v1", description="output: one decision per transaction")
+    dlq_topic: Name = Field("payments.transactions.v1.dlq", description="output: what could not be scored")
+    labels_topic: Name = Field("fraud.labels.v1", description="labels; the service creates it and reads none")
+    models_topic: Name = Field("fraud.models.v1", description="promotions and rollbacks; created, not read")
+    partitions: int = Field(1, ge=1, le=1024, description="partitions that `topics` gives the input and its outputs")
+    replication: int = Field(1, ge=1, le=16, description="copies that `topics` asks for; 3 in production")
+    retention_days: int = Field(45, ge=1, description="how long the input is kept; at least the history's horizon")
+    dlq_retention_days: int = Field(90, ge=1, description="how long dead letters are kept")
+
+    group_id: Name = Field("fraudstream", description="consumer group; its committed offsets are the progress")
+    instance_id: Name = Field("fraudstream-0", description="this process, unique in the group and kept over restarts")
+    delivery: Literal["exactly_once", "at_least_once"] = Field(
+        "exactly_once", description="exactly_once needs readers with isolation.level=read_committed"
+    )
+    decisions: Literal["all", "off"] = Field("all", description="whether every decision is published")
+    batch_records: int = Field(2000, ge=1, le=100_000, description="most records scored and committed together")
+    transaction_timeout: Duration = Field(
+        timedelta(seconds=15), description="after which the broker gives up an open transaction, in seconds"
+    )
+    session_timeout: Duration = Field(
+        timedelta(seconds=10), description="silence after which the group takes this instance for dead, in seconds"
+    )
+    max_poll_interval: Duration = Field(
+        timedelta(seconds=300), description="longest a batch may take before the group moves on, in seconds"
+    )
+    shutdown: Duration = Field(
+        timedelta(seconds=20), description="time to finish the batch in hand after SIGTERM, in seconds"
+    )
+    deadletter_cap: Literal["on", "off"] = Field(
+        "on", description="stop (exit 3) when more than half of the last 10,000 records are dead letters"
+    )
+
+    models_dir: Path = Field(Path("models"), description="model directory: numbered versions and serving.json")
+    models_poll: Duration = Field(timedelta(seconds=1), description="how often serving.json is looked at, in seconds")
+    snapshots_dir: Path = Field(Path("snapshots"), description="where histories are kept, shared by all instances")
+    snapshot_interval: Duration = Field(timedelta(seconds=300), description="time between snapshots, in seconds")
+    stage: Literal["pre_auth", "post_auth"] = Field("pre_auth", description="when in a payment it is scored")
+    max_ahead: Duration = Field(
+        timedelta(hours=1), description="how far an event may lie ahead of its Kafka timestamp, in seconds or ISO 8601"
+    )
+    base_currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="currency that all amounts are turned into")
+    rates_file: Path | None = Field(None, description="JSON of dated exchange rates; default: a built-in table")
+    attributes: tuple[str, ...] = Field((), description="names of `attributes` that features may use, a JSON list")
+
+    secret: SecretStr | None = Field(
+        None, description="key of every HMAC (pseudonyms, card tokens, exploration); or its file by _FILE"
+    )
+    pseudonyms: bool = Field(False, description="whether alerts and decisions carry pseudonyms for customer ids")
+    explore_share: float = Field(0.0, ge=0.0, le=0.05, description="share of would-be blocks let through to learn")
+    explore_budget: float = Field(0.0, ge=0.0, description="most money let through that way a day, in base currency")
+
+    http_host: str = Field("127.0.0.1", description="address that /metrics, /healthz and /readyz listen on")
+    http_port: int = Field(8080, ge=0, le=65535, description="their port; 0 takes a free one and logs it")
+    liveness: Duration = Field(
+        timedelta(seconds=60), description="time without a turn of the loop that fails /healthz, in seconds"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe log line")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic-settings'
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments before variables, variables before the files that they name."""
+        return init_settings, env_settings, _SecretFiles(settings_cls)
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if self.kafka_security_protocol.startswith("SASL") and not (
+            self.kafka_sasl_mechanism and self.kafka_sasl_username and self.kafka_sasl_password
+        ):
+            raise ValueError("SASL needs kafka_sasl_mechanism, kafka_sasl_username and kafka_sasl_password")
+        if self.secret is None and (self.pseudonyms or self.explore_share):
+            raise ValueError("pseudonyms and explore_share need secret")
+        topics = (self.transactions_topic, self.alerts_topic, self.decisions_topic, self.dlq_topic)
+        if len(set(topics)) < len(topics):
+            raise ValueError("two topics have the same name: input, alerts, decisions and dead letters must differ")
+        return self
+
+
+class _SecretFiles(EnvSettingsSource):
+    """Reads each secret whose `_FILE` variable is set, and refuses variables that nothing claims."""
+
+    def __call__(self) -> dict[str, Any]:  # pydantic-settings' own signature
+        known = {PREFIX + name for name in Settings.model_fields}
+        files = {f"{PREFIX}{name}_file": name for name in SECRETS}
+        _refuse_unknown(self.env_vars, known | files.keys() | ELSEWHERE)
+        return {
+            name: _read_secret(variable, path, self.env_vars.get(PREFIX + name))
+            for variable, name in files.items()
+            if (path := self.env_vars.get(variable))
+        }
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Nothing field by field: `__call__` reads them all."""
+        raise NotImplementedError
+
+
+def _refuse_unknown(variables: Mapping[str, str | None], known: set[str] | frozenset[str]) -> None:
+    for name in sorted(variables):
+        if name.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {close[0].upper()}?" if close else ""
+            raise Misconfigured(f"unknown setting {name.upper()}{hint}")
+
+
+def _read_secret(variable: str, path: str, twin: str | None) -> str:
+    if twin:
+        raise Misconfigured(f"set {variable.upper()} or {variable.upper().removesuffix('_FILE')}, not both")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{variable.upper()}: cannot read {path}: {getattr(error, 'strerror', error)}") from None
+
+
+def load_settings() -> Settings:
+    """The settings of this process's environment.
+
+    Raises:
+        Misconfigured: one line that names every wrong variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        findings = (
+            f"{(PREFIX + str(item['loc'][0])).upper()}: {item['msg']}" if item["loc"] else str(item["msg"])
+            for item in error.errors(include_url=False, include_input=False)
+        )
+        raise Misconfigured("; ".join(findings)) from None
+    except SettingsError as error:
+        raise Misconfigured(f"{error}: it must be JSON") from None
+
+
+def settings_table() -> list[tuple[str, str, str]]:
+    """Variable, default and meaning of every setting, for the README."""
+    return [
+        (f"{PREFIX}{name}".upper(), _shown(field.default), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, timedelta):
+        return f"{default.total_seconds():g}"
+    return "" if default is None or default == () else str(default)
