@@ -1,0 +1,101 @@
+"""End-to-end latency under a fixed load, beside a program that only passes records on in the same delivery mode."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+
+from benchmarks.peers.arena import Arena
+from benchmarks.peers.field import PASS_THROUGH, SERVICE, SERVICE_EXACTLY_ONCE, Contender
+from benchmarks.peers.load import Load
+from benchmarks.peers.race import Program
+from benchmarks.peers.stream import Message, create, uniform
+from benchmarks.report import Figure
+
+RATES = (100, 1_000, 10_000)
+QUANTILES = {"p50": 50.0, "p99": 99.0, "p99_9": 99.9}
+MODES = {"": ("at_least_once", SERVICE), "_exactly_once": ("exactly_once", SERVICE_EXACTLY_ONCE)}
+WARM_UP = 2_000
+
+
+@dataclass
+class Latency:
+    """Quantiles in ms, one value a repeat, by (contender, rate, quantile)."""
+
+    quantiles: dict[tuple[str, int, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def figures(self) -> list[Figure]:
+        """The ratios at 1,000 events a second first."""
+        figures = []
+        for suffix, (mode, service) in MODES.items():
+            ours = self.quantiles[service.name, 1_000, "p99"]
+            limit = self.quantiles[_limit_name(mode), 1_000, "p99"]
+            pairs = [a / b for a, b in zip(ours, limit, strict=True)]
+            figures += [Figure.of(f"p99_ratio_1000{suffix}", pairs, "x")] if pairs else []
+        for (name, rate, quantile), values in self.quantiles.items():
+            if values:
+                figures.append(Figure.of(f"{name}.{rate}.{quantile}", values, "ms"))
+        return figures
+
+
+def measure(
+    arena: Arena, *, repeats: int, seconds: float, say: Callable[[str], None], rates: Sequence[int] = RATES
+) -> Latency:
+    """All contenders run at once, idle but for the one that is being measured: that interleaves without restarts."""
+    found = Latency()
+    with ExitStack() as stack:
+        loads = {}
+        for mode, service in MODES.values():
+            limit_settings = {"produce": True, "delivery": mode}
+            for name, contender, settings in (
+                (_limit_name(mode), PASS_THROUGH, limit_settings),
+                (service.name, service, {}),
+            ):
+                loads[name] = stack.enter_context(_Lane(arena, contender, settings))
+        for lane in loads.values():
+            lane.warm_up()
+        for repeat in range(repeats):
+            for rate in rates:
+                for name, lane in loads.items():
+                    measured = lane.load.latencies_ms(lane.next(int(rate * seconds)), rate)
+                    for quantile, percent in QUANTILES.items():
+                        found.quantiles[name, rate, quantile].append(float(np.percentile(measured, percent)))
+                    say(f"[{repeat + 1}/{repeats}] {name} at {rate:,}/s: p99 {np.percentile(measured, 99):.1f} ms")
+    return found
+
+
+class _Lane:
+    """One contender with topics and a load of its own."""
+
+    def __init__(self, arena: Arena, contender: Contender, settings: dict[str, object]) -> None:
+        source = f"lane-{contender.name}-{settings.get('delivery', '')}"
+        create(arena.bootstrap_servers, [source])
+        job = arena.job(contender, source, settings=settings)
+        (self._program,) = contender.programs(job)
+        self.load = Load(arena.bootstrap_servers, source, job.sink)
+        self._messages: Iterator[Message] = uniform(10_000_000, customers=100_000, seed=7)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "_Lane":
+        self._started: Program = self._stack.enter_context(self._program)
+        self._stack.enter_context(self.load)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def next(self, count: int) -> list[Message]:
+        """The next transactions of this lane."""
+        return list(islice(self._messages, count))
+
+    def warm_up(self) -> None:
+        """Blocks until the contender has handled a first load, however long it takes to start."""
+        self.load.latencies_ms(self.next(WARM_UP), WARM_UP, patience_s=90.0)
+        self._started.check()
+
+
+def _limit_name(mode: str) -> str:
+    return f"{PASS_THROUGH.name}_{mode}"

@@ -1,0 +1,93 @@
+"""`make bench`: python -m benchmarks.peers [--quick] [--only NAME …]."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from benchmarks import latency
+from benchmarks.peers import prepare, sizes, throughput
+from benchmarks.peers.arena import Arena, arena
+from benchmarks.peers.field import FIELD
+from benchmarks.peers.stream import read
+from benchmarks.peers.table import markdown
+from benchmarks.peers.throughput import Throughput
+from benchmarks.report import Figure, report
+
+PARTS = ("latency", "batches", "processes")
+STREAM = "stream"
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="One repeat on a short stream: whether everything runs, not how fast.")
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice([*(contender.name for contender in FIELD), *PARTS]),
+    help="These contenders and parts alone; may be given several times.",
+)
+@click.option("--repeats", type=click.IntRange(1), help="How often each contender runs.")
+@click.option("--seconds", type=click.FloatRange(1), default=6.0, show_default=True, help="How long each is watched.")
+@click.option("--models", type=click.Path(path_type=Path, exists=True), help="Model directory; made when not given.")
+def main(*, quick: bool, only: tuple[str, ...], repeats: int | None, seconds: float, models: Path | None) -> None:
+    """Measure the service beside its limits and peers; a table, build/bench/peers.json and build/bench/peers.md."""
+    console = Console(stderr=True, width=120)
+    command = " ".join(
+        ["make bench" if not only else "python -m benchmarks.peers", *(f"--only {name}" for name in only)]
+    )
+    with console.status("preparing stream and model"):
+        path = prepare.stream(60_000 if quick else 300_000)
+        models_dir = models or prepare.models()
+    scratch = prepare.FOLDER / datetime.now(UTC).strftime("run-%Y%m%dT%H%M%S")
+    with arena(models_dir.resolve(), scratch.resolve()) as place:
+        console.print(f"Kafka {place.broker_version}; logs in {scratch}")
+        found, figures = measure(
+            place,
+            path,
+            only=only,
+            repeats=repeats or (1 if quick else 5),
+            seconds=seconds,
+            quick=quick,
+            say=console.print,
+        )
+        page = markdown(
+            found, figures, FIELD, broker=place.broker_version, command=command, date=f"{datetime.now(UTC):%Y-%m-%d}"
+        )
+    written = report("peers", figures, title="The service beside limits and peers")
+    written.with_suffix(".md").write_text(page, encoding="utf-8")
+
+
+def measure(
+    place: Arena,
+    path: Path,
+    *,
+    only: tuple[str, ...],
+    repeats: int,
+    seconds: float,
+    quick: bool,
+    say: Callable[[str], None],
+) -> tuple[Throughput, list[Figure]]:
+    """Runs what was asked for, the ratios first."""
+    wanted = set(only) or {*(contender.name for contender in FIELD), *PARTS}
+    field = [contender for contender in FIELD if contender.name in wanted]
+    found = Throughput()
+    if field or "batches" in wanted:
+        place.load(STREAM, read(path))
+    if field:
+        found = throughput.measure(place, field, STREAM, repeats=repeats, seconds=seconds, say=say)
+    figures = found.figures()
+    few = max(1, repeats // 2)
+    if "latency" in wanted:
+        figures += latency.measure(place, repeats=few, seconds=3 if quick else 6, say=say).figures()
+    if "batches" in wanted:
+        figures += sizes.batches(place, STREAM, repeats=few, seconds=seconds, say=say)
+    if "processes" in wanted:
+        figures += sizes.processes(place, islice(read(path), 300_000), repeats=few, seconds=seconds, say=say)
+    return found, figures
+
+
+if __name__ == "__main__":
+    main()

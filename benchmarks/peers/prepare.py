@@ -1,0 +1,59 @@
+"""What a race needs, made once by the project's own programs and kept under build/bench: a stream and a model."""
+
+import hashlib
+from pathlib import Path
+
+from deploy.demo.programs import train
+from fraud.bundle import SERVING, InvalidBundle, read_serving
+from fraud.features import SPEC, features_fingerprint
+from fraud.history import HistoryConfig
+
+FOLDER = Path("build/bench/peers")
+SOURCE_TRANSACTIONS = 60_000
+LABELS = 500
+SEED = 11
+
+
+def stream(transactions: int) -> Path:
+    """A JSONL file of the target platform's events: so many transactions, and the outcomes between them."""
+    out = FOLDER / f"stream-{transactions}-{_code_version()}"
+    path = out / "events.jsonl"
+    if not path.exists():
+        wanted = ["--platform", "target", "--transactions", str(transactions), "--seed", str(SEED)]
+        train("simulate", *wanted, "--out", str(out), "--format", "jsonl", log=FOLDER / "prepare.log")
+    return path
+
+
+def models() -> Path:
+    """A model directory whose champion fits the present feature code; trained small, but of the shape that is served."""
+    fingerprint = features_fingerprint(SPEC, HistoryConfig())
+    root = FOLDER / f"models-{fingerprint}"
+    if _serves(root, fingerprint):
+        return root
+    log = FOLDER / "prepare.log"
+    for platform in ("source", "target"):
+        world = ["--platform", platform, "--transactions", str(SOURCE_TRANSACTIONS), "--days", "240"]
+        train("simulate", *world, "--seed", str(SEED), "--out", str(FOLDER / platform), log=log)
+    limit = ["--models", str(root), "--seed", str(SEED), "--teachers", "1"]
+    base = train("pretrain", "--source", str(FOLDER / "source" / "events.parquet"), *limit, log=log)
+    wanted = ["--labels", str(LABELS), "--from", str(base["version"])]
+    made = train("adapt", "--target", str(FOLDER / "target" / "events.parquet"), *wanted, *limit, log=log)
+    train("promote", str(made["version"]), "--models", str(root), log=log)
+    return root
+
+
+def _serves(root: Path, fingerprint: str) -> bool:
+    if not (root / SERVING).exists():
+        return False
+    try:
+        read_serving(root).slot(fingerprint)
+    except InvalidBundle:
+        return False
+    return True
+
+
+def _code_version() -> str:
+    """Of the simulator: another version may write other events."""
+    from training.simulate.config import VERSION
+
+    return hashlib.sha256(VERSION.encode()).hexdigest()[:6]

@@ -1,0 +1,66 @@
+"""How throughput depends on batch size (which is the transaction's size) and on the number of processes."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.peers.arena import Arena
+from benchmarks.peers.field import PASS_THROUGH, SERVICE, SERVICE_EXACTLY_ONCE
+from benchmarks.peers.stream import Message
+from benchmarks.peers.throughput import ratio
+from benchmarks.report import Figure
+from fraud.bundle import MANIFEST
+
+BATCHES = (100, 500, 2_000, 5_000)
+
+
+def batches(
+    arena: Arena,
+    topic: str,
+    *,
+    repeats: int,
+    seconds: float,
+    say: Callable[[str], None],
+    sizes: Sequence[int] = BATCHES,
+) -> list[Figure]:
+    """Events/s by batch size in both delivery modes."""
+    figures = []
+    for service in (SERVICE, SERVICE_EXACTLY_ONCE):
+        for size in sizes:
+            rates = []
+            for _ in range(repeats):
+                result = arena.race(service, topic, seconds=seconds, settings={"batch_records": size})
+                rates.append(result.run.events_per_second)
+            say(f"{service.title}, batches of {size:,}: {max(rates):,.0f} events/s")
+            figures.append(Figure.of(f"{service.name}.batch_{size}.rate", rates, "events/s"))
+    return figures
+
+
+def processes(
+    arena: Arena, messages: Iterable[Message], *, repeats: int, seconds: float, say: Callable[[str], None]
+) -> list[Figure]:
+    """Two processes on two partitions against one on one; the pass-through shows what the machine has to give."""
+    kept = list(messages)
+    arena.load("one-partition", kept)
+    arena.load("two-partitions", kept, partitions=2)
+    pair = replace(arena, models_dir=for_partitions(arena.models_dir, arena.scratch / "models-2", 2))
+    figures = []
+    for contender in (PASS_THROUGH, SERVICE):
+        one, two = [], []
+        for _ in range(repeats):
+            one.append(arena.race(contender, "one-partition", seconds=seconds).run.events_per_second)
+            two.append(pair.race(contender, "two-partitions", seconds=seconds, processes=2).run.events_per_second)
+        say(f"{contender.title}: {max(one):,.0f} events/s with one process, {max(two):,.0f} with two")
+        figures += ratio(f"{contender.name}.two_processes_ratio", two, one)
+    return figures
+
+
+def for_partitions(models_dir: Path, copy: Path, partitions: int) -> Path:
+    """A copy of a model directory whose manifests say another number of partitions; only good for measuring speed."""
+    shutil.copytree(models_dir, copy, dirs_exist_ok=True)
+    for manifest in copy.glob(f"*/{MANIFEST}"):
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+        manifest.write_text(json.dumps({**content, "partitions": partitions}), encoding="utf-8")
+    return copy

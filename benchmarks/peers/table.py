@@ -1,0 +1,50 @@
+"""A run as a page for readers: the machine, the versions, every contender's rate and its ratio to the service's."""
+
+import os
+import platform
+from collections.abc import Sequence
+
+from benchmarks.peers.field import PASS_THROUGH, Contender
+from benchmarks.peers.throughput import Throughput
+from benchmarks.report import Figure
+
+
+def markdown(
+    found: Throughput, figures: Sequence[Figure], field: Sequence[Contender], *, broker: str, command: str, date: str
+) -> str:
+    """The whole report as Markdown."""
+    lines = [
+        f"`{command}`, {date}. Kafka {broker}, Python {platform.python_version()}, {os.cpu_count()} cores, "
+        f"{platform.machine()}. Medians over repeats, quartiles in brackets.",
+        "",
+        "| contender | versions | events/s | share of the limit | memory, MB |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    rates = {name: Figure.of(name, values, "events/s") for name, values in found.rates.items() if values}
+    limit = rates.get(PASS_THROUGH.name)
+    for contender in field:
+        rate = rates.get(contender.name)
+        if rate is None:
+            continue
+        share = "" if limit is None else f"{rate.value / limit.value:.1%}"
+        memory = Figure.of("memory", found.memory_mb[contender.name], "MB").value
+        lines.append(f"| {contender.title} | {contender.versions()} | {_spread(rate)} | {share} | {memory:,.0f} |")
+    lines += ["", "| figure | value | unit |", "| --- | ---: | --- |"]
+    skip = (".rate", ".memory")
+    lines += [
+        f"| `{f.name}` | {_spread(f)} | {f.unit} |" for f in figures if not f.name.endswith(skip) or "batch" in f.name
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _spread(figure: Figure) -> str:
+    value = _number(figure.value)
+    return (
+        value
+        if figure.low is None or figure.high is None
+        else f"{value} ({_number(figure.low)}–{_number(figure.high)})"
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
