@@ -29,6 +29,7 @@ MODELS: Final[dict[object, type[Transaction | Outcome]]] = {"transaction": Trans
 
 _ENVELOPE: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ANY: Final = msgspec.json.Decoder()
+_RAW: Final = msgspec.json.Decoder(msgspec.Raw)
 _NESTING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 _REASONS: Final = {
     "missing": Reason.MISSING_FIELD,
@@ -51,7 +52,7 @@ def read(raw: bytes | None) -> Fields:
         raw.decode()
     except UnicodeDecodeError as error:
         raise InvalidEvent(Reason.NOT_UTF8, f"byte {error.start} is not UTF-8") from None
-    if depth(raw) > MAX_DEPTH:
+    if is_too_deep(raw):
         raise InvalidEvent(Reason.TOO_DEEP, f"nested deeper than {MAX_DEPTH} levels")
     envelope = _envelope(raw)
     kind = _value("type", envelope["type"]) if "type" in envelope else None
@@ -101,23 +102,32 @@ def check(event: Transaction | Outcome, *, timestamp_us: int, rates: Rates, max_
         raise InvalidEvent(Reason.TOO_FAR_AHEAD, f"event_time: {ahead} s after Kafka's timestamp")
 
 
-def depth(raw: bytes) -> int:
-    """How deep objects and arrays are nested, brackets in strings aside."""
+def is_too_deep(raw: bytes) -> bool:
+    """Whether objects and arrays are nested deeper than the limit, brackets in strings aside."""
     if raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
-        return 0
-    deepest = level = 0
+        return False
+    level = 0
     for token in _NESTING.finditer(raw):
         first = token[0][:1]
         level += (first in b"[{") - (first in b"]}")
-        deepest = max(deepest, level)
-    return deepest
+        if level > MAX_DEPTH:
+            return True
+    return False
 
 
 def _envelope(raw: bytes) -> dict[str, msgspec.Raw]:
     try:
         return _ENVELOPE.decode(raw)
     except msgspec.ValidationError:
+        _syntax(raw)
         raise InvalidEvent(Reason.NOT_OBJECT, "the message is JSON, but no object") from None
+    except msgspec.DecodeError as error:
+        raise InvalidEvent(Reason.NOT_JSON, str(error)) from None
+
+
+def _syntax(raw: bytes) -> None:
+    try:
+        _RAW.decode(raw)
     except msgspec.DecodeError as error:
         raise InvalidEvent(Reason.NOT_JSON, str(error)) from None
 
