@@ -1,0 +1,286 @@
+"""The fast reader of messages against the contract: the same accepted, the same refused, the same columns."""
+
+import json
+import math
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from fraud import validation
+from fraud.batch import CATEGORIES, INTEGERS, MISSING, Batch, Kind, hash_category, hash_id
+from fraud.decode import Decoder
+from fraud.events import InvalidEvent, Outcome, Transaction
+from fraud.masking import TEXT_FIELDS
+from fraud.money import Rates, parse_amount
+from fraud.pan import ID_FIELDS, mask_text, tokeniser
+from fraud.times import parse_time, to_us
+from training.simulate.malformed import malformed, valid_event
+
+NOW = parse_time("2026-01-05T10:00:00Z")
+AHEAD = 3_600_000_000
+RATES = Rates.parse(
+    '{"2020-01-01": {"USD": 1, "EUR": 1.1, "JPY": 0.007, "KWD": 3.3}, "2026-01-01": {"GBP": 1.3}}', "EUR"
+)
+TOKEN = tokeniser(b"secret")
+ATTRIBUTES = ("weight", "basket", "absent")
+PAN = "4111111111111111"
+
+TEXTS = st.sampled_from(
+    [
+        "a",
+        "é",
+        "日本",
+        "x" * 256,
+        "x" * 257,
+        "",
+        "a\0b",
+        "a\nb",
+        '"',
+        "\\u0000",
+        "4111 1111 1111 1111",
+        PAN,
+        "[{",
+        "😀",
+        "4" * 16,
+    ]
+) | st.text(max_size=12)
+TIMES = st.sampled_from(
+    [
+        "2026-01-05T10:00:00Z", "2026-01-05T10:00:00.5+01:00", "2026-01-05T11:00:00.000001Z", "2026-01-05T11:00:00Z",
+        "2019-12-31T23:59:59.999999999-05:30", "1900-01-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-05", "", "0",
+        "2026-01-05T10:00:00z", "2025-12-31T23:59:59Z", "2026-01-05T10:00:00+24:00", "１926-01-05T10:00:00Z",
+    ]
+)  # fmt: skip
+NUMBERS = st.sampled_from(
+    [0, 1, -1, 25, 10**6, 10**6 + 1, 10**14, 2**63, 10**30, 1.0, 0.5, 1e308, 1e39, int(PAN), float(PAN)]
+)
+AMOUNTS = st.sampled_from(
+    ["0", "12.50", "0.000001", "9999999999.999999", "10000000000", "100000000.01", "99999999.999999", "1e3", "1;2",
+     "12.", ".5", "-1", "+1", " 1", "1_0", "١", "00012.5"]
+) | NUMBERS  # fmt: skip
+JUNK: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | NUMBERS | TEXTS | st.just([]) | st.just({}) | st.just([[1]]) | st.just({"a": {"b": 1}})
+)
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "type": st.sampled_from(["transaction", "outcome", "label"]),
+    "schema_version": st.sampled_from(["1.0", "1.17", "2.0", "1", "1.", "1.x", "1.\u0663"]),
+    "event_time": TIMES,
+    "account_created_at": TIMES,
+    "card_added_at": TIMES,
+    "amount": AMOUNTS,
+    "currency": st.sampled_from(["EUR", "USD", "JPY", "KWD", "GBP", "CHF", "XXX", "eur"]),
+    "kind": st.sampled_from(["authorised", "declined", "captured", "voided", "refunded", "lost"]),
+    "channel": st.sampled_from(["web", "fax"]),
+    "initiator": st.sampled_from(["customer", "merchant", "ghost"]),
+    "stage": st.sampled_from(["pre_auth", "post_auth", "later"]),
+    "tz_offset_min": st.sampled_from([-1440, 60, 1441]),
+    "attempt_no": NUMBERS,
+    "items_count": NUMBERS,
+    "is_guest": st.booleans(),
+    "is_recurring": st.booleans(),
+    "attributes": st.dictionaries(st.sampled_from(["weight", "basket", "note", "", "é"]), TEXTS | NUMBERS, max_size=4)
+    | st.just({str(i): i for i in range(65)}),
+    "unknown": JUNK,
+} | dict.fromkeys(
+    ["outcome_id", "card_id", "card_fingerprint", "merchant_id", "ip", "wallet", "avs", "bin", "order_id"], TEXTS
+)
+
+
+@st.composite
+def events(draw: st.DrawFn) -> bytes:
+    """Mostly valid events, with a few fields of every sort."""
+    base = valid_event(random.Random(draw(st.integers(0, 50))))  # noqa: S311 - a seeded sample
+    if draw(st.booleans()):
+        base |= {"type": "outcome", "outcome_id": "out", "kind": "declined", "decline_category": "hard"}
+    for name in draw(st.lists(st.sampled_from(sorted(FIELDS)), max_size=4)):
+        base[name] = draw(st.one_of(FIELDS[name], FIELDS[name], FIELDS[name], JUNK))
+    for name in draw(st.lists(st.sampled_from(sorted(base)), max_size=1)):
+        if draw(st.integers(0, 3)) == 0:
+            del base[name]
+    raw = json.dumps(
+        base, ensure_ascii=draw(st.booleans()), separators=draw(st.sampled_from([(",", ":"), (", ", ": ")]))
+    )
+    if draw(st.integers(0, 4)) == 0:  # the last of duplicates counts
+        name = draw(st.sampled_from(sorted(FIELDS)))
+        value = json.dumps(draw(FIELDS[name] | JUNK))
+        raw = (
+            f"{raw[:-1]},{json.dumps(name)}:{value}}}"
+            if draw(st.booleans())
+            else f"{{{json.dumps(name)}:{value},{raw[1:]}"
+        )
+    return raw.encode()
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """An event with some bytes replaced by others that matter to a parser."""
+    raw = draw(events())
+    pieces = [
+        b"",
+        b"\0",
+        b'"',
+        b"{",
+        b"}",
+        b"[",
+        b",",
+        b"\xff",
+        b"\xc3\xa9",
+        b"\\",
+        b"\\ud800",
+        b"\\u0000",
+        b"1e400",
+        b"-0",
+        b"NaN",
+    ]
+    for _ in range(draw(st.integers(1, 2))):
+        start = draw(st.integers(0, len(raw)))
+        raw = raw[:start] + draw(st.sampled_from(pieces)) + raw[start + draw(st.integers(0, 3)) :]
+    return raw
+
+
+BROKEN = st.builds(lambda seed, at: malformed(seed, 25)[at], st.integers(0, 1000), st.integers(0, 24))
+MESSAGES = st.lists(
+    st.one_of(events(), events(), events(), damaged(), BROKEN, st.none(), st.binary(max_size=20)), max_size=6
+)
+
+
+def mask(value: object) -> tuple[object, int]:
+    if isinstance(value, str):
+        text, count = mask_text(value, TOKEN)
+        return text[:256], count
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 10**12 and value == int(value):
+        text, count = mask_text(str(int(value)), TOKEN)
+        return (text, count) if count else (value, 0)
+    return value, 0
+
+
+def masked_fields(fields: validation.Fields) -> tuple[validation.Fields, int]:
+    total = 0
+    result: dict[str, Any] = dict(fields)
+    for name in ("card_id", *TEXT_FIELDS):
+        if name in result:
+            result[name], count = mask(result[name])
+            total += count
+    attributes = dict(result.get("attributes", {}))
+    for name, value in attributes.items():
+        attributes[name], count = mask(value)
+        total += count
+    return (result | {"attributes": attributes} if "attributes" in result else result), total
+
+
+def whole(value: object) -> int:
+    return MISSING if value is None else int(value)  # type: ignore[call-overload]
+
+
+def micros(text: object) -> int:
+    return parse_time(text) if isinstance(text, str) else MISSING
+
+
+def row(model: Transaction | Outcome, fields: dict[str, Any]) -> dict[str, Any]:
+    """What `Batch` must say of one event, from the contract's model and its masked fields, one value at a time."""
+    get = fields.get
+    charged, time = parse_amount(model.amount, model.currency), to_us(model.event_time)
+    identity = [get("customer_id"), get("card_fingerprint") or get("card_id"), get("bin"), get("device_id"), get("ip"),
+                get("email_hash"), get("phone_hash"), get("shipping_address_hash"), get("merchant_id")]  # fmt: skip
+    numbers = {"amount_cents": charged % 10**6 // 10**4} | {
+        name: whole(get(name))
+        for name in ("tz_offset_min", "items_count", "attempt_no", "is_recurring", "is_guest", "is_digital")
+    }
+    numbers |= {name: micros(get(name)) for name in ("account_created_at", "card_added_at")}
+    numbers["is_merchant_initiated"] = {None: MISSING, "customer": 0, "merchant": 1}[model.initiator]
+    attributes = (get("attributes") or {}).get
+    return {
+        "kind": Kind[model.kind.upper()] if isinstance(model, Outcome) else Kind.TRANSACTION,
+        "time": time,
+        "amount": int(RATES.to_base(np.array([charged]), [model.currency], np.array([time]))[0]),
+        "ids": [hash_id(value) if value else 0 for value in identity],
+        "transaction": hash_id(model.transaction_id),
+        "order": hash_id(model.order_id) if model.order_id else 0,
+        "billing_address": hash_id(model.billing_address_hash) if model.billing_address_hash else 0,
+        "categories": [hash_category(str(get(name))) if get(name) else 0 for name in CATEGORIES],
+        "integers": [numbers[name] for name in INTEGERS],
+        "attributes": [feature(attributes(name)) for name in ATTRIBUTES],
+    }
+
+
+def feature(value: str | float | None) -> float:
+    if value is None:
+        return math.nan
+    return (
+        hash_category(value)
+        if isinstance(value, str)
+        else max(min(float(value), 3.4028234663852886e38), -3.4028234663852886e38)
+    )
+
+
+def reference(values: Sequence[bytes | None]) -> tuple[list[Any], list[Any], list[Any], list[Any], int]:
+    rows, models, kept, rejects, total = [], [], [], [], 0
+    for place, raw in enumerate(values):
+        try:
+            fields = validation.read(raw)
+            model = validation.contract(fields)
+            validation.check(model, timestamp_us=NOW, rates=RATES, max_ahead_us=AHEAD)
+        except InvalidEvent as error:
+            rejects.append((place, error.reason, error.detail))
+            continue
+        fields, count = masked_fields(fields)
+        rows.append(place)
+        models.append(row(model, fields))
+        kept.append(fields)
+        total += count
+    return rows, models, kept, rejects, total
+
+
+def assert_same(batch: Batch, rows: list[dict[str, Any]]) -> None:
+    assert len(batch) == len(rows)
+    for name in Batch.__dataclass_fields__ if rows else ():
+        actual = getattr(batch, name)
+        np.testing.assert_array_equal(actual, np.array([row[name] for row in rows], actual.dtype), err_msg=name)
+
+
+@settings(max_examples=400, deadline=None)
+@given(MESSAGES)
+@example([b'{"type":"transaction","type":"outcome"}', None, b"", b"{}", b"[]"])
+@example([json.dumps(valid_event(random.Random(1), amount=a)).encode() for a in ("1;2", "1", 5, "100000000.005")])  # noqa: S311
+def test_the_fast_reader_accepts_refuses_and_yields_what_the_contract_does(values: list[bytes | None]) -> None:
+    decoder = Decoder(RATES, attributes=ATTRIBUTES, max_ahead_us=AHEAD, pan_token=TOKEN)
+    decoded = decoder.decode(values, [NOW] * len(values))
+    rows, expected, kept, rejects, masked = reference(values)
+    assert [(reject.row, reject.reason, reject.detail) for reject in decoded.rejects] == rejects
+    assert decoded.rows.tolist() == rows
+    assert_same(decoded.batch, expected)
+    events = [msgspec.to_builtins(event) for event in decoded.events]
+    assert [{name: value for name, value in event.items() if value is not None} for event in events] == kept
+    assert decoded.masked == masked
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(events(), min_size=1, max_size=8), st.integers(0, 8))
+def test_any_batching_gives_the_same_columns(values: list[bytes], cut: int) -> None:
+    decoder = Decoder(RATES, attributes=ATTRIBUTES)
+    whole_batch = decoder.decode(values, [NOW] * len(values)).batch
+    parts = [decoder.decode(part, [NOW] * len(part)).batch for part in (values[:cut], values[cut:])]
+    joined = Batch.concatenate(parts)
+    for name in Batch.__dataclass_fields__:
+        np.testing.assert_array_equal(getattr(whole_batch, name), getattr(joined, name), err_msg=name)
+
+
+def test_text_fields_and_id_fields_are_all_the_strings_there_are() -> None:
+    strict = {"schema_version", "currency", "event_time", "account_created_at", "card_added_at", "amount"}
+    choices = {"type", "kind", "channel", "initiator", "stage"}
+    other = {
+        "attempt_no",
+        "is_recurring",
+        "is_guest",
+        "is_digital",
+        "tz_offset_min",
+        "items_count",
+        "attributes",
+        "card_id",
+    }
+    assert set(Outcome.model_fields) == strict | choices | other | set(TEXT_FIELDS) | ID_FIELDS
