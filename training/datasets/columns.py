@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fraud.batch import CATEGORIES, ENTITIES, INTEGERS, MISSING, Batch, Kind, hash_category, hash_id
+from fraud.columns import attribute_number
 from fraud.money import MICRO, Rates, minor_to_micro
 from fraud.pan import ID_FIELDS, Token, mask_text, may_hold_pan
 from training.datasets.schema import EVENTS, FLAGS, TIMES, conform
@@ -157,8 +158,8 @@ def _attributes(column: pa.ChunkedArray, names: Sequence[str], token: Token | No
         held = json.loads(text) if text else {}
         for place, name in enumerate(names):
             value = held.get(name)
-            if isinstance(value, str):
-                value = hash_category(mask_text(value, token)[0] if token else value)
+            if isinstance(value, str) and token:
+                value, _ = mask_text(value, token)
             if value is not None:
-                values[row, place] = value
+                values[row, place] = attribute_number(value)
     return values

@@ -1,32 +1,87 @@
 """Event and label files: Parquet as `training.datasets.schema` says, or JSON lines of wire events."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Self
 
 import msgspec
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from fraud.batch import hash_ids
-from fraud.events import Label, Outcome, Transaction
+from fraud.batch import Batch, hash_ids
+from fraud.decode import Decoder
+from fraud.events import Label
 from fraud.money import MINOR_MICRO, parse_amount
+from fraud.times import parse_time
+from fraud.wire import Event
+from training.datasets.columns import to_columns
 from training.datasets.dataset import InvalidDataset
-from training.datasets.schema import EVENTS, LABELS, MATURITY_KEY, VERSION_KEY, conform
+from training.datasets.schema import EVENTS, LABELS, MATURITY_KEY, TIMES, VERSION_KEY, conform
+from training.datasets.world import World
 
-_EVENT: TypeAdapter[Transaction | Outcome] = TypeAdapter(Transaction | Outcome)
+ALWAYS: Final = ("type", "transaction_id", "customer_id", "event_time", "amount", "currency")
+"""Columns that may not have empty values."""
 
 
-def read_events(path: Path) -> pa.Table:
-    """The rows of an event file, in log order; InvalidDataset when it cannot be used."""
-    table = _read(path, EVENTS) if path.suffix == ".parquet" else events_table(path.read_bytes().splitlines(), path)
-    absent = [name for name in ("transaction_id", "customer_id", "event_time", "amount", "currency", "type")
-              if table[name].null_count]  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Events:
+    """n events that can be scored, in log order.
+
+    Attributes:
+        table: rows of `training.datasets.schema.EVENTS`; amounts rounded down to minor units.
+        batch: the same rows as the service sees them.
+        rejected: events left out, because the service would have made dead letters of them.
+    """
+
+    table: pa.Table
+    batch: Batch
+    rejected: int = 0
+
+    @classmethod
+    def concatenate(cls, parts: Iterable[Self]) -> Self:
+        """Several in order; at least one is needed."""
+        held = list(parts)
+        table = pa.concat_tables([part.table.replace_schema_metadata() for part in held])
+        return cls(table, Batch.concatenate(part.batch for part in held), sum(part.rejected for part in held))
+
+
+def read_events(path: Path, world: World) -> Events:
+    """The events of a file; InvalidDataset when it cannot be used."""
+    if path.suffix == ".parquet":
+        return from_table(_read(path, EVENTS), world, where=str(path))
+    if not path.is_file():
+        raise InvalidDataset(f"{path} does not exist")
+    return from_lines(path.read_bytes().splitlines(), world)
+
+
+def from_table(table: pa.Table, world: World, *, where: str = "the table") -> Events:
+    """Rows of `EVENTS` as events; InvalidDataset when a required column has gaps."""
+    absent = [name for name in ALWAYS if table[name].null_count]
     if absent:
         raise InvalidDataset(
-            f"{path}: column {absent[0]} has empty values or is missing; write it as docs/contracts say"
+            f"{where}: column {absent[0]} is missing or has empty values; import the file by a mapping"
         )
-    return table
+    columns = to_columns(table, rates=world.money, attributes=world.spec.attributes, token=world.token)
+    rejected = len(table) - len(columns.rows)
+    return Events(table.take(pa.array(columns.rows)) if rejected else table, columns.batch, rejected)
+
+
+def from_lines(lines: Sequence[bytes | None], world: World, *, timestamps: Sequence[int] | None = None) -> Events:
+    """Wire messages as events, by the service's own decoder.
+
+    Args:
+        lines: one message each, in log order.
+        world: rates, attributes and masking.
+        timestamps: Kafka timestamps, µs; without them no event is too far ahead.
+    """
+    ahead = {} if timestamps is not None else {"max_ahead_us": 2**62}
+    decoder = Decoder(world.money, world.spec.attributes, pan_token=world.token, **ahead)
+    decoded = decoder.decode(lines, [0] * len(lines) if timestamps is None else timestamps)
+    table = pa.Table.from_pylist([_row(event) for event in decoded.events], schema=EVENTS)
+    return Events(table, decoded.batch, len(decoded.rejects))
 
 
 def read_labels(path: Path | None) -> tuple[pd.DataFrame | None, float | None]:
@@ -60,23 +115,11 @@ def version_of(path: Path) -> str | None:
     """The version that a Parquet file was stamped with, where it was."""
     if path.suffix != ".parquet":
         return None
-    version = (pq.read_schema(path).metadata or {}).get(VERSION_KEY)
+    metadata = pq.read_schema(path).metadata or {}
+    if simulator := metadata.get(b"simulator-version"):
+        return f"simulator/{simulator.decode()}"
+    version = metadata.get(VERSION_KEY)
     return version.decode() if version else None
-
-
-def events_table(lines: list[bytes], where: Path | str) -> pa.Table:
-    """Wire events as rows of `EVENTS`; lines off the contract are refused, for a replay must not guess.
-
-    Raises:
-        InvalidDataset: naming the line.
-    """
-    rows = []
-    for number, line in enumerate(lines, 1):
-        try:
-            rows.append(_row(_EVENT.validate_json(line)))
-        except (ValidationError, ValueError) as error:
-            raise InvalidDataset(f"{where}, line {number}: {str(error).splitlines()[0]}") from None
-    return pa.Table.from_pylist(rows, schema=EVENTS)
 
 
 def labels_table(lines: list[bytes], where: Path | str) -> pa.Table:
@@ -90,13 +133,12 @@ def labels_table(lines: list[bytes], where: Path | str) -> pa.Table:
     return conform(pa.Table.from_pylist(rows, schema=LABELS), LABELS)
 
 
-def _row(event: Transaction | Outcome) -> dict[str, object]:
-    fields = event.model_dump(exclude_none=True)
-    minor, rest = divmod(parse_amount(event.amount, event.currency), MINOR_MICRO[event.currency])
-    if rest:
-        raise ValueError(f"amount {event.amount} has parts below a minor unit of {event.currency}")
+def _row(event: Event) -> dict[str, object]:
+    fields = {name: value for name, value in msgspec.structs.asdict(event).items() if value is not None}
+    times = {name: parse_time(str(fields[name])) for name in TIMES if name in fields}
     attributes = {} if event.attributes is None else {"attributes": msgspec.json.encode(event.attributes).decode()}
-    return fields | {"amount": minor} | attributes
+    minor = parse_amount(event.amount, event.currency) // MINOR_MICRO[event.currency]
+    return fields | times | attributes | {"type": event.__struct_config__.tag, "amount": minor}
 
 
 def _read(path: Path, schema: pa.Schema) -> pa.Table:

@@ -1,7 +1,7 @@
 """Event files and labels to a data set: replay the stream, then read the labels as of a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,37 +15,14 @@ from fraud.features import SPEC, FeatureSpec, features_fingerprint, history_fing
 from fraud.history import HistoryConfig
 from fraud.money import Rates
 from fraud.risk import RiskTables
-from training.datasets.columns import to_columns
+from training.datasets.cache import cached, key_of
 from training.datasets.dataset import END_OF_TIME, Dataset, Identity, InvalidDataset
-from training.datasets.events import read_events, read_labels, version_of
+from training.datasets.events import Events, read_events, read_labels, version_of
 from training.datasets.replay import partition_of, replay
 from training.datasets.risk import RiskPlan, risk_tables
 from training.datasets.segments import segments_of
+from training.datasets.world import World
 from training.ledger import Ledger, Records
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What must be equal in training and serving for equal features.
-
-    Attributes:
-        spec: the features.
-        config: the history's configuration.
-        rates: into the base currency.
-        partitions: of the input topic.
-        stage: when in a payment it is scored.
-    """
-
-    spec: FeatureSpec = SPEC
-    config: HistoryConfig = field(default_factory=HistoryConfig)
-    rates: Rates | None = None
-    partitions: int = 1
-    stage: str = "pre_auth"
-
-    @property
-    def money(self) -> Rates:
-        """The rates, or the built-in ones into euros."""
-        return self.rates or Rates.default("EUR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +30,12 @@ class Stream:
     """A stream read into memory: the table, its columns, and the ledger over it.
 
     Attributes:
-        table: rows of `training.datasets.schema.EVENTS` that can be scored, in log order.
-        batch: the same rows as columns.
-        ledger: labels over the table's transactions.
+        events: every event that can be scored, in log order.
+        ledger: labels over its transactions.
         sources: versions that the files were stamped with.
     """
 
-    table: pa.Table
-    batch: Batch
+    events: Events
     ledger: Ledger
     sources: tuple[str, ...]
 
@@ -77,6 +52,7 @@ def build(
     maturity_days: float | None = None,
     risk: RiskTables | RiskPlan | None = None,
     progress: bool = False,
+    cache: Path | None = None,
 ) -> Dataset:
     """Replays event files into a data set.
 
@@ -91,44 +67,50 @@ def build(
         maturity_days: age at which silence counts as genuine; by default what the labels file says, else estimated.
         risk: ready tables, or how to count them from the labels; by default `RiskPlan()`.
         progress: show a bar on a terminal.
+        cache: a folder in which data sets are kept, by the content of what they were made from; used only where labels
+            and risk come from files.
 
     Raises:
         InvalidDataset: a file cannot be used.
     """
     world = World(spec, config or HistoryConfig(), rates, partitions)
     paths = [events] if isinstance(events, Path) else list(events)
-    stream = read_stream(paths, labels, world, maturity_days=maturity_days)
-    return from_stream(stream, world, as_of=as_of, risk=risk, progress=progress)
+
+    def make() -> Dataset:
+        stream = read_stream(paths, labels, world, maturity_days=maturity_days)
+        return from_stream(stream, world, as_of=as_of, risk=risk, progress=progress)
+
+    if cache is None or isinstance(labels, pd.DataFrame) or isinstance(risk, RiskTables):
+        return make()
+    facts = world.facts() | {"as_of": as_of, "maturity": maturity_days, "risk": asdict(risk or RiskPlan())}
+    return cached(cache, key_of([*paths, *([labels] if labels else [])], facts), make)
 
 
 def read_stream(
     paths: Sequence[Path], labels: Path | pd.DataFrame | None, world: World, *, maturity_days: float | None = None
 ) -> Stream:
     """Reads event files and labels; InvalidDataset when one cannot be used."""
-    table = pa.concat_tables([read_events(path) for path in paths])
+    events = Events.concatenate([read_events(path, world) for path in paths])
     frame, matures = (labels, None) if isinstance(labels, pd.DataFrame) else read_labels(labels)
-    if len(table) == 0:
+    if len(events.batch) == 0:
         raise InvalidDataset(f"{paths[0]} holds no events")
     days = matures if maturity_days is None else maturity_days
     sources = tuple(sorted({version for path in paths if (version := version_of(path))}))
-    return to_stream(table, frame, world, maturity_days=days, sources=sources)
+    return to_stream(events, frame, maturity_days=days, sources=sources)
 
 
 def to_stream(
-    table: pa.Table,
-    labels: pd.DataFrame | None,
-    world: World,
+    events: Events,
+    labels: pd.DataFrame | None = None,
     *,
     decisions: pd.DataFrame | None = None,
     maturity_days: float | None = None,
     sources: tuple[str, ...] = (),
 ) -> Stream:
-    """A table of events with its labels, as a stream."""
-    columns = to_columns(table, rates=world.money, attributes=world.spec.attributes)
-    table = table.take(pa.array(columns.rows)) if len(columns.rows) < len(table) else table
-    payments, outcomes = _payments(table, columns.batch)
+    """Events with what is known about them, as a stream."""
+    payments, outcomes = _payments(events.table, events.batch)
     records = Records.of(payments, outcomes=outcomes, decisions=decisions, labels=labels)
-    return Stream(table, columns.batch, Ledger(records, maturity_days), sources)
+    return Stream(events, Ledger(records, maturity_days), sources)
 
 
 def _payments(table: pa.Table, batch: Batch) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -152,10 +134,10 @@ def from_stream(
     progress: bool = False,
 ) -> Dataset:
     """Features of every transaction of a stream, labels as of a time; transactions after it are left out."""
-    batch = stream.batch
+    batch, table = stream.events.batch, stream.events.table
     tables = risk if isinstance(risk, RiskTables) else count_risk(stream, risk or RiskPlan(), until=as_of)
     upto = batch.take(batch.time <= as_of) if as_of < END_OF_TIME else batch
-    table = stream.table if upto is batch else stream.table.filter(pa.array(batch.time <= as_of))
+    table = table if upto is batch else table.filter(pa.array(batch.time <= as_of))
     partition = _partitions(table, world.partitions)
     replayed = replay(upto, spec=world.spec, config=world.config, risk=tables, partition=partition, progress=progress)
     rows = replayed.rows
@@ -189,7 +171,7 @@ def from_stream(
 
 def count_risk(stream: Stream, plan: RiskPlan, *, until: int = END_OF_TIME) -> RiskTables:
     """The stream's own dated risk tables; none where it has no labels."""
-    batch = stream.batch
+    batch = stream.events.batch
     rows = np.flatnonzero(batch.kind == Kind.TRANSACTION)
     time = batch.time[rows]
     received = _fraud_received(stream.ledger, batch.transaction[rows])

@@ -1,0 +1,151 @@
+"""Event files and the wire give the same columns and the same features, bit for bit."""
+
+import json
+from dataclasses import fields
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fraud.batch import Batch
+from fraud.decode import Decoder
+from fraud.events import Attempt, Outcome
+from fraud.features import SPEC, Encoder, default_spec, features_crc
+from fraud.history import History, HistoryConfig
+from fraud.money import MINOR_DIGITS, Rates
+from fraud.pan import tokeniser
+from training.datasets import World, from_stream, to_stream
+from training.datasets.columns import to_columns
+from training.datasets.events import from_lines, from_table
+from training.datasets.replay import partition_of
+from training.datasets.schema import EVENT_FIELDS, EVENTS, FLAGS, INTEGERS, TIMES
+from training.datasets.wire import to_wire
+
+RATES = Rates.default("EUR")
+TOKEN = tokeniser(b"secret")
+ATTRIBUTES = ("level", "tier")
+DAY = 86_400_000_000
+
+text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
+few = st.sampled_from(["a", "b", "ü", "4111 1111 1111 1111", "漢字", "x" * 256])
+literals = {
+    "channel": st.sampled_from(["web", "app", "pos", "moto"]),
+    "initiator": st.sampled_from(["customer", "merchant"]),
+    "stage": st.sampled_from(["pre_auth", "post_auth"]),
+    "currency": st.sampled_from(sorted(set(MINOR_DIGITS) & set(RATES.codes))),
+    "kind": st.sampled_from(["authorised", "declined", "captured", "voided", "refunded"]),
+    "amount": st.integers(0, 10**9),
+    "attributes": st.fixed_dictionaries(
+        {}, optional={"level": st.floats(allow_nan=False, allow_infinity=False) | st.integers(-5, 5), "tier": few}
+    ).map(json.dumps),
+}
+instants = st.integers(1_500_000_000_000_000, 1_900_000_000_000_000)
+
+
+def value_of(name: str) -> st.SearchStrategy[object]:
+    if name in literals:
+        return literals[name]
+    if name in TIMES:
+        return instants
+    if name in FLAGS:
+        return st.booleans()
+    if name in INTEGERS:
+        return st.integers(0, 1000)
+    return few | text
+
+
+REQUIRED = {"transaction_id", "customer_id", "event_time", "amount", "currency"}
+attempt = {name: value_of(name) if name in REQUIRED else st.none() | value_of(name) for name in Attempt.model_fields}
+only_outcomes = {
+    name: value_of(name) if name in {"outcome_id", "kind"} else st.none() | value_of(name)
+    for name in EVENT_FIELDS
+    if name not in Attempt.model_fields
+}
+transactions = st.fixed_dictionaries(attempt | {"type": st.just("transaction")})
+outcomes = st.fixed_dictionaries(attempt | only_outcomes | {"type": st.just("outcome")})
+tables = st.lists(transactions | outcomes, min_size=1, max_size=12).map(lambda rows: pa.Table.from_pylist(rows, EVENTS))
+
+
+def decoded(table: pa.Table) -> Batch:
+    times = table["event_time"].cast(pa.int64()).to_pylist()
+    result = Decoder(RATES, ATTRIBUTES, pan_token=TOKEN).decode(to_wire(table), times)
+    assert not result.rejects
+    return result.batch
+
+
+def assert_equal(one: Batch, two: Batch) -> None:
+    for field in fields(Batch):
+        left, right = getattr(one, field.name), getattr(two, field.name)
+        assert left.dtype == right.dtype, field.name
+        assert left.tobytes() == right.tobytes(), field.name
+
+
+@settings(max_examples=80, deadline=None)
+@given(tables)
+def test_a_table_gives_the_columns_that_its_wire_events_give(table: pa.Table) -> None:
+    assert_equal(to_columns(table, rates=RATES, attributes=ATTRIBUTES, token=TOKEN).batch, decoded(table))
+
+
+@settings(max_examples=30, deadline=None)
+@given(tables)
+def test_json_lines_read_back_give_the_same_columns(table: pa.Table) -> None:
+    world = World(default_spec(ATTRIBUTES), rates=RATES, token=TOKEN)
+    lines = from_lines(to_wire(table), world)
+    assert_equal(lines.batch, decoded(table))
+    assert_equal(from_table(lines.table, world).batch, lines.batch)
+
+
+def test_every_wire_field_has_a_column() -> None:
+    assert set(EVENTS.names) == {*Outcome.model_fields, "type"} - {"schema_version"}
+
+
+def stream_of(count: int, seed: int) -> pa.Table:
+    random = np.random.default_rng(seed)
+    rows = []
+    for i in range(count):
+        who = int(random.integers(0, 12))
+        event = {
+            "type": "transaction",
+            "transaction_id": f"t{i}",
+            "customer_id": f"c{who}",
+            "card_id": f"card{int(random.integers(0, 15))}",
+            "device_id": f"d{who % 5}",
+            "merchant_id": f"m{int(random.integers(0, 3))}",
+            "ip": f"10.0.0.{who % 7}",
+            "currency": ["EUR", "USD", "JPY"][who % 3],
+            "amount": int(random.integers(0, 50_000)),
+            "event_time": 1_700_000_000_000_000 + i * DAY // 40 - int(random.integers(0, DAY // 10)),
+        }
+        outcome = event | {
+            "type": "outcome",
+            "outcome_id": f"o{i}",
+            "kind": ["authorised", "declined"][int(random.integers(2))],
+        }
+        rows += [event, outcome] if i % 3 else [event]
+    return pa.Table.from_pylist(rows, EVENTS)
+
+
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_a_data_set_holds_the_features_that_the_service_computes_from_the_wire(partitions: int) -> None:
+    table = stream_of(300, seed=partitions)
+    world = World(rates=RATES, partitions=partitions)
+    dataset = from_stream(to_stream(from_table(table, world)), world)
+    expected: dict[str, int] = {}
+    lanes = np.array([partition_of(customer, partitions) for customer in table["customer_id"].to_pylist()])
+    for lane in range(partitions):
+        part = table.filter(pa.array(lanes == lane))
+        encoder = Encoder(SPEC, History(HistoryConfig()))
+        for start in range(0, len(part), 17):
+            piece = part.slice(start, 17)
+            if not len(piece):
+                continue
+            times = piece["event_time"].cast(pa.int64()).to_pylist()
+            result = Decoder(RATES).decode(to_wire(piece), times)
+            encoded = encoder.encode(result.batch)
+            for event, row, status in zip(result.events, encoded.features, encoded.status, strict=True):
+                if status == 0:
+                    expected[event.transaction_id] = features_crc(row)
+    got = {str(i): features_crc(row) for i, row in zip(dataset.transaction_ids, dataset.features, strict=True)}
+    assert got == expected
