@@ -25,7 +25,7 @@ def stream(transactions: int) -> Path:
 
 
 def models() -> Path:
-    """A model directory whose champion fits the present feature code; trained small, but of the shape that is served."""
+    """A model directory whose champion fits the present feature code: trained small, of the shape that is served."""
     fingerprint = features_fingerprint(SPEC, HistoryConfig())
     root = FOLDER / f"models-{fingerprint}"
     if _serves(root, fingerprint):
