@@ -99,7 +99,7 @@ def _within(name: str, value: float, least: float, most: float) -> None:
 
 _SHIFTS: Final[dict[str, dict[str, float]]] = {
     "positive": {"covariate_shift": 0.5, "prior_shift": -0.4, "concept_shift": 0.1},
-    "neutral": {"covariate_shift": 0.7, "prior_shift": 0.5, "concept_shift": 0.5},
+    "neutral": {"covariate_shift": 0.7, "prior_shift": 0.4, "concept_shift": 0.3},
     "negative": {"covariate_shift": 0.8, "prior_shift": 0.3, "concept_shift": 1.0},
     "regime-change": {"covariate_shift": 0.5, "prior_shift": -0.2, "concept_shift": 0.1, "regime_change_at": 0.875},
 }

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from training.simulate import places
+from training.simulate import facts, places
 from training.simulate.attempts import MISSING, NONE, Attempts, attempts_of, minor_units
 from training.simulate.behaviour import active_people
 from training.simulate.draws import DAY_US, HOUR_US, Bools, Float64s, Int64s, choose, mix, salt_of
@@ -23,10 +23,6 @@ from training.simulate.population import Merchants, People, address_in, people_o
 
 RINGS: Final = 60
 """Reshipping rings of one seed, shared by all its platforms."""
-
-RESALABLE: Final = tuple(
-    i for i, goods in enumerate(places.GOODS) if goods.name in {"electronics", "fashion", "travel", "games", "beauty"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +195,7 @@ def _eligible(merchants: Merchants, pattern: Pattern) -> Bools:
     elif "digital" in pattern.traits:
         fits = merchants.digital
     elif "resalable" in pattern.traits:
-        fits = np.isin(merchants.goods, RESALABLE)
+        fits = np.isin(merchants.goods, facts.RESALABLE)
     if "small merchant" in pattern.traits:
         fits &= merchants.weight < np.median(merchants.weight)
     if "drop address" in pattern.traits or "new address" in pattern.traits:

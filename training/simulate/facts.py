@@ -3,13 +3,18 @@
 Only earlier attempts count, so every fact could be known when the attempt is made.
 """
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
+from training.simulate import places
 from training.simulate.attempts import Attempts
-from training.simulate.draws import DAY_US, HOUR_US, Bools, Int64s, mix
+from training.simulate.draws import DAY_US, HOUR_US, Bools, Float64s, Int64s, mix
 
-SEVERAL = 3
+SEVERAL: Final = 3
+TINY_EUROS: Final = 4.0
+RESALABLE: Final = tuple(i for i, goods in enumerate(places.GOODS) if goods.name in places.RESALABLE)
 
 
 def signatures(attempts: Attempts) -> npt.NDArray[np.int64]:
@@ -29,18 +34,12 @@ def signatures(attempts: Attempts) -> npt.NDArray[np.int64]:
     foreign = a.ip_country != a.card_country
     recent = np.minimum(within_day(a.customer, a.time), 2)
     local_hour = (a.time // HOUR_US + a.tz // 60) % 24
+    price = np.where(a.amount == 0, 0, np.where(euros(a) < TINY_EUROS, 1, 2))
     coarse = _code((np.minimum(seen, 1), 2), (new_device & known, 2), (drop & gift & ~a.digital, 2))
     middle = _code((coarse, 8), (foreign, 2), (a.high, 2), (elsewhere, 2))
-    fine = _code(
-        (middle, 64),
-        (recent, 3),
-        (shared_device, 2),
-        (a.amount == 0, 2),
-        (a.digital, 2),
-        (local_hour < 5, 2),
-        (seen >= SEVERAL, 2),
-    )
-    return np.stack([fine, middle, coarse])
+    detailed = _code((middle, 64), (recent, 3), (shared_device, 2), (price, 3), (np.isin(a.goods, RESALABLE), 2))
+    fine = _code((detailed, 2304), (a.digital, 2), (local_hour < 5, 2), (seen >= SEVERAL, 2), (a.guest, 2))
+    return np.stack([fine, detailed, middle, coarse])
 
 
 def _code(*digits: tuple[Int64s | Bools, int]) -> Int64s:
@@ -49,6 +48,13 @@ def _code(*digits: tuple[Int64s | Bools, int]) -> Int64s:
     for value, radix in digits:
         code = code * radix + value.astype(np.int64)
     return code
+
+
+def euros(attempts: Attempts) -> Float64s:
+    """Amounts in euros, roughly; float64 [n]."""
+    scale = np.array([country.units * 10**country.digits for country in places.COUNTRIES])
+    amounts: Float64s = attempts.amount / scale[attempts.billing_country]
+    return amounts
 
 
 def earlier(keys: Int64s) -> Int64s:

@@ -69,6 +69,8 @@ METHODS: Final = ("card", "wallet")
 CHANNELS: Final = ("web", "app")
 SHIPPING: Final = ("standard", "express", "pickup")
 RECURRING_GOODS: Final = tuple(i for i, goods in enumerate(GOODS) if goods.name == "streaming")
+RESALABLE: Final = frozenset({"electronics", "fashion", "travel", "games", "beauty"})
+"""Goods that a thief turns into money."""
 GIFT_CARDS: Final = next(i for i, goods in enumerate(GOODS) if goods.name == "gift_cards")
 
 
