@@ -9,17 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.batch import ENTITIES, Batch, Float32s, UInt8s
-from fraud.feature_spec import (
-    ATTRIBUTE,
-    EVENT,
-    RISK,
-    SPEC,
-    Feature,
-    FeatureKind,
-    FeatureSpec,
-    Stage,
-    default_spec,
-)
+from fraud.feature_list import SPEC, default_spec
+from fraud.feature_spec import ATTRIBUTE, EVENT, RISK, Feature, FeatureKind, FeatureSpec, Stage
 from fraud.fingerprint import fingerprint
 from fraud.history import History, HistoryConfig, history_fingerprint
 from fraud.kernel import loop as kernel

@@ -1,7 +1,7 @@
-"""Counters of entities of any degree: per window a ring of 17 buckets, each a sixteenth of the window wide.
+"""Counters of entities of any degree: per window a ring of 16 buckets, each a fifteenth of the window wide.
 
 A count over (t - w, t] is approximated by the whole buckets that meet it: for an event that is not late it is never
-below the exact count, and never above the exact count over (t - w - w/16, t + w/16].
+below the exact count, and never above the exact count over (t - w - w/15, t + w/15].
 """
 
 import numpy as np
@@ -10,6 +10,8 @@ from fraud.kernel.compiled import compiled
 from fraud.kernel.layout import BUCKETS, WINDOWS, Int, State
 from fraud.kernel.layout import Status as _Status
 from fraud.kernel.measures import (
+    ATTEMPTS,
+    DECLINES,
     NEW_FIRST,
     NEW_SECOND,
     REFUNDS,
@@ -17,6 +19,7 @@ from fraud.kernel.measures import (
     SINCE_LAST,
     SMALL,
     SMALL_AMOUNT,
+    SPEND,
     N,
     Scratch,
 )
@@ -24,7 +27,7 @@ from fraud.kernel.ring import write_amounts, write_windows
 
 _APPROVED, _DECLINED, _REFUNDED = _Status.APPROVED, _Status.DECLINED, _Status.REFUNDED
 WIDTHS = np.array([window // BUCKETS for window in WINDOWS], np.int64)
-_PLACES = BUCKETS + 1
+_PLACE = BUCKETS
 _DAY_WINDOW = 2
 _LAST = N - 1
 _HOUR = 3_600_000_000.0
@@ -37,7 +40,7 @@ def _bucket(state: State, row: Int, window: Int, time: Int) -> Int:
     head = state.bucket_heads[row, window]
     if number > head:
         for fresh in range(max(head + 1, number - BUCKETS), number + 1):
-            place = fresh % _PLACES
+            place = fresh & _PLACE
             bucket = state.buckets[row, window, place]
             bucket["spend"] = 0
             bucket["attempts"] = bucket["declines"] = bucket["small"] = bucket["refunds"] = 0
@@ -46,12 +49,13 @@ def _bucket(state: State, row: Int, window: Int, time: Int) -> Int:
         state.bucket_heads[row, window] = number
     elif number < head - BUCKETS:
         return -1
-    return number % _PLACES
+    return number & _PLACE
 
 
 @compiled
 def count(state: State, row: Int, time: Int, amount: Int, log: Int, quiet: Int) -> None:
     """Count an attempt."""
+    logs = state.bucket_logs
     for window in range(N):
         place = _bucket(state, row, window, time)
         if place < 0:
@@ -61,10 +65,9 @@ def count(state: State, row: Int, time: Int, amount: Int, log: Int, quiet: Int) 
             bucket["attempts"] += 1
             bucket["small"] += amount <= SMALL_AMOUNT
         if window == _LAST:
-            logs = state.bucket_logs[row, place]
-            logs[0] += 1
-            logs[1] += log
-            logs[2] += log * log
+            logs[row, place, 0] += 1
+            logs[row, place, 1] += log
+            logs[row, place, 2] += log * log
 
 
 @compiled
@@ -75,7 +78,7 @@ def recount(state: State, row: Int, time: Int, amount: Int, quiet: Int, before: 
         head = state.bucket_heads[row, window]
         if number > head or number < head - BUCKETS:
             continue
-        bucket = state.buckets[row, window, number % _PLACES]
+        bucket = state.buckets[row, window, number & _PLACE]
         bucket["spend"] += amount * ((after == _APPROVED) - (before == _APPROVED))
         bucket["refunds"] += (after == _REFUNDED) - (before == _REFUNDED)
         if not quiet:
@@ -94,7 +97,7 @@ def read_buckets(state: State, row: Int, time: Int, last: Int, log: Int, scratch
         oldest = max((time - WINDOWS[window]) // WIDTHS[window], head - BUCKETS)
         attempts = declines = spend = np.int64(0)
         for number in range(oldest, newest + 1):
-            place = number % _PLACES
+            place = number & _PLACE
             bucket = state.buckets[row, window, place]
             attempts += np.int64(bucket["attempts"])
             declines += np.int64(bucket["declines"])
@@ -106,9 +109,9 @@ def read_buckets(state: State, row: Int, time: Int, last: Int, log: Int, scratch
                 n += state.bucket_logs[row, place, 0]
                 log_sum += state.bucket_logs[row, place, 1]
                 log_square += state.bucket_logs[row, place, 2]
-        counts[0, window] = attempts
-        counts[1, window] = declines
-        counts[2, window] = spend
+        counts[ATTEMPTS + window] = attempts
+        counts[DECLINES + window] = declines
+        counts[SPEND + window] = spend
     _nest(counts)
     write_windows(scratch)
     values[SMALL] = small
@@ -121,6 +124,6 @@ def read_buckets(state: State, row: Int, time: Int, last: Int, log: Int, scratch
 @compiled
 def _nest(counts: np.ndarray) -> None:
     """Counts per window to differences, which `write_windows` adds up again."""
-    for group in range(3):
+    for group in (ATTEMPTS, DECLINES, SPEND):
         for window in range(N - 1, 0, -1):
-            counts[group, window] -= counts[group, window - 1]
+            counts[group + window] -= counts[group + window - 1]

@@ -37,8 +37,8 @@ SLACK: Final = DAY
 MAX_ORDER: Final = 6
 """Blocks of the ring arena hold 1, 2, 4 … 2**MAX_ORDER attempts."""
 
-BUCKETS: Final = 16
-"""Buckets per window; one more is held, for the window's ragged end."""
+BUCKETS: Final = 15
+"""Buckets per window; one more is held, for the window's ragged end: 16, a power of two."""
 
 SLOT: Final = np.dtype(
     [

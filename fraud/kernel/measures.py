@@ -39,18 +39,21 @@ _SINGLES: Final = (
 MEASURES: Final = (*(f"{group}_{window}" for group in _GROUPS for window in WINDOW_NAMES), *_SINGLES)
 """Names by position; `first` and `second` count distinct partners."""
 
-_DISTINCT: Final = 4 << MAX_ORDER
+DISTINCT: Final = 4 << MAX_ORDER
 """Places of the little hash set that counts distinct partners: a load of a quarter at most."""
 
 
 class Scratch(NamedTuple):
-    """Work space of one kernel call; holds nothing between rows."""
+    """Work space of one kernel call; holds nothing between rows.
+
+    Flat arrays: a view of a row of an array costs compiled code two atomic operations.
+    """
 
     values: npt.NDArray[np.float64]  # the measures of one entity
-    counts: npt.NDArray[np.int64]  # [5, windows]: attempts, declines, spend, distinct first, distinct second
-    tags: npt.NDArray[np.uint32]  # [2, places]
-    stamps: npt.NDArray[np.int64]  # [2, places]: the reading that wrote the place
-    levels: npt.NDArray[np.int64]  # [2, places]: the smallest window the partner was seen in
+    counts: npt.NDArray[np.int64]  # per window attempts, then declines, spend, distinct first, distinct second
+    tags: npt.NDArray[np.uint32]  # the partners seen: places for the first, then as many for the second
+    stamps: npt.NDArray[np.int64]  # by place: the reading that wrote it
+    levels: npt.NDArray[np.int64]  # by place: the smallest window the partner was seen in
     reading: npt.NDArray[np.int64]  # [1]
     keys: npt.NDArray[np.uint64]  # [kinds]
     found: npt.NDArray[np.int64]  # [kinds]: slots, -1 unknown
@@ -60,10 +63,10 @@ def new_scratch(kinds: int, event_measures: int) -> Scratch:
     """Work space for `kinds` kinds and an event vector of `event_measures`."""
     return Scratch(
         values=np.zeros(max(COUNT, event_measures), np.float64),
-        counts=np.zeros((len(_GROUPS), N), np.int64),
-        tags=np.zeros((2, _DISTINCT), np.uint32),
-        stamps=np.zeros((2, _DISTINCT), np.int64),
-        levels=np.zeros((2, _DISTINCT), np.int64),
+        counts=np.zeros(len(_GROUPS) * N, np.int64),
+        tags=np.zeros(2 * DISTINCT, np.uint32),
+        stamps=np.zeros(2 * DISTINCT, np.int64),
+        levels=np.zeros(2 * DISTINCT, np.int64),
         reading=np.zeros(1, np.int64),
         keys=np.zeros(kinds, np.uint64),
         found=np.zeros(kinds, np.int64),

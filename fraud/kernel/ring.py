@@ -11,11 +11,10 @@ from fraud.kernel.measures import (
     AMOUNT_SCORE,
     ATTEMPTS,
     DECLINES,
-    FIRST,
+    DISTINCT,
     NEW_FIRST,
     NEW_SECOND,
     REFUNDS,
-    SECOND,
     SINCE_FIRST,
     SINCE_LAST,
     SMALL,
@@ -141,22 +140,22 @@ def _see(scratch: Scratch, side: Int, partner: np.uint32, level: Int) -> None:
     """Count a partner in the smallest window it was seen in."""
     if partner == 0:
         return
-    counts = scratch.counts[3 + side]
-    tags, stamps, levels = scratch.tags[side], scratch.stamps[side], scratch.levels[side]
+    tags, stamps, levels, counts = scratch.tags, scratch.stamps, scratch.levels, scratch.counts
     reading = scratch.reading[0]
-    mask = tags.size - 1
-    place = np.int64(partner) & mask
-    while stamps[place] == reading and tags[place] != partner:
-        place = (place + 1) & mask
-    if stamps[place] != reading:
-        stamps[place] = reading
-        tags[place] = partner
-        levels[place] = level
-        counts[level] += 1
-    elif level < levels[place]:
-        counts[levels[place]] -= 1
-        counts[level] += 1
-        levels[place] = level
+    base = side * DISTINCT
+    place = np.int64(partner) & (DISTINCT - 1)
+    while stamps[base + place] == reading and tags[base + place] != partner:
+        place = (place + 1) & (DISTINCT - 1)
+    group = ATTEMPTS + (3 + side) * N
+    if stamps[base + place] != reading:
+        stamps[base + place] = reading
+        tags[base + place] = partner
+        levels[base + place] = level
+        counts[group + level] += 1
+    elif level < levels[base + place]:
+        counts[group + levels[base + place]] -= 1
+        counts[group + level] += 1
+        levels[base + place] = level
 
 
 @compiled
@@ -187,12 +186,12 @@ def read_ring(
         known_first |= entry["first"] == first
         known_second |= entry["second"] == second
         if status == _APPROVED:
-            counts[2, level] += entry["amount"]
+            counts[SPEND + level] += entry["amount"]
         refunds += status == _REFUNDED
         if entry["quiet"]:
             continue
-        counts[0, level] += 1
-        counts[1, level] += status == _DECLINED
+        counts[ATTEMPTS + level] += 1
+        counts[DECLINES + level] += status == _DECLINED
         small += age < DAY and entry["amount"] <= SMALL_AMOUNT
         _see(scratch, 0, entry["first"], level)
         _see(scratch, 1, entry["second"], level)
@@ -209,19 +208,12 @@ def read_ring(
 @compiled
 def write_windows(scratch: Scratch) -> None:
     """Turn counts per smallest window into counts per window; spend into currency units."""
-    attempts = declines = spend = first = second = 0
     counts, values = scratch.counts, scratch.values
-    for window in range(N):
-        attempts += counts[0, window]
-        declines += counts[1, window]
-        spend += counts[2, window]
-        first += counts[3, window]
-        second += counts[4, window]
-        values[ATTEMPTS + window] = attempts
-        values[DECLINES + window] = declines
-        values[SPEND + window] = spend / _UNIT
-        values[FIRST + window] = first
-        values[SECOND + window] = second
+    for group in range(0, counts.size, N):
+        total = 0
+        for window in range(N):
+            total += counts[group + window]
+            values[group + window] = total / _UNIT if group == SPEND else total
 
 
 @compiled

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fraud.kernel.arena import free_slot
-from fraud.kernel.compiled import compiled
+from fraud.kernel.compiled import compiled, compiled_with_arrays
 from fraud.kernel.layout import BUCKETED, KINDS, SLACK, Counter, Int, Limits, State
 
 _SLOT_TOP, _SLOTS_USED, _SWEEP = Counter.SLOT_TOP, Counter.SLOTS_USED, Counter.SWEEP
@@ -48,7 +48,7 @@ def _sweep(state: State, idle: Int, steps: Int) -> None:
             free_slot(state, index, is_bucketed(np.int64(slot["kind"]) - 1))
 
 
-@compiled
+@compiled_with_arrays
 def _evict(state: State, rows_only: bool, wanted: Int) -> None:
     """Free `wanted` entities, oldest last event first, equal ones in slot order; of bucketed kinds only on request."""
     counters = state.counters
