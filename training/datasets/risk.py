@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from fraud.feature_spec import RISK_ENTITIES
+from fraud.features import SPEC
 from fraud.risk import RiskTable, RiskTables, build_risk_table
 from training.ledger import DAY_US
+
+RISK_ENTITIES: Final = tuple(SPEC.features[column].source[1] for column in SPEC.columns("risk"))
+"""Entities whose rate is a feature."""
 
 
 @dataclass(frozen=True, slots=True)
