@@ -1,9 +1,13 @@
 """`python -m training COMMAND`: each command lives in its own module and is imported only when it is called."""
 
+import os
 from importlib import import_module
 from typing import Final
 
 import click
+
+# TensorFlow reads this once, when it is imported: warnings about the processor say nothing to who trains a model.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # noqa: TID251 - TensorFlow has no other way to be told
 
 COMMANDS: Final = {
     "simulate": "training.simulate.cli:simulate_command",
