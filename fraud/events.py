@@ -70,6 +70,12 @@ def _time(value: object) -> object:
     raise ValueError("must be an ISO 8601 time with offset, as a string")
 
 
+def _no_integer(value: object) -> object:
+    if isinstance(value, int):
+        raise ValueError("must be within 64 bits")  # else a larger integer would pass as a float
+    return value
+
+
 def _no_null_character(value: str) -> str:
     if "\0" in value:
         raise ValueError("must not contain the null character")
@@ -109,7 +115,7 @@ Currency: TypeAlias = Annotated[
 DecimalText: TypeAlias = Annotated[str, Field(pattern=AMOUNT_PATTERN, description="decimal in major units")]
 MinorUnits: TypeAlias = Annotated[int, Field(ge=0, le=MAX_MINOR, description="integer in minor units")]
 Amount: TypeAlias = DecimalText | MinorUnits
-Number: TypeAlias = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] | float
+Number: TypeAlias = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] | Annotated[float, BeforeValidator(_no_integer)]
 Small: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
 Probability: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
 
