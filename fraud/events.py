@@ -71,8 +71,9 @@ def _time(value: object) -> object:
 
 
 def _no_integer(value: object) -> object:
+    """Keeps integers past 64 bits from passing as floats."""
     if isinstance(value, int):
-        raise ValueError("must be within 64 bits")  # else a larger integer would pass as a float
+        raise ValueError("must be within 64 bits")  # noqa: TRY004 - pydantic reports ValueErrors only
     return value
 
 
