@@ -9,17 +9,14 @@ No net beats pooled trees alone; the two err differently, and their mean beats b
 student keeps most of that (Hinton et al. 2015) and is what one core can serve.
 """
 
-from typing import Any
-
 import lightgbm
 import numpy as np
 
 from training.boosting import booster_logits, fit_booster, pooled
 from training.distil import align, distil, most_useful
-from training.fitting import Rows, fit
-from training.losses import soft_cross_entropy
 from training.model import FraudNet, predict
-from training.sample import Floats, balanced, thin
+from training.sample import Floats, thin
+from training.strategies.batches import classify, fit_strategy
 from training.strategies.task import Adapted, Task
 
 
@@ -53,39 +50,15 @@ def fit_trees(task: Task) -> lightgbm.Booster:
 
 def fit_net(task: Task, number: int) -> FraudNet:
     """One pre-trained net, trained on source and target batches of equal weight."""
-    options, base = task.options, task.base
     seed = task.seed + 1000 * number
-    net = base.teacher(number, seed=seed)
-    steps = options.steps_for(len(task.target))
-    # Only what the draws use is copied into TensorFlow.
-    pools = {
-        name: {"features": sample.features, "target": sample.label.astype(np.float32)}
-        for name, sample in (("source", base.source), ("target", task.target))
-    }
-    draws = {
-        "source": balanced(
-            base.source.label, steps=steps, batch=options.source_batch, share=base.fraud_share, seed=seed
-        ),
-        "target": balanced(
-            task.target.label, steps=steps, batch=options.target_batch, share=options.target_fraud_share, seed=seed
-        ),
-    }
-
-    def loss(batch: dict[str, Rows], _share: object) -> Any:  # noqa: ANN401  # a tensor
-        source, target = (
-            soft_cross_entropy(net(rows["features"], training=True), rows["target"]) for rows in batch.values()
-        )
-        return source + target
-
-    what = f"net {number + 1} of {options.teachers}"
-    fit(
-        loss,
+    net = task.base.teacher(number, seed=seed)
+    fit_strategy(
+        task,
+        lambda batch, _: classify(net, batch, "source", "target"),
         net.trainable_variables,
-        pools,
-        draws,
-        options=options.fit,
+        ("source", "target"),
         seed=seed,
-        report=lambda share: task.progress(what, share),
+        what=f"net {number + 1} of {task.options.teachers}",
     )
     return net
 

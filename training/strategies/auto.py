@@ -1,0 +1,143 @@
+"""Chooses a strategy by time-ordered cross-validation inside the labelled budget; "no transfer" is among them.
+
+The labels are cut in time: learn from the earlier ones, rank the next block, move on. Each candidate's evidence is its
+mean average precision over the blocks; the standard error of a difference comes from a paired bootstrap of the rows
+within blocks. Nothing after the labels is looked at.
+
+With fewer than `FEW_FRAUDS` frauds the default stays unless the evidence against it exceeds one standard error: so few
+frauds decide a comparison by luck, and the default was best over many targets. From there on the best one is taken.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import average_precision_score
+
+from training.boosting import booster_logits
+from training.fitting import quiet
+from training.model import predict
+from training.sample import MIN_FRAUDS, Floats, Sample
+from training.strategies import joint_distilled
+from training.strategies.boosted import fit_pooled
+from training.strategies.target_only import fit_alone
+from training.strategies.task import Adapted, Task
+
+DEFAULT: Final = "joint_distilled"
+CANDIDATES: Final = (DEFAULT, "boosted", "l2sp", "target_only")
+FEW_FRAUDS: Final = 20
+BLOCKS: Final = 3
+BOOTSTRAPS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A strategy and the reason for it."""
+
+    strategy: str
+    why: str
+
+
+def adapt(task: Task) -> Adapted:
+    """The strategy that the labels speak for, run on all of them."""
+    choice = choose(task)
+    chosen: Adapted = import_module(f"training.strategies.{choice.strategy}").adapt(task)
+    return replace(chosen, why=choice.why)
+
+
+def choose(task: Task) -> Choice:
+    """Cross-validates the candidates on the task's labels."""
+    blocks = time_blocks(task.target.label, BLOCKS)
+    if not blocks:
+        return Choice(DEFAULT, f"{DEFAULT}, the default: {task.target.frauds} frauds are too few to compare strategies")
+    scored: dict[str, list[Floats]] = {name: [] for name in CANDIDATES}
+    for number, (train, test) in enumerate(blocks):
+        task.progress("comparing strategies", number / len(blocks))
+        part = replace(task, target=task.target.take(train), progress=quiet)
+        for name, logits in rank_block(part, task.target.take(test)).items():
+            scored[name].append(logits)
+    labels = [task.target.label[test] for _, test in blocks]
+    return decide(scored, labels, task.target.frauds, seed=task.seed)
+
+
+def rank_block(task: Task, block: Sample) -> dict[str, Floats]:
+    """Logits of a block's rows by each candidate, learnt from the task's labels; one net each, undistilled."""
+    pooled = fit_pooled(task, task.target)
+    net = joint_distilled.fit_net(task, 0)
+    l2sp = import_module("training.strategies.l2sp").adapt(task).scorer
+    return {
+        DEFAULT: joint_distilled.combine(task, [net], pooled, block.features),
+        "boosted": booster_logits(pooled, block.features, task.base.kinds),
+        "l2sp": predict(l2sp, block.features),
+        "target_only": booster_logits(fit_alone(task, task.target), block.features, task.base.kinds),
+    }
+
+
+def decide(
+    scored: Mapping[str, Sequence[Floats]], labels: Sequence[npt.NDArray[np.int8]], frauds: int, *, seed: int
+) -> Choice:
+    """The choice from each candidate's logits per block.
+
+    Args:
+        scored: candidate -> logits per block.
+        labels: of each block.
+        frauds: in the whole budget.
+        seed: of the bootstrap.
+    """
+    evidence = {name: _mean_precision(labels, logits) for name, logits in scored.items()}
+    best = max(evidence, key=lambda name: (evidence[name], name == DEFAULT))
+    listed = ", ".join(f"{name} {value:.3f}" for name, value in evidence.items())
+    if best == DEFAULT:
+        return Choice(DEFAULT, f"{DEFAULT}: best average precision in time order ({listed})")
+    gain = evidence[best] - evidence[DEFAULT]
+    error = _standard_error(labels, scored[best], scored[DEFAULT], seed)
+    told = f"{best} beats {DEFAULT} by {gain:.3f} ± {error:.3f} on {frauds} frauds ({listed})"
+    if frauds < FEW_FRAUDS and gain <= error:
+        return Choice(DEFAULT, f"{DEFAULT}, the default: {told}, within one standard error")
+    return Choice(best, told)
+
+
+def time_blocks(label: npt.NDArray[np.int8], count: int) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """(train rows, test rows) of up to `count` blocks over rows in time order; none where frauds are too few.
+
+    Cuts lie between frauds: the first block learns from at least `MIN_FRAUDS`, each block tests on at least one.
+    """
+    frauds = np.flatnonzero(label == 1)
+    first = max(MIN_FRAUDS, len(frauds) // 3)
+    tested = len(frauds) - first
+    if tested < MIN_FRAUDS:
+        return []
+    edges = first + np.linspace(0, tested, min(count, tested) + 1).round().astype(int)
+    cuts = [(frauds[e - 1] + frauds[e] + 1) // 2 if e < len(frauds) else len(label) for e in edges]
+    rows = np.arange(len(label), dtype=np.int64)
+    pairs = [(rows[:start], rows[start:end]) for start, end in pairwise(cuts)]
+    return [(train, test) for train, test in pairs if label[test].any() and not label[test].all()]
+
+
+def _mean_precision(labels: Sequence[npt.NDArray[np.int8]], logits: Sequence[Floats]) -> float:
+    weights = [int(label.sum()) for label in labels]
+    values = [average_precision_score(label, scores) for label, scores in zip(labels, logits, strict=True)]
+    return float(np.average(values, weights=weights))
+
+
+def _standard_error(
+    labels: Sequence[npt.NDArray[np.int8]], one: Sequence[Floats], other: Sequence[Floats], seed: int
+) -> float:
+    """Of the difference of mean precisions, by resampling frauds and genuine rows of each block."""
+    rng = np.random.default_rng(seed)
+    differences = []
+    for _ in range(BOOTSTRAPS):
+        rows = [
+            np.concatenate(
+                [rng.choice(group, len(group)) for group in (np.flatnonzero(y == 1), np.flatnonzero(y == 0))]
+            )
+            for y in labels
+        ]
+        drawn = [y[r] for y, r in zip(labels, rows, strict=True)]
+        means = [_mean_precision(drawn, [s[r] for s, r in zip(logits, rows, strict=True)]) for logits in (one, other)]
+        differences.append(means[0] - means[1])
+    return float(np.std(differences))
