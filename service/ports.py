@@ -4,20 +4,17 @@ Columns instead of one object per record: at tens of thousands of records a seco
 work on them.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from fraud.history import History
-    from fraud.policy import Policy
-    from fraud.risk import RiskTables
+from fraud.history import History
+from fraud.policy import Policy
+from fraud.risk import RiskTables
 
 Float32s: TypeAlias = npt.NDArray[np.float32]
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
@@ -151,8 +148,10 @@ class Log(Protocol):
     def resume(self, partition: int, position: int) -> None:
         """Lets `poll` deliver an owned partition from `position` on."""
 
-    def commit(self, outputs: Sequence[Output]) -> None:
+    def commit(self, outputs: Sequence[Output]) -> Mapping[str, float]:
         """Publishes all messages and moves the positions to each `end`, together or not at all; blocks until done.
+
+        Returns the seconds spent by stage, "send" and "commit".
 
         Belongs to the ownership that the last `poll` saw: if that has passed on, nothing is published. After any
         `Unavailable` it is unknown whether it happened: `recover`, then ask `committed`.
@@ -176,6 +175,7 @@ class Model(Protocol):
 
     version: int
     policy: Policy
+    policy_version: str
     risk: RiskTables
     created_at_us: int
 
@@ -201,14 +201,37 @@ class ModelSource(Protocol):
         """The newest verified and warmed-up models. Never blocks."""
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A partition's history as it stood before the record at `position`.
+
+    Attributes:
+        partition: whose it is.
+        position: offset of the next record.
+        history: the history.
+        history_from: see `service.partition.Partition`.
+    """
+
+    partition: int
+    position: int
+    history: History
+    history_from: int | None = None
+
+
 class SnapshotStore(Protocol):
     """Histories kept outside the process, each named by the position that it stands for."""
 
-    def newest(self, partition: int, at_most: int) -> tuple[int, History] | None:
-        """Position and history of the newest usable snapshot at or before a position."""
+    def open(self, cluster: str) -> None:
+        """Takes the id of the cluster that the positions belong to; Misconfigured where nothing can be kept."""
 
-    def save(self, partition: int, position: int, history: History) -> None:
-        """Starts to write a snapshot; returns as soon as the history may change again. Never raises."""
+    def newest(self, partition: int, at_most: int) -> Snapshot | None:
+        """The newest usable snapshot at or before a position."""
+
+    def save(self, snapshot: Snapshot) -> bool:
+        """Starts to write; returns as soon as the history may change again. False where one is still being written.
+
+        Never raises: a failure is logged and counted, and the snapshot before it stays.
+        """
 
     def wait(self) -> None:
         """Blocks until what `save` started is written or has failed."""

@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
+from fraud.history import History
 from service.errors import Unavailable
-from service.ports import Assignment, Channel, Headers, Output, Records
+from service.ports import Assignment, Channel, Headers, Output, Records, Snapshot
 
 Fault: TypeAlias = Literal["before", "after"]
 
@@ -193,7 +194,7 @@ class MemoryLog:
         if partition in self.assignment().partitions:
             self._positions[partition] = position
 
-    def commit(self, outputs: Sequence[Output]) -> None:
+    def commit(self, outputs: Sequence[Output]) -> dict[str, float]:
         """See `service.ports.Log.commit`."""
         self._reach()
         fault = self._broker.faults.pop(0) if self._broker.faults else None
@@ -204,6 +205,7 @@ class MemoryLog:
         self._broker.publish(outputs)
         if fault == "after":
             raise Unavailable("the answer to the commit was lost")
+        return {}
 
     def recover(self) -> None:
         """See `service.ports.Log.recover`."""
@@ -219,3 +221,31 @@ class MemoryLog:
     def close(self) -> None:
         """See `service.ports.Log.close`."""
         self._broker.leave(self._id)
+
+
+class MemorySnapshots:
+    """See `service.ports.SnapshotStore`."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, list[Snapshot]] = defaultdict(list)
+
+    def open(self, cluster: str) -> None:
+        """Nothing to open."""
+
+    def newest(self, partition: int, at_most: int) -> Snapshot | None:
+        """See `service.ports.SnapshotStore.newest`."""
+        usable = [snapshot for snapshot in self._kept[partition] if snapshot.position <= at_most]
+        return _copy(max(usable, key=lambda snapshot: snapshot.position)) if usable else None
+
+    def save(self, snapshot: Snapshot) -> bool:
+        """See `service.ports.SnapshotStore.save`."""
+        self._kept[snapshot.partition].append(_copy(snapshot))
+        return True
+
+    def wait(self) -> None:
+        """Nothing is ever under way."""
+
+
+def _copy(snapshot: Snapshot) -> Snapshot:
+    arrays = {name: array.copy() for name, array in snapshot.history.arrays().items()}
+    return replace(snapshot, history=History.from_arrays(snapshot.history.config, arrays))

@@ -68,6 +68,7 @@ class KafkaWorld:
         log = KafkaLog(
             self._cluster,
             input_topic=self._input,
+            partitions=len(self._produced),
             topics=self._topics,
             group_id=self._group,
             instance_id=instance,

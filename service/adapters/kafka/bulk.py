@@ -1,8 +1,8 @@
 """Many records into kafka-python's producer at once.
 
 `KafkaProducer.send` costs about 40 µs a record (a partitioner, two locks, a future and byte-wise encoding for each),
-which is more than all other work on an event. Here a whole batch is encoded in one go, about 1 µs a record, and handed to
-the producer's own accumulator; from there on (sequence numbers, transaction, retries, expiry) nothing is different.
+which is more than all other work on an event. Here a whole batch is encoded in one go, about 1 µs a record, and handed
+to the producer's own accumulator; from there on (sequence numbers, transaction, retries, expiry) nothing is different.
 The record format is Kafka's v2, https://kafka.apache.org/documentation/#recordbatch.
 """
 

@@ -62,7 +62,6 @@ class Cluster:
             "ssl_password": security.key_password,
             # A broker that is back should be found within a second, not within the default's half a minute.
             "reconnect_backoff_max_ms": 1_000,
-            "metrics_enabled": False,
             **{name: str(path) if path else None for name, path in paths.items()},
         }
 

@@ -60,10 +60,10 @@ class Group:
             self._owned.consumer = self._consumer = consumer
             consumer.subscribe([self._topic], listener=self._owned)
 
-    def knows(self, topic: str) -> bool:
-        """Whether the topic exists."""
+    def partitions(self, topic: str) -> int:
+        """How many partitions the topic has; 0 where there is none."""
         with self._cluster.translated("reading metadata"):
-            return bool(self.consumer.partitions_for_topic(topic))
+            return len(self.consumer.partitions_for_topic(topic))
 
     @property
     def consumer(self) -> Any:  # noqa: ANN401 - kafka-python has no types; nothing past this package sees it
@@ -251,6 +251,7 @@ def reader_config(cluster: Cluster) -> dict[str, object]:
     return {
         **cluster.config(),
         "isolation_level": "read_committed",
+        "metrics_enabled": False,
         "enable_auto_commit": False,
         "auto_offset_reset": "none",
         "allow_auto_create_topics": False,

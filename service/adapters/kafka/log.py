@@ -22,6 +22,7 @@ class KafkaLog:
         topics: Mapping[Channel, str],
         group_id: str,
         instance_id: str,
+        partitions: int = 1,
         exactly_once: bool = True,
         batch_records: int = 2_000,
         transaction_timeout_ms: int = 15_000,
@@ -30,6 +31,7 @@ class KafkaLog:
     ) -> None:
         self._cluster = cluster
         self._input = input_topic
+        self._partitions = partitions
         self._topics = topics
         self._group = Group(
             cluster,
@@ -63,10 +65,16 @@ class KafkaLog:
         """Connects, and refuses topics that do not exist."""
         self._group.open()
         for topic in (self._input, *sorted(set(self._topics.values()))):
-            if not self._group.knows(topic):
+            if not self._group.partitions(topic):
                 raise Misconfigured(
                     f"topic {topic} does not exist at {self._cluster.servers}: run python -m service topics"
                 )
+        found = self._group.partitions(self._input)
+        if found != self._partitions:
+            raise Misconfigured(
+                f"topic {self._input} has {found} partitions, FRAUD_PARTITIONS is {self._partitions}: histories are "
+                "kept by partition, and the model was made for that number"
+            )
 
     def poll(self, timeout: float) -> list[Records]:
         """See `service.ports.Log.poll`."""
@@ -114,7 +122,7 @@ class KafkaLog:
         """See `service.ports.Log.resume`."""
         self._group.resume(partition, position)
 
-    def commit(self, outputs: Sequence[Output]) -> None:
+    def commit(self, outputs: Sequence[Output]) -> Mapping[str, float]:
         """See `service.ports.Log.commit`."""
         member = self._group.member
         if member.generation_id < 0:
@@ -122,7 +130,7 @@ class KafkaLog:
             raise Unavailable("committing: this instance has fallen out of the group")
         with self._cluster.translated("committing"):
             try:
-                self._publisher.publish(outputs, member)
+                return self._publisher.publish(outputs, member)
             except RetriableError:
                 raise  # an answer that did not come says nothing about who we are
             except KafkaError:

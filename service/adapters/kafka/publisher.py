@@ -8,8 +8,9 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata
 
+from service.adapters.kafka import bulk
 from service.adapters.kafka.client import REQUEST_MS, Cluster
-from service.ports import Channel, Output
+from service.ports import Channel, Messages, Output
 
 RETRY_MS: Final = 5
 """Each retried transactional request sleeps this long, and one waits for the commit before it in most transactions."""
@@ -28,8 +29,8 @@ class Publisher(Protocol):
     def open(self) -> None:
         """Connects, and settles what a predecessor with the same id left open; may be called again."""
 
-    def publish(self, outputs: Sequence[Output], member: ConsumerGroupMetadata) -> None:
-        """All or, on a KafkaError, an unknown part; exactly once only if it is then closed and opened again."""
+    def publish(self, outputs: Sequence[Output], member: ConsumerGroupMetadata) -> Mapping[str, float]:
+        """All or, on a KafkaError, an unknown part; it must then be closed. Seconds spent, as `Log.commit`."""
 
     def close(self) -> None:
         """Drops what was not committed; never raises."""
@@ -73,19 +74,22 @@ class TransactionalPublisher:
                 raise
             self._producer = producer
 
-    def publish(self, outputs: Sequence[Output], member: ConsumerGroupMetadata) -> None:
+    def publish(self, outputs: Sequence[Output], member: ConsumerGroupMetadata) -> Mapping[str, float]:
         """See `Publisher`."""
         self.open()
-        deadline = time.monotonic() + self._timeout
+        start = time.monotonic()
+        deadline = start + self._timeout
         producer = self._producer
         producer.begin_transaction()
         _send(producer, outputs, self._topics, deadline)
+        sent = time.monotonic()
         positions = {
             TopicPartition(self._input, output.partition): OffsetAndMetadata(output.end, "", -1) for output in outputs
         }
         manager = producer._transaction_manager  # noqa: SLF001 - the public methods wait without limit
         self._await(manager.send_offsets_to_transaction(positions, member), deadline)
         self._await(manager.begin_commit(), deadline)
+        return {"send": sent - start, "commit": time.monotonic() - sent}
 
     def _await(self, result: Any, deadline: float) -> None:  # noqa: ANN401 - kafka-python has no types
         self._producer._sender.wakeup()  # noqa: SLF001 - as above
@@ -123,11 +127,12 @@ class OrderedPublisher:
         if self._producer is None:
             self._producer = KafkaProducer(**self._config)
 
-    def publish(self, outputs: Sequence[Output], member: ConsumerGroupMetadata) -> None:  # noqa: ARG002 - the consumer commits with its own
+    def publish(self, outputs: Sequence[Output], member: ConsumerGroupMetadata) -> Mapping[str, float]:  # noqa: ARG002 - the consumer commits with its own
         """See `Publisher`."""
         self.open()
-        deadline = time.monotonic() + self._timeout
-        _send(self._producer, outputs, self._topics, deadline)
+        start = time.monotonic()
+        _send(self._producer, outputs, self._topics, start + self._timeout)
+        sent = time.monotonic()
         self._consumer().commit(
             {
                 TopicPartition(self._input, output.partition): OffsetAndMetadata(output.end, "", -1)
@@ -135,6 +140,7 @@ class OrderedPublisher:
             },
             timeout_ms=REQUEST_MS,
         )
+        return {"send": sent - start, "commit": time.monotonic() - sent}
 
     def close(self) -> None:
         """See `Publisher`."""
@@ -148,6 +154,7 @@ def producer_config(cluster: Cluster, timeout_ms: int) -> dict[str, object]:
     return {
         **cluster.config(),
         "acks": "all",
+        "metrics_enabled": False,
         "allow_auto_create_topics": False,
         "linger_ms": LINGER_MS,
         "batch_size": MAX_BATCH,
@@ -164,16 +171,23 @@ def _send(producer: Any, outputs: Sequence[Output], topics: Mapping[Channel, str
     futures = []
     for output in outputs:
         for messages in output.messages:
-            topic = topics[messages.channel]
-            headers = messages.headers or [[]] * len(messages)
-            futures += [
-                producer.send(topic, value, key, header)
-                for key, value, header in zip(messages.keys, messages.values, headers, strict=True)
-            ]
+            futures += _queue(producer, topics[messages.channel], output.partition, messages)
     producer.flush(max(0.0, deadline - time.monotonic()))
     for future in futures:
         if not future.is_done or future.failed():
             raise future.exception or KafkaTimeoutError("a message was not acknowledged")
+
+
+def _queue(producer: Any, topic: str, partition: int, messages: Messages) -> list[Any]:  # noqa: ANN401 - kafka-python has no types
+    """Hands messages over; those without headers (decisions, the many) in bulk.
+
+    They go to the partition of the input's number, so that those of one input partition keep their order.
+    """
+    if messages.headers:
+        columns = zip(messages.keys, messages.values, messages.headers, strict=True)
+        return [producer.send(topic, value, key, headers) for key, value, headers in columns]
+    where = TopicPartition(topic, partition % len(producer.partitions_for(topic)))
+    return bulk.append(producer, where, messages.keys, messages.values)
 
 
 def _discard(producer: Any) -> None:  # noqa: ANN401 - kafka-python has no types

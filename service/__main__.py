@@ -1,0 +1,91 @@
+"""`python -m service`: run, and what an operator needs around it."""
+
+import sys
+
+import click
+import structlog
+
+from service.adapters.logs import configure_logs
+from service.errors import ServiceError
+from service.settings import Settings, load_settings
+
+_log = structlog.get_logger("service")
+
+INTERNAL_ERROR = 1
+
+
+def main() -> None:
+    """Runs the command line; every failure is one line and an exit code."""
+    try:
+        commands(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except ServiceError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.code)
+
+
+@click.group(help="Scores payment events: transactions in; alerts, decisions and dead letters out.")
+def commands() -> None:
+    """The commands."""
+
+
+def ready() -> Settings:
+    """This process's settings, with logs configured."""
+    settings = load_settings()
+    configure_logs(settings.log_level)
+    return settings
+
+
+@commands.command()
+def run() -> None:
+    """Score transactions until told to stop (SIGTERM).
+
+    Exit codes: 0 stopped in order, 1 past the deadline or an error, uncommitted, 2 wrong settings, 3 too many dead
+    letters, 4 another process has this instance's id.
+    """
+    from service.bootstrap import serve
+
+    settings = ready()
+    try:
+        serve(settings)
+    except ServiceError as error:
+        _log.error("stopped", error=str(error), code=error.code)
+        sys.exit(error.code)
+    except Exception:  # noqa: BLE001 - the last resort: a line in the log instead of a bare traceback
+        _log.exception("stopped by an error of the program; nothing of the batch in hand is committed")
+        sys.exit(INTERNAL_ERROR)
+
+
+@commands.command()
+def topics() -> None:
+    """Create the topics that are missing, with the right configuration; may be run again."""
+    from service.adapters.kafka.topics import TopicAdmin
+    from service.bootstrap import cluster, wanted_topics
+
+    settings = ready()
+    for name, done in TopicAdmin(cluster(settings)).create(wanted_topics(settings)).items():
+        click.echo(f"{done:8} {name}")
+
+
+@commands.command()
+def check() -> None:
+    """Look at settings, broker, topics, permissions and model, one line a finding; exit code 2 on an error."""
+    from service.commands.check import findings
+
+    settings = load_settings()
+    configure_logs("ERROR")
+    worst = 0
+    for finding in findings(settings):
+        click.echo(f"{finding.level:8} {finding.subject:12} {finding.text}")
+        worst = max(worst, 2 if finding.level == "error" else 0)
+    sys.exit(worst)
+
+
+if __name__ == "__main__":
+    main()

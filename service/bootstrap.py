@@ -1,0 +1,289 @@
+"""The composition root: settings to a service. Tests come through here too, with adapters of their own."""
+
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from fraud.decode import Decoder
+from fraud.features import FeatureSpec, default_spec, features_fingerprint
+from fraud.history import History, HistoryConfig, history_fingerprint
+from fraud.money import InvalidRates, Rates
+from fraud.pan import tokeniser
+from service.adapters.clock import SystemClock
+from service.adapters.http import Endpoint
+from service.adapters.kafka.client import Cluster, Security
+from service.adapters.kafka.log import KafkaLog
+from service.adapters.kafka.topics import DAY_MS, Topic
+from service.adapters.memory import MemorySnapshots
+from service.adapters.model import Expected, ModelDirectory
+from service.deadletters import DeadLetterCap, DeadLetters
+from service.errors import Misconfigured
+from service.health import Health
+from service.metrics import Metrics
+from service.pipeline import Pipeline
+from service.ports import Channel, Clock, Log, ModelSource, SnapshotStore
+from service.restoring import Restorer
+from service.runner import Runner, Timing
+from service.settings import Settings
+from service.stopping import Stop
+from service.writing import Writer, pseudonymiser
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The feature code that this process runs, and what names it."""
+
+    spec: FeatureSpec
+    config: HistoryConfig
+
+    @property
+    def features_fingerprint(self) -> str:
+        """Of the features: bundles must have been made for it."""
+        return features_fingerprint(self.spec, self.config)
+
+    @property
+    def history_fingerprint(self) -> str:
+        """Of the histories: snapshots must have been made for it."""
+        return history_fingerprint(self.config)
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """The outside world, as the service sees it."""
+
+    log: Log
+    models: ModelSource
+    snapshots: SnapshotStore
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A composed service; `runner` does the work, the rest is there to be looked at."""
+
+    runner: Runner
+    pipeline: Pipeline
+    health: Health
+    metrics: Metrics
+    stop: Stop
+
+
+def domain(settings: Settings) -> Domain:
+    """The feature code that these settings ask for."""
+    return Domain(default_spec(settings.attributes), HistoryConfig())
+
+
+def cluster(settings: Settings) -> Cluster:
+    """Where these settings look for Kafka."""
+    return Cluster(
+        settings.kafka_bootstrap_servers,
+        Security(
+            protocol=settings.kafka_security_protocol,
+            cafile=settings.kafka_ssl_cafile,
+            certfile=settings.kafka_ssl_certfile,
+            keyfile=settings.kafka_ssl_keyfile,
+            key_password=_revealed(settings.kafka_ssl_key_password),
+            mechanism=settings.kafka_sasl_mechanism,
+            username=settings.kafka_sasl_username,
+            password=_revealed(settings.kafka_sasl_password),
+        ),
+    )
+
+
+def output_topics(settings: Settings) -> dict[Channel, str]:
+    """The topic of each channel."""
+    return {
+        Channel.ALERTS: settings.alerts_topic,
+        Channel.DECISIONS: settings.decisions_topic,
+        Channel.DEAD_LETTERS: settings.dlq_topic,
+    }
+
+
+def kafka_log(settings: Settings) -> KafkaLog:
+    """The log on Kafka."""
+    return KafkaLog(
+        cluster(settings),
+        input_topic=settings.transactions_topic,
+        partitions=settings.partitions,
+        topics=output_topics(settings),
+        group_id=settings.group_id,
+        instance_id=settings.instance_id,
+        exactly_once=settings.delivery == "exactly_once",
+        batch_records=settings.batch_records,
+        transaction_timeout_ms=_ms(settings.transaction_timeout.total_seconds()),
+        session_timeout_ms=_ms(settings.session_timeout.total_seconds()),
+        max_poll_interval_ms=_ms(settings.max_poll_interval.total_seconds()),
+    )
+
+
+def expected(settings: Settings, code: Domain) -> Expected:
+    """What a bundle must have been made for."""
+    return Expected(
+        features_fingerprint=code.features_fingerprint,
+        partitions=settings.partitions,
+        stage=settings.stage,
+        base_currency=settings.base_currency,
+        feature_names=tuple(code.spec.names),
+    )
+
+
+def decoder(settings: Settings, code: Domain) -> Decoder:
+    """The reader of input records.
+
+    Raises:
+        Misconfigured: the table of exchange rates cannot be used.
+    """
+    key = keyed(settings, b"card numbers")
+    return Decoder(
+        rates=_rates(settings.rates_file, settings.base_currency),
+        attributes=code.spec.attributes,
+        max_ahead_us=int(settings.max_ahead.total_seconds() * 1e6),
+        # Without a secret, tokens are only equal within this process: better than a key that everybody knows.
+        pan_token=tokeniser(key or secrets.token_bytes(32)),
+    )
+
+
+def keyed(settings: Settings, purpose: bytes) -> bytes | None:
+    """A key for one purpose, derived from the secret; None without one."""
+    secret = _revealed(settings.secret)
+    return None if secret is None else hmac.digest(secret.encode(), purpose, "sha256")
+
+
+def build_pipeline(settings: Settings, code: Domain, monotonic: Callable[[], float]) -> Pipeline:
+    """The pipeline, without any partition yet."""
+    reader = decoder(settings, code)
+    pseudonyms = keyed(settings, b"pseudonyms") if settings.pseudonyms else None
+    return Pipeline(
+        decoder=reader,
+        spec=code.spec,
+        dead_letters=DeadLetters(settings.transactions_topic, reader.pan_token),
+        writer=Writer(
+            topic=settings.transactions_topic,
+            stage=settings.stage,
+            spec=code.spec,
+            fingerprint=code.features_fingerprint,
+            decisions=settings.decisions == "all",
+            pseudonym=None if pseudonyms is None else pseudonymiser(pseudonyms),
+        ),
+        monotonic=monotonic,
+    )
+
+
+def compose(settings: Settings, adapters: Adapters, metrics: Metrics, config: HistoryConfig | None = None) -> Service:
+    """Puts a service together; connects nothing.
+
+    Args:
+        settings: what it shall be like.
+        adapters: what it shall stand on.
+        metrics: what it shall count with.
+        config: of histories; the default one outside tests.
+    """
+    clock, code = adapters.clock, domain(settings)
+    code = code if config is None else Domain(code.spec, config)
+    pipeline = build_pipeline(settings, code, clock.monotonic)
+    health = Health(clock.monotonic, settings.liveness.total_seconds())
+    stop = Stop(seconds=settings.shutdown.total_seconds(), monotonic=clock.monotonic)
+    restorer = Restorer(
+        log=adapters.log, snapshots=adapters.snapshots, pipeline=pipeline, config=code.config, alive=health.beat
+    )
+    runner = Runner(
+        log=adapters.log,
+        pipeline=pipeline,
+        models=adapters.models,
+        snapshots=adapters.snapshots,
+        restorer=restorer,
+        metrics=metrics,
+        health=health,
+        clock=clock,
+        stop=stop,
+        timing=Timing(snapshots=settings.snapshot_interval.total_seconds()),
+        cap=DeadLetterCap() if settings.deadletter_cap == "on" else None,
+    )
+    return Service(runner, pipeline, health, metrics, stop)
+
+
+def serve(settings: Settings) -> None:
+    """Runs the service on Kafka until it is told to stop.
+
+    Raises:
+        ServiceError: whatever stops it otherwise.
+    """
+    code, clock, registry = domain(settings), SystemClock(), CollectorRegistry()
+    metrics = Metrics(registry)
+    models = ModelDirectory(
+        settings.models_dir,
+        expected(settings, code),
+        batch_records=settings.batch_records,
+        poll_seconds=settings.models_poll.total_seconds(),
+        swapped=lambda result: metrics.model_swaps.labels(result).inc(),
+    )
+    snapshots = MemorySnapshots()
+    log = kafka_log(settings)
+    service = compose(settings, Adapters(log, models, snapshots, clock), metrics)
+    endpoint = Endpoint(
+        settings.http_host,
+        settings.http_port,
+        registry=registry,
+        stuck=service.health.stuck,
+        unready=lambda: service.health.unready,
+    )
+    with service.stop.on_signals(), service.stop.enforced(lambda: _log.error("stopped past the deadline")):
+        port = endpoint.open()
+        _log.info("starting", http_port=port, instance=settings.instance_id, delivery=settings.delivery)
+        try:
+            warm_up(code)
+            models.open()
+            service.runner.run()
+        finally:
+            models.close()
+            log.close()
+            endpoint.close()
+    _log.info("stopped")
+
+
+def warm_up(code: Domain) -> None:
+    """Compiles the feature code, or loads it compiled, so that the first batch does not pay for it."""
+    from fraud.features import Encoder
+
+    Encoder(code.spec, History(code.config))
+
+
+def _rates(path: Path | None, base: str) -> Rates:
+    try:
+        return Rates.default(base) if path is None else Rates.parse(path.read_bytes(), base)
+    except OSError as error:
+        raise Misconfigured(f"FRAUD_RATES_FILE: cannot read {path}: {error.strerror}") from None
+    except InvalidRates as error:
+        raise Misconfigured(f"FRAUD_RATES_FILE: {error}") from None
+
+
+def _revealed(secret: object) -> str | None:
+    reveal = getattr(secret, "get_secret_value", None)
+    return None if reveal is None else str(reveal())
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)
+
+
+def wanted_topics(settings: Settings) -> list[Topic]:
+    """All topics as they shall be."""
+    keep = {"retention.ms": str(settings.retention_days * DAY_MS)}
+    dead = {"retention.ms": str(settings.dlq_retention_days * DAY_MS), "max.message.bytes": str(2 << 20)}
+    compact = {"cleanup.policy": "compact"}
+    configs = {
+        settings.transactions_topic: keep,
+        settings.alerts_topic: keep,
+        settings.decisions_topic: keep,
+        settings.dlq_topic: dead,
+        settings.labels_topic: {"retention.ms": "-1"},
+        settings.models_topic: compact,
+    }
+    return [Topic(name, settings.partitions, settings.replication, config) for name, config in configs.items()]

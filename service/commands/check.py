@@ -1,0 +1,150 @@
+"""`check`: everything that could keep the service from working, one line a finding."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fraud.bundle import InvalidBundle, Manifest, read_serving, verify
+from service.adapters.kafka.client import Cluster
+from service.adapters.kafka.permissions import missing_permissions
+from service.adapters.kafka.topics import DAY_MS, TopicAdmin, TopicState
+from service.bootstrap import Domain, cluster, decoder, domain, output_topics
+from service.errors import ServiceError
+from service.settings import Settings
+
+LEAST_MESSAGE_BYTES = 1_048_588
+"""Kafka's own default; the service fills its requests up to just below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    level: Literal["ok", "warning", "error"]
+    subject: str
+    text: str
+
+
+def findings(settings: Settings) -> Iterator[Finding]:
+    """Everything that was looked at, in the order in which one would mend it."""
+    code = domain(settings)
+    yield from _settings(settings)
+    yield from _rates(settings, code)
+    yield from _kafka(settings, code)
+    yield from _bundle(settings, code)
+    yield _folder(settings.snapshots_dir)
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if value is not None and name in settings.model_fields_set:
+            yield Finding("ok", "setting", f"FRAUD_{name.upper()} = {value}")
+    if settings.secret is None:
+        yield Finding(
+            "warning",
+            "secret",
+            "FRAUD_SECRET is not set: tokens of card numbers change with every start of the service",
+        )
+    if settings.deadletter_cap == "off":
+        yield Finding("warning", "dead letters", "FRAUD_DEADLETTER_CAP is off: a bad deploy would drain the topic")
+
+
+def _rates(settings: Settings, code: Domain) -> Iterator[Finding]:
+    try:
+        rates = decoder(settings, code).rates
+    except ServiceError as error:
+        yield Finding("error", "rates", str(error))
+    else:
+        table = "built-in table" if settings.rates_file is None else str(settings.rates_file)
+        yield Finding("ok", "rates", f"{len(rates.codes)} currencies into {rates.base} ({table})")
+
+
+def _kafka(settings: Settings, code: Domain) -> Iterator[Finding]:
+    where = cluster(settings)
+    try:
+        admin = TopicAdmin(where)
+        yield Finding("ok", "broker", f"Kafka {admin.version()} at {where.servers}")
+        names = [settings.transactions_topic, *output_topics(settings).values()]
+        states = admin.describe(names)
+        for name in names:
+            yield from _topic(settings, name, states.get(name), code)
+        yield from _permissions(settings, where)
+    except ServiceError as error:
+        yield Finding("error", "broker", str(error))
+
+
+def _topic(settings: Settings, name: str, state: TopicState | None, code: Domain) -> Iterator[Finding]:
+    if state is None:
+        yield Finding("error", "topic", f"{name} does not exist: run python -m service topics")
+        return
+    yield Finding("ok", "topic", f"{name} has {state.partitions} partition(s)")
+    if name != settings.transactions_topic:
+        most = int(state.config.get("max.message.bytes", LEAST_MESSAGE_BYTES))
+        if most < LEAST_MESSAGE_BYTES:
+            yield Finding("error", "topic", f"{name} takes {most} bytes at once; max.message.bytes must be 1048588")
+        return
+    if state.partitions != settings.partitions:
+        yield Finding(
+            "error", "topic", f"{name} has {state.partitions} partitions, FRAUD_PARTITIONS is {settings.partitions}"
+        )
+    horizon = code.config.horizon_days
+    if 0 <= state.retention_ms < horizon * DAY_MS:
+        yield Finding(
+            "warning",
+            "retention",
+            f"{name} keeps {state.retention_ms / DAY_MS:.1f} days, histories reach back {horizon}: without a snapshot "
+            "they start incomplete",
+        )
+    else:
+        yield Finding("ok", "retention", f"{name} keeps the {horizon} days that histories reach back")
+
+
+def _permissions(settings: Settings, where: Cluster) -> Iterator[Finding]:
+    missing = missing_permissions(
+        where,
+        read=[settings.transactions_topic],
+        write=list(output_topics(settings).values()),
+        group=settings.group_id,
+    )
+    for text in missing:
+        yield Finding("error", "permission", text)
+    if not missing:
+        yield Finding("ok", "permission", "may read the input, write the outputs and use the group")
+
+
+def _bundle(settings: Settings, code: Domain) -> Iterator[Finding]:
+    root = settings.models_dir
+    try:
+        slot = read_serving(root).slot(code.features_fingerprint)
+        yield _version(settings, code, root / str(slot.champion), role="champion")
+        if slot.shadow is not None:
+            path = root / str(slot.shadow)
+            yield _version(
+                settings, code, path if path.is_dir() else root / "candidates" / str(slot.shadow), role="shadow"
+            )
+    except InvalidBundle as error:
+        yield Finding("error", "model", str(error))
+
+
+def _version(settings: Settings, code: Domain, path: Path, *, role: str) -> Finding:
+    manifest: Manifest = verify(
+        path,
+        features_fingerprint=code.features_fingerprint,
+        partitions=settings.partitions,
+        stage=settings.stage,
+        require_blessing=role == "champion",
+    )
+    if manifest.base_currency != settings.base_currency:
+        text = f"{path} was made for {manifest.base_currency}, FRAUD_BASE_CURRENCY is {settings.base_currency}"
+        return Finding("error", "model", text)
+    return Finding("ok", "model", f"{role} {manifest.version} ({manifest.strategy}, {manifest.created_at}) at {path}")
+
+
+def _folder(path: Path) -> Finding:
+    nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        return Finding("error", "snapshots", f"{path} cannot be written: set FRAUD_SNAPSHOTS_DIR")
+    return Finding("ok", "snapshots", f"{path} can be written")

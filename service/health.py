@@ -1,0 +1,33 @@
+"""What the service says of its own health."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Health:
+    """Alive while the loop turns; ready while it could score.
+
+    Waiting for the broker fails readiness, never liveness: a restart would not bring the broker back.
+
+    Attributes:
+        monotonic: seconds that never go back.
+        limit: seconds without a turn after which the loop counts as stuck.
+        unready: why the service is not ready, None when it is.
+    """
+
+    monotonic: Callable[[], float]
+    limit: float
+    unready: str | None = "starting"
+    _turned: float | None = None
+
+    def beat(self) -> None:
+        """Notes that the loop turns."""
+        self._turned = self.monotonic()
+
+    def stuck(self) -> str | None:
+        """Why the service is not alive, None when it is."""
+        if self._turned is None:
+            return None  # still starting; the orchestrator's own start-up limit counts
+        since = self.monotonic() - self._turned
+        return f"the loop has not turned for {since:.0f} s" if since > self.limit else None

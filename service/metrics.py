@@ -1,0 +1,166 @@
+"""Every metric of the service, declared once. Labels are bounded: actions, reasons, kinds, stages, partitions."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+
+from fraud.batch import Kind
+from fraud.features import Status
+from fraud.money import MICRO
+from fraud.policy import ACTIONS
+from service.histogram import BulkHistogram
+from service.ports import Models
+from service.result import Part, Result
+from service.scoring import Verdicts
+
+disable_created_metrics()  # type: ignore[no-untyped-call] # they would double the number of series
+
+
+class Metrics:
+    """Takes a registry, so that tests and programs each have their own."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"fraud_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"fraud_{name}", text, labels, registry=registry)
+
+        # What went through.
+        self.records = counter("records_total", "Records processed, by kind", "kind")
+        self.transactions = counter("transactions_total", "Transactions scored, by action", "action")
+        self.alerts = counter("alerts_total", "Alerts published, by action", "action")
+        self.dead_letters = counter("dead_letters_total", "Records that could not be scored, by reason", "reason")
+        self.duplicates = counter("duplicates_total", "Transactions seen again within 24 h, not scored twice")
+        self.late = counter("late_total", "Events older than one that their history had already seen")
+        self.pan_masked = counter("pan_masked_total", "Card numbers replaced by tokens at decode")
+        self.amount = counter("amount_total", "Money in scored transactions, base currency units")
+        self.flagged_amount = counter("flagged_amount_total", "Money in flagged transactions, by action", "action")
+        self.explored = counter("explored_total", "Would-be blocks let through to learn")
+
+        # How fast.
+        self.batch_seconds = Histogram(
+            "fraud_batch_seconds", "Time of a batch by stage", ["stage"], registry=registry,
+            buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15),
+        )  # fmt: skip
+        self.batch_size = Histogram(
+            "fraud_batch_size", "Records in a batch", registry=registry,
+            buckets=(1, 5, 10, 50, 100, 250, 500, 1000, 2000, 5000, 10_000),
+        )  # fmt: skip
+        self.end_to_end = BulkHistogram(
+            "fraud_end_to_end_seconds",
+            "From a record's Kafka timestamp to its committed decision",
+            (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
+            registry,
+        )
+        self.event_lag = gauge("event_lag_seconds", "Now minus the event time of the newest event")
+        self.consumer_lag = gauge("consumer_lag_records", "Records behind the end of the log", "partition")
+
+        # What the models say.
+        self.score = BulkHistogram(
+            "fraud_score", "Calibrated scores",
+            (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99), registry,
+        )  # fmt: skip
+        self.model_info = gauge("model_info", "1 for each loaded model", "version", "role")
+        self.model_age = gauge("model_age_seconds", "Time since the champion was made")
+        self.model_swaps = counter("model_swaps_total", "Model changes, by result: swapped or refused", "result")
+        self.shadow_agreement = counter(
+            "shadow_agreement_total", "Transactions where the shadow's action is or is not the champion's", "result"
+        )
+        self.shadow_would_alert = counter("shadow_would_alert_total", "Transactions that the shadow would have flagged")
+
+        # The histories.
+        self.history_entities = gauge("history_entities", "Entities in memory", "entity")
+        self.history_evictions = counter("history_evictions_total", "Entities pushed out by the caps", "entity")
+        self.history_complete = gauge("history_complete", "1 when every history reaches back over the whole horizon")
+        self.snapshot_seconds = gauge("snapshot_seconds", "Time that the last snapshot took to write")
+        self.snapshot_age = gauge("snapshot_age_seconds", "Time since the oldest partition's last snapshot")
+        self.snapshot_failures = counter("snapshot_failures_total", "Snapshots that could not be written")
+        self.restore_seconds = gauge("restore_seconds", "Time that the last restore of a history took")
+
+        # The group and the transactions.
+        self.rebalances = counter("rebalances_total", "Times that partitions were shared out anew")
+        self.retried = counter("transactions_retried_total", "Batches whose commit had to be settled or repeated")
+
+        # Label values that exist from the start: a rate over a series that appears with its first count misses it.
+        for action in ACTIONS:
+            self.transactions.labels(action)
+        for result in ("swapped", "refused"):
+            self.model_swaps.labels(result)
+        self._evicted: dict[str, int] = {}
+        self._models: Models | None = None
+
+    def batch(self, result: Result, *, committed_us: int, seconds: Mapping[str, float]) -> None:
+        """Takes in a committed batch.
+
+        Args:
+            result: what came of it.
+            committed_us: wall time of the commit, µs.
+            seconds: time spent by stage, beside the result's own.
+        """
+        self.batch_size.observe(len(result))
+        for stage, spent in {**result.laps, **seconds}.items():
+            self.batch_seconds.labels(stage).observe(spent)
+        for part, verdicts in zip(result.parts, result.verdicts, strict=True):
+            self._part(part, committed_us)
+            self._verdicts(part, verdicts)
+
+    def _part(self, part: Part, committed_us: int) -> None:
+        events, kinds = part.decoded.batch, np.bincount(part.decoded.batch.kind, minlength=len(Kind))
+        self.records.labels("transaction").inc(int(kinds[Kind.TRANSACTION]))
+        self.records.labels("outcome").inc(int(kinds[Kind.TRANSACTION + 1 :].sum()))
+        self.records.labels("dead_letter").inc(len(part.dead))
+        for reject in part.dead:
+            self.dead_letters.labels(reject.reason).inc()
+        self.duplicates.inc(int(np.count_nonzero(part.encoded.status == Status.DUPLICATE)))
+        self.late.inc(int(np.count_nonzero(part.encoded.late)))
+        self.pan_masked.inc(part.decoded.masked)
+        self.end_to_end.observe((committed_us - np.asarray(part.records.timestamps_us, np.int64)) / 1e6)
+        if len(events):
+            self.event_lag.set((committed_us - int(events.time.max())) / 1e6)
+
+    def _verdicts(self, part: Part, verdicts: Verdicts) -> None:
+        self.score.observe(verdicts.score)
+        amounts = part.batch.amount
+        self.amount.inc(float(amounts.sum()) / MICRO)
+        for number, action in enumerate(ACTIONS):
+            rows = verdicts.action == number
+            count = int(np.count_nonzero(rows))
+            self.transactions.labels(action).inc(count)
+            if count and number:
+                self.alerts.labels(action).inc(count)
+                self.flagged_amount.labels(action).inc(float(amounts[rows].sum()) / MICRO)
+        if verdicts.shadow is not None:
+            same = int(np.count_nonzero(verdicts.shadow.action == verdicts.action))
+            self.shadow_agreement.labels("agree").inc(same)
+            self.shadow_agreement.labels("differ").inc(len(verdicts.action) - same)
+            self.shadow_would_alert.inc(int(np.count_nonzero(verdicts.shadow.action)))
+
+    def models(self, models: Models, now_us: int) -> None:
+        """Notes which models score."""
+        self.model_age.set((now_us - models.champion.created_at_us) / 1e6)
+        if models is not self._models:
+            self._models = models
+            self.model_info.clear()
+            self.model_info.labels(str(models.champion.version), "champion").set(1)
+            if models.shadow is not None:
+                self.model_info.labels(str(models.shadow.version), "shadow").set(1)
+
+    def histories(self, entities: Iterable[Mapping[str, int]], evictions: Iterable[Mapping[str, int]]) -> None:
+        """Notes what the histories of all partitions hold and have pushed out."""
+        for kind, count in _summed(entities).items():
+            self.history_entities.labels(kind).set(count)
+        for kind, count in _summed(evictions).items():
+            # Histories come and go with their partitions; a counter only grows.
+            grown = max(0, count - self._evicted.get(kind, 0))
+            self.history_evictions.labels(kind).inc(grown)
+            self._evicted[kind] = count
+
+
+def _summed(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for part in parts:
+        for kind, count in part.items():
+            total[kind] = total.get(kind, 0) + count
+    return total

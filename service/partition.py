@@ -1,0 +1,34 @@
+"""What the service holds of one input partition: its history, and where in the log that history stands."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from fraud.features import Encoder
+from fraud.pacing import Pacing
+
+DAY_US: Final = 86_400_000_000
+
+
+@dataclass(slots=True)
+class Partition:
+    """One partition's state; only the pipeline changes it.
+
+    Attributes:
+        encoder: its history behind the feature code.
+        position: offset of the next record; None on a first start at the beginning of the log.
+        history_from: time in µs that its history reaches back to, when that is less than the horizon; else None.
+        pacing: what is left of the review capacity.
+    """
+
+    encoder: Encoder
+    position: int | None
+    history_from: int | None = None
+    pacing: Pacing = field(default_factory=Pacing)
+
+    def mature(self) -> None:
+        """Forgets `history_from` once the history spans the horizon."""
+        history = self.encoder.history
+        newest = history.watermark
+        horizon = history.config.horizon_days * DAY_US
+        if self.history_from is not None and newest is not None and newest - horizon >= self.history_from:
+            self.history_from = None

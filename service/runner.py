@@ -1,0 +1,238 @@
+"""The loop: poll, process, commit; and what happens around it when ownership, the broker or the model changes."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import structlog
+
+from service.deadletters import DeadLetterCap
+from service.errors import ServiceError, Unavailable
+from service.health import Health
+from service.metrics import Metrics
+from service.pipeline import Pipeline
+from service.ports import Clock, Log, ModelSource, Output, Records, Snapshot, SnapshotStore
+from service.restoring import Restorer
+from service.result import Result
+from service.stopping import Stop
+
+POLL_SECONDS: Final = 0.2
+GAUGE_SECONDS: Final = 1.0
+BACKOFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""Pauses between attempts to reach the broker, the last one for as long as it takes."""
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+
+
+class Unfinished(ServiceError):  # noqa: N818 - named for what happened
+    """The time to stop is over and the batch in hand is not committed: it will be scored again after the next start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How often things happen, in seconds."""
+
+    snapshots: float = 300.0
+
+
+class Runner:
+    """Turns the pipeline over the log until asked to stop."""
+
+    def __init__(
+        self,
+        *,
+        log: Log,
+        pipeline: Pipeline,
+        models: ModelSource,
+        snapshots: SnapshotStore,
+        restorer: Restorer,
+        metrics: Metrics,
+        health: Health,
+        clock: Clock,
+        stop: Stop,
+        timing: Timing,
+        cap: DeadLetterCap | None,
+    ) -> None:
+        self._log = log
+        self._pipeline = pipeline
+        self._models = models
+        self._snapshots = snapshots
+        self._restorer = restorer
+        self._metrics = metrics
+        self._health = health
+        self._clock = clock
+        self._stop = stop
+        self._timing = timing
+        self._cap = cap
+        self._epoch: int | None = None
+        self._gauges_due = 0.0
+        self._snapshots_due = 0.0
+        self._saved: dict[int, tuple[int, float]] = {}
+
+    def run(self) -> None:
+        """Works until a stop is requested; returns with everything committed.
+
+        Raises:
+            Unfinished: the broker did not take the batch in hand before the time to stop was over.
+            ServiceError: whatever else must stop the service; nothing half-done is committed.
+        """
+        self._until_reached(self._log.open)
+        self._until_reached(lambda: self._snapshots.open(self._log.identity()))
+        self._snapshots_due = self._clock.monotonic() + self._timing.snapshots
+        while not self._stop.requested:
+            polled = self._poll()
+            if polled:
+                self._commit(self._pipeline.process(polled, self._models.current(), self._clock.now_us()))
+            self._between_batches()
+        self._health.unready = "stopping"
+        self._save_snapshots()
+        self._snapshots.wait()
+
+    def _poll(self) -> Sequence[Records]:
+        self._health.beat()
+        polled = self._reach(lambda: self._log.poll(POLL_SECONDS)) or ()
+        if self._stop.requested:
+            return ()  # polled, but nothing was done with it: the next start polls it again
+        if self._log.assignment().epoch != self._epoch:
+            self._reach(self._take_over)
+        elif not self._log.joined():
+            self._health.unready = "not a member of the consumer group"
+        else:
+            self._health.unready = None
+        return polled
+
+    def _take_over(self) -> None:
+        """Brings what this instance holds into line with what it owns, then lets the owned partitions flow."""
+        self._health.unready = "restoring histories"
+        assignment = self._log.assignment()
+        if self._epoch is not None:
+            self._metrics.rebalances.inc()
+        held = self._pipeline.partitions
+        for partition in held.keys() - assignment.partitions:
+            del held[partition]
+        positions = {partition: self._log.committed(partition) for partition in sorted(assignment.partitions)}
+        for partition, committed in positions.items():
+            if partition not in held or held[partition].position != committed:
+                self._restore(partition, committed)
+        for partition, committed in positions.items():
+            self._log.resume(partition, self._log.bounds(partition)[0] if committed is None else committed)
+        self._epoch = assignment.epoch
+        self._metrics.history_complete.set(all(state.history_from is None for state in held.values()))
+        _log.info("partitions assigned", partitions=sorted(assignment.partitions))
+
+    def _restore(self, partition: int, committed: int | None) -> None:
+        self._pipeline.partitions.pop(partition, None)  # so that half a restore is never taken for a whole one
+        start = self._clock.monotonic()
+        try:
+            self._restorer.restore(partition, committed)
+        except BaseException:
+            self._pipeline.partitions.pop(partition, None)
+            raise
+        self._metrics.restore_seconds.set(self._clock.monotonic() - start)
+
+    def _commit(self, result: Result) -> None:
+        """Publishes a batch, however often that must be tried: it is scored once and sent until the log has it."""
+        if self._cap is not None:
+            self._cap.check(result.dead)
+        outputs: Sequence[Output] = result.outputs
+        laps: Mapping[str, float] = {}
+        while outputs:
+            try:
+                laps = self._log.commit(outputs)
+            except Unavailable as error:
+                self._metrics.retried.inc()
+                outputs = self._settle(outputs, error)
+            else:
+                break
+        self._metrics.batch(result, committed_us=self._clock.now_us(), seconds=laps)
+
+    def _settle(self, outputs: Sequence[Output], error: Unavailable) -> Sequence[Output]:
+        """After a commit of unknown fate: which outputs must be sent again. The committed positions decide."""
+        self._epoch = None  # recovery pauses every partition
+        _log.warning("commit in doubt", error=str(error))
+        for pause in self._pauses():
+            try:
+                self._log.recover()
+                return [output for output in outputs if self._is_open(output)]
+            except Unavailable as again:
+                _log.warning("waiting for the broker", error=str(again), pause=pause)
+        raise Unfinished("the broker did not take the batch in hand in time; it is uncommitted")
+
+    def _is_open(self, output: Output) -> bool:
+        committed = self._log.committed(output.partition)
+        if committed == output.end:
+            return False
+        if committed == output.start and output.partition in self._log.assignment().partitions:
+            return True
+        # Another instance owns it now, or has gone on: its records are scored there, and our history is not the log's.
+        self._pipeline.partitions.pop(output.partition, None)
+        _log.warning("partition lost", partition=output.partition, committed=committed)
+        return False
+
+    def _between_batches(self) -> None:
+        now = self._clock.monotonic()
+        if now >= self._gauges_due:
+            self._gauges_due = now + GAUGE_SECONDS
+            self._show()
+        if now >= self._snapshots_due:
+            self._snapshots_due = now + self._timing.snapshots
+            self._save_snapshots()
+
+    def _show(self) -> None:
+        metrics, states = self._metrics, self._pipeline.partitions
+        metrics.models(self._models.current(), self._clock.now_us())
+        histories = [state.encoder.history for state in states.values()]
+        metrics.histories([h.entities for h in histories], [h.evictions for h in histories])
+        metrics.history_complete.set(all(state.history_from is None for state in states.values()))
+        metrics.consumer_lag.clear()
+        for partition, behind in self._log.lag().items():
+            metrics.consumer_lag.labels(str(partition)).set(behind)
+        now = self._clock.monotonic()
+        ages = [now - saved for partition, (_, saved) in self._saved.items() if partition in states]
+        metrics.snapshot_age.set(max(ages, default=0.0))
+
+    def _save_snapshots(self) -> None:
+        """Starts a snapshot of each partition that has moved since its last one."""
+        for number, state in self._pipeline.partitions.items():
+            if state.position is None or self._saved.get(number, (None, 0.0))[0] == state.position:
+                continue
+            snapshot = Snapshot(number, state.position, state.encoder.history, state.history_from)
+            if self._snapshots.save(snapshot):
+                self._saved[number] = state.position, self._clock.monotonic()
+
+    def _until_reached(self, action: Callable[[], T]) -> None:
+        """Tries until the outside answers or a stop is requested."""
+        for _ in self._pauses():
+            if self._stop.requested:
+                return
+            try:
+                action()
+            except Unavailable as error:
+                self._wait_for_broker(error)
+            else:
+                return
+
+    def _reach(self, action: Callable[[], T]) -> T | None:
+        """One attempt; None, after a pause, when the outside does not answer."""
+        try:
+            return action()
+        except Unavailable as error:
+            self._wait_for_broker(error)
+            self._stop.wait(1.0)
+            return None
+
+    def _wait_for_broker(self, error: Unavailable) -> None:
+        self._health.unready = "waiting for the broker"
+        _log.warning("waiting for the broker", error=str(error))
+
+    def _pauses(self) -> Iterator[float]:
+        """Pauses between attempts, for as long as it may take; each is waited for after it was handed out."""
+        attempt = 0
+        while not self._stop.overdue:
+            pause = BACKOFF[min(attempt, len(BACKOFF) - 1)]
+            self._health.beat()
+            yield pause
+            self._stop.wait(pause)
+            attempt += 1

@@ -1,0 +1,93 @@
+"""Alerts and decisions as msgspec structs: the same contracts as `fraud.events`, written fast.
+
+One decision is written for every transaction. A test holds each struct to its contract.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from fraud.events import SCHEMA_VERSION
+from fraud.wire import TransactionEvent
+
+
+class SourceOut(Struct, gc=False):
+    """`fraud.events.Source`."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class ShadowOut(Struct, gc=False):
+    """`fraud.events.Shadow`."""
+
+    model_version: int
+    score: float
+    action: str
+
+
+class DecisionOut(Struct, gc=False):
+    """`fraud.events.Decision`; absent values are written as null."""
+
+    transaction_id: str
+    customer_id: str
+    event_time: str
+    scored_at: str
+    stage: str
+    raw_score: float
+    score: float
+    threshold: float
+    model_action: str
+    action: str
+    propensity: float
+    alert_id: str | None
+    model_version: int
+    policy_version: str
+    features_fingerprint: str
+    features_crc: int
+    late: bool
+    history_from: str | None
+    shadow: ShadowOut | None
+    source: SourceOut
+    schema_version: str = SCHEMA_VERSION
+
+
+class ReasonOut(Struct, gc=False):
+    """`fraud.events.AlertReason`."""
+
+    code: str
+    text: str
+    contribution: float
+
+
+class CostsOut(Struct, gc=False):
+    """`fraud.events.Costs`."""
+
+    allow: float
+    challenge: float
+    review: float
+    block: float
+
+
+class AlertOut(Struct, gc=False):
+    """`fraud.events.Alert`."""
+
+    alert_id: str
+    transaction_id: str
+    customer_id: str
+    event_time: str
+    scored_at: str
+    stage: str
+    score: float
+    threshold: float
+    action: str
+    risk_level: str
+    reasons: Sequence[ReasonOut]
+    costs: CostsOut
+    model_version: int
+    policy_version: str
+    features_fingerprint: str
+    source: SourceOut
+    transaction: TransactionEvent
+    schema_version: str = SCHEMA_VERSION
