@@ -10,10 +10,12 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from fraud.decode import Decoder
+from fraud.exploration import Exploration
 from fraud.features import FeatureSpec, default_spec, features_fingerprint
 from fraud.history import History, HistoryConfig, history_fingerprint
 from fraud.money import InvalidRates, Rates
 from fraud.pan import tokeniser
+from fraud.pseudonyms import Pseudonyms
 from service.adapters.clock import SystemClock
 from service.adapters.http import Endpoint
 from service.adapters.kafka.client import Cluster, Security
@@ -31,7 +33,7 @@ from service.restoring import Restorer
 from service.runner import Runner, Timing
 from service.settings import Settings
 from service.stopping import Stop
-from service.writing import Writer, pseudonymiser
+from service.writing import Writer
 
 _log = structlog.get_logger(__name__)
 
@@ -170,8 +172,9 @@ def build_pipeline(settings: Settings, code: Domain, monotonic: Callable[[], flo
             spec=code.spec,
             fingerprint=code.features_fingerprint,
             decisions=settings.decisions == "all",
-            pseudonym=None if pseudonyms is None else pseudonymiser(pseudonyms),
+            pseudonyms=None if pseudonyms is None else Pseudonyms(pseudonyms),
         ),
+        exploration=_exploration(settings),
         monotonic=monotonic,
     )
 
@@ -262,6 +265,14 @@ def _rates(path: Path | None, base: str) -> Rates:
         raise Misconfigured(f"FRAUD_RATES_FILE: cannot read {path}: {error.strerror}") from None
     except InvalidRates as error:
         raise Misconfigured(f"FRAUD_RATES_FILE: {error}") from None
+
+
+def _exploration(settings: Settings) -> Exploration | None:
+    """Each partition has its share of the budget: they do not know of each other."""
+    key = keyed(settings, b"exploration")
+    if key is None or not settings.explore_share:
+        return None
+    return Exploration(key, settings.explore_share, settings.explore_budget / settings.partitions)
 
 
 def _revealed(secret: object) -> str | None:

@@ -12,7 +12,7 @@ from fraud.policy import ACTIONS
 from service.histogram import BulkHistogram
 from service.ports import Models
 from service.result import Part, Result
-from service.scoring import Verdicts
+from service.verdicts import Verdicts
 
 disable_created_metrics()  # type: ignore[no-untyped-call] # they would double the number of series
 
@@ -124,6 +124,7 @@ class Metrics:
         self.score.observe(verdicts.score)
         amounts = part.batch.amount
         self.amount.inc(float(amounts.sum()) / MICRO)
+        self.explored.inc(int(np.count_nonzero(verdicts.model_action != verdicts.action)))
         for number, action in enumerate(ACTIONS):
             rows = verdicts.action == number
             count = int(np.count_nonzero(rows))

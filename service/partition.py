@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from fraud.exploration import Spent
 from fraud.features import Encoder
 from fraud.pacing import Pacing
 
@@ -18,12 +19,14 @@ class Partition:
         position: offset of the next record; None on a first start at the beginning of the log.
         history_from: time in µs that its history reaches back to, when that is less than the horizon; else None.
         pacing: what is left of the review capacity.
+        explored: money let through to learn on the present day.
     """
 
     encoder: Encoder
     position: int | None
     history_from: int | None = None
     pacing: Pacing = field(default_factory=Pacing)
+    explored: Spent = field(default_factory=Spent)
 
     def mature(self) -> None:
         """Forgets `history_from` once the history spans the horizon."""

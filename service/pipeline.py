@@ -12,6 +12,7 @@ import numpy as np
 from fraud.batch import Batch
 from fraud.decode import Decoded, Decoder, Reject
 from fraud.events import Reason
+from fraud.exploration import Exploration
 from fraud.features import Encoder, FeatureSpec, Status
 from fraud.history import History
 from fraud.wire import TransactionEvent
@@ -19,7 +20,8 @@ from service.deadletters import DeadLetters
 from service.partition import Partition
 from service.ports import Messages, Models, Output, Records
 from service.result import Part, Result
-from service.scoring import Verdicts, judge, score
+from service.scoring import judge, score
+from service.verdicts import Verdicts
 from service.writing import Writer
 
 _CONFLICT: Final = "transaction_id was seen within 24 h with other content"
@@ -35,6 +37,7 @@ class Pipeline:
         spec: FeatureSpec,
         dead_letters: DeadLetters,
         writer: Writer,
+        exploration: Exploration | None,
         monotonic: Callable[[], float],
     ) -> None:
         self.partitions: dict[int, Partition] = {}
@@ -42,6 +45,7 @@ class Pipeline:
         self._spec = spec
         self._dead_letters = dead_letters
         self._writer = writer
+        self._exploration = exploration
         self._monotonic = monotonic
 
     def adopt(self, partition: int, history: History, position: int | None, history_from: int | None = None) -> None:
@@ -98,18 +102,15 @@ class Pipeline:
 
     def _judge(self, parts: Sequence[Part], models: Models, laps: "_Laps") -> list[Verdicts]:
         """Scores all partitions together, since a matrix product costs little more for many rows than for few."""
-        features = [part.features for part in parts]
-        batch = Batch.concatenate(part.batch for part in parts)
-        calibrated, raw, shadow = score(models, self._spec, np.concatenate(features), batch)
+        features = np.concatenate([part.features for part in parts])
+        scores = score(models, self._spec, features, Batch.concatenate(part.batch for part in parts))
         laps.end("score")
         verdicts, first = [], 0
-        for part, seen in zip(parts, features, strict=True):
-            share = slice(first, first + len(seen))
-            scores = calibrated[share], raw[share], None if shadow is None else shadow[share]
+        for part in parts:
+            rows = slice(first, first + len(part.features))
             partition = self.partitions[part.records.partition]
-            verdict, partition.pacing = judge(models, scores, seen, part.batch, partition.pacing)
-            verdicts.append(verdict)
-            first = share.stop
+            verdicts.append(judge(models, scores.take(rows), part, partition, self._exploration))
+            first = rows.stop
         return verdicts
 
     def _output(self, part: Part, verdicts: Verdicts, now: datetime) -> Output:

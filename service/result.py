@@ -11,7 +11,7 @@ from fraud.decode import Decoded, Reject
 from fraud.features import Encoded
 from fraud.wire import TransactionEvent
 from service.ports import Float32s, Output, Records
-from service.scoring import Verdicts
+from service.verdicts import Verdicts
 
 
 @dataclass(frozen=True, slots=True)

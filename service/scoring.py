@@ -1,90 +1,66 @@
 """Features to actions: champion and shadow score, their policies choose."""
 
-from dataclasses import dataclass
-
 import numpy as np
-import numpy.typing as npt
 
 from fraud.batch import ENTITIES, Batch
+from fraud.exploration import Exploration
 from fraud.feature_spec import RISK, FeatureSpec
-from fraud.pacing import Pacing
+from service.partition import Partition
 from service.ports import Float32s, Model, Models
-
-Float64s = npt.NDArray[np.float64]
-UInt8s = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class ShadowView:
-    """What the shadow says of n transactions: its scores and actions, which count for nothing."""
-
-    model: Model
-    score: Float32s
-    action: UInt8s
+from service.result import Part
+from service.verdicts import Scores, ShadowView, Verdicts
 
 
-@dataclass(frozen=True, slots=True)
-class Verdicts:
-    """What the champion says of n transactions.
-
-    Attributes:
-        model: the champion.
-        features: float32 [n, d], what it saw.
-        score: calibrated, float32 [n].
-        raw: uncalibrated, float32 [n].
-        action: uint8 [n], index into `fraud.policy.ACTIONS`.
-        threshold: float64 [n].
-        cost: float64 [n, 4].
-        policy_version: of the champion's policy.
-        shadow: the shadow's view, where there is one.
-    """
-
-    model: Model
-    features: Float32s
-    score: Float32s
-    raw: Float32s
-    action: UInt8s
-    threshold: Float64s
-    cost: Float64s
-    policy_version: str
-    shadow: ShadowView | None
-
-
-def score(
-    models: Models, spec: FeatureSpec, features: Float32s, batch: Batch
-) -> tuple[Float32s, Float32s, Float32s | None]:
-    """Calibrated and raw scores of the champion and calibrated ones of the shadow, each [n], of n transactions."""
+def score(models: Models, spec: FeatureSpec, features: Float32s, batch: Batch) -> Scores:
+    """Scores n transactions, features float32 [n, d], by champion and shadow."""
     if not len(features):
         nothing = np.zeros(0, np.float32)
-        return nothing, nothing, None if models.shadow is None else nothing
+        return Scores(nothing, nothing, None if models.shadow is None else nothing)
     calibrated, raw = models.champion.score(features)
     if models.shadow is None:
-        return calibrated, raw, None
-    return calibrated, raw, models.shadow.score(_with_risk(models.shadow, spec, features, batch))[0]
+        return Scores(calibrated, raw, None)
+    return Scores(calibrated, raw, models.shadow.score(_with_risk(models.shadow, spec, features, batch))[0])
 
 
 def judge(
-    models: Models, scores: tuple[Float32s, Float32s, Float32s | None], features: Float32s, batch: Batch, pacing: Pacing
-) -> tuple[Verdicts, Pacing]:
-    """The actions for n transactions of one partition, in log order, and what is left of its review capacity."""
-    calibrated, raw, shadow_score = scores
-    chosen = models.champion.policy.decide(calibrated, batch.amount, time_us=batch.time, pacing=pacing)
-    shadow = None
-    if models.shadow is not None and shadow_score is not None:
-        action = models.shadow.policy.decide(shadow_score, batch.amount).action
-        shadow = ShadowView(models.shadow, shadow_score, action)
-    verdicts = Verdicts(
-        models.champion,
-        features,
-        calibrated,
-        raw,
-        chosen.action,
-        chosen.threshold,
-        chosen.cost,
-        models.champion.policy_version,
-        shadow,
+    models: Models,
+    scores: Scores,
+    part: Part,
+    partition: Partition,
+    exploration: Exploration | None,
+) -> Verdicts:
+    """The actions for the scored transactions of one partition, in log order; takes from its capacity and budget."""
+    champion, shadow, batch = models.champion, None, part.batch
+    chosen = champion.policy.decide(scores.calibrated, batch.amount, time_us=batch.time, pacing=partition.pacing)
+    partition.pacing = chosen.pacing
+    action, propensity = chosen.action, np.ones(len(chosen.action))
+    if exploration is not None:
+        explored = exploration.apply(
+            action,
+            transaction_ids=[event.transaction_id for event in part.events],
+            amount_micro=batch.amount,
+            time_us=batch.time,
+            spent=partition.explored,
+        )
+        partition.explored = explored.spent
+        action, propensity = explored.action, explored.propensity
+    if models.shadow is not None and scores.shadow is not None:
+        shadow = ShadowView(
+            models.shadow, scores.shadow, models.shadow.policy.decide(scores.shadow, batch.amount).action
+        )
+    return Verdicts(
+        model=champion,
+        features=part.features,
+        score=scores.calibrated,
+        raw=scores.raw,
+        model_action=chosen.action,
+        action=action,
+        propensity=propensity,
+        threshold=chosen.threshold,
+        cost=chosen.cost,
+        policy_version=champion.policy_version,
+        shadow=shadow,
     )
-    return verdicts, chosen.pacing
 
 
 def _with_risk(model: Model, spec: FeatureSpec, features: Float32s, batch: Batch) -> Float32s:

@@ -115,7 +115,7 @@ class Settings(BaseSettings):
     secret: SecretStr | None = Field(
         None, description="key of every HMAC (pseudonyms, card tokens, exploration); or its file by _FILE"
     )
-    pseudonyms: bool = Field(False, description="whether alerts and decisions carry pseudonyms for customer ids")
+    pseudonyms: bool = Field(False, description="whether alerts carry pseudonyms instead of ids")
     explore_share: float = Field(0.0, ge=0.0, le=0.05, description="share of would-be blocks let through to learn")
     explore_budget: float = Field(0.0, ge=0.0, description="most money let through that way a day, in base currency")
 

@@ -1,7 +1,6 @@
 """Verdicts to messages: a decision for every scored transaction, an alert for every flagged one."""
 
-import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -12,21 +11,17 @@ import numpy as np
 from fraud.events import alert_id
 from fraud.features import FeatureSpec, features_crc
 from fraud.policy import ACTIONS
+from fraud.pseudonyms import Pseudonyms
 from fraud.reasons import reasons
 from service.ports import Channel, Float32s, Headers, Messages
 from service.result import Part
-from service.scoring import Verdicts
+from service.verdicts import Verdicts
 from service.wire import AlertOut, CostsOut, DecisionOut, ReasonOut, ShadowOut, SourceOut
 
 MAX_HEADERS: Final = 16_000
 """Bytes of the source's headers that an alert passes on; more than that is no trace id."""
 
 _encode: Final = msgspec.json.Encoder().encode
-
-
-def pseudonymiser(secret: bytes) -> Callable[[str], str]:
-    """Pseudonyms by HMAC-SHA-256: equal for equal ids, and of no use without the secret."""
-    return lambda customer: "cus_" + hmac.digest(secret, customer.encode(), "sha256")[:16].hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +34,7 @@ class Writer:
         spec: for the reasons.
         fingerprint: of the features.
         decisions: whether decisions are wanted.
-        pseudonym: replaces customer ids; None leaves them.
+        pseudonyms: replace the ids in alerts; None leaves them. Decisions keep them: labels are joined to those.
     """
 
     topic: str
@@ -47,7 +42,7 @@ class Writer:
     spec: FeatureSpec
     fingerprint: str
     decisions: bool
-    pseudonym: Callable[[str], str] | None = None
+    pseudonyms: Pseudonyms | None = None
 
     def write(self, part: Part, verdicts: Verdicts, *, history_from: int | None, now: datetime) -> list[Messages]:
         """The messages on the n scored transactions of one partition.
@@ -68,18 +63,14 @@ class Writer:
 
     def _sheet(self, part: Part, verdicts: Verdicts, history_from: int | None, now: datetime) -> "_Sheet":
         events, records = part.events, part.records
-        customers = [event.customer_id for event in events]
-        if self.pseudonym is not None:
-            customers = [self.pseudonym(customer) for customer in customers]
         flagged = np.flatnonzero(verdicts.action).tolist()
         ids: list[str | None] = [None] * len(events)
         for row in flagged:
-            ids[row] = alert_id(events[row].transaction_id, self.stage)
+            ids[row] = alert_id(self._shown(events[row].transaction_id), self.stage)
         rows = part.decoded.rows[part.rows].tolist()
         return _Sheet(
             rows=rows,
-            customers=customers,
-            keys=[customer.encode() for customer in customers],
+            keys=[event.customer_id.encode() for event in events],
             sources=[SourceOut(self.topic, records.partition, records.offsets[row]) for row in rows],
             alert_ids=ids,
             flagged=flagged,
@@ -94,16 +85,19 @@ class Writer:
             for row, why in zip(sheet.flagged, contributions, strict=True)
         ]
         headers = [passed_on(part.records.headers[sheet.rows[row]]) for row in sheet.flagged]
-        return Messages(Channel.ALERTS, [sheet.keys[row] for row in sheet.flagged], values, headers)
+        keys = [self._shown(part.events[row].customer_id).encode() for row in sheet.flagged]
+        return Messages(Channel.ALERTS, keys, values, headers)
 
     def _alert(self, part: Part, verdicts: Verdicts, sheet: "_Sheet", row: int, why: Float32s) -> AlertOut:
-        event, customer = part.events[row], sheet.customers[row]
+        event = part.events[row]
+        if self.pseudonyms is not None:
+            event = msgspec.structs.replace(event, **self.pseudonyms.event(event))
         model, score = verdicts.model, float(verdicts.score[row])
         found = reasons(verdicts.features[row], why, self.spec)
         return AlertOut(
             alert_id=sheet.alert_ids[row] or "",
             transaction_id=event.transaction_id,
-            customer_id=customer,
+            customer_id=event.customer_id,
             event_time=event.event_time,
             scored_at=sheet.scored_at,
             stage=self.stage,
@@ -117,22 +111,26 @@ class Writer:
             policy_version=verdicts.policy_version,
             features_fingerprint=self.fingerprint,
             source=sheet.sources[row],
-            transaction=event if self.pseudonym is None else msgspec.structs.replace(event, customer_id=customer),
+            transaction=event,
         )
+
+    def _shown(self, value: str) -> str:
+        """An id as alerts show it."""
+        return value if self.pseudonyms is None else self.pseudonyms.of(value)
 
     def _decisions(self, part: Part, verdicts: Verdicts, sheet: "_Sheet") -> list[bytes]:
         version, policy_version, fingerprint = verdicts.model.version, verdicts.policy_version, self.fingerprint
-        actions = [ACTIONS[action] for action in verdicts.action.tolist()]
         columns = zip(
             part.events,
-            sheet.customers,
             sheet.alert_ids,
             sheet.sources,
             part.encoded.late[part.rows].tolist(),
             verdicts.raw.tolist(),
             verdicts.score.tolist(),
             verdicts.threshold.tolist(),
-            actions,
+            [ACTIONS[action] for action in verdicts.model_action.tolist()],
+            [ACTIONS[action] for action in verdicts.action.tolist()],
+            verdicts.propensity.tolist(),
             map(features_crc, verdicts.features),
             _shadows(verdicts),
             strict=True,
@@ -141,12 +139,14 @@ class Writer:
         return [
             _encode(
                 DecisionOut(
-                    event.transaction_id, customer, event.event_time, sheet.scored_at, self.stage, raw, score,
-                    threshold, action, action, 1.0, alert, version, policy_version, fingerprint, crc, late,
+                    event.transaction_id, event.customer_id, event.event_time, sheet.scored_at, self.stage, raw, score,
+                    threshold, model_action, action, propensity, alert, version, policy_version, fingerprint, crc, late,
                     sheet.history_from, shadow, source,
                 )
             )
-            for event, customer, alert, source, late, raw, score, threshold, action, crc, shadow in columns
+            for (
+                event, alert, source, late, raw, score, threshold, model_action, action, propensity, crc, shadow,
+            ) in columns
         ]  # fmt: skip
 
 
@@ -155,7 +155,6 @@ class _Sheet:
     """What alerts and decisions on n transactions share, as columns; `rows` are their places in the records."""
 
     rows: Sequence[int]
-    customers: Sequence[str]
     keys: Sequence[bytes]
     sources: Sequence[SourceOut]
     alert_ids: Sequence[str | None]

@@ -10,6 +10,7 @@ from kafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from kafka.structs import ConsumerGroupMetadata, MemberState
 
 from service.adapters.kafka.client import REQUEST_MS, Cluster
+from service.adapters.kafka.fetched import Record, read_in_batches
 from service.errors import OffsetsLost, Unavailable
 from service.ports import Assignment, Records
 
@@ -57,6 +58,7 @@ class Group:
             return
         with self._cluster.translated("connecting"):
             consumer = KafkaConsumer(**self._config)
+            read_in_batches(consumer)
             self._owned.consumer = self._consumer = consumer
             consumer.subscribe([self._topic], listener=self._owned)
 
@@ -192,6 +194,7 @@ class Reader:
         if self._consumer is None:
             with self._cluster.translated("connecting"):
                 self._consumer = KafkaConsumer(**reader_config(self._cluster), max_poll_records=5_000)
+            read_in_batches(self._consumer)
         return self._consumer
 
     def partitions(self) -> list[int]:
@@ -261,7 +264,7 @@ def reader_config(cluster: Cluster) -> dict[str, object]:
     }
 
 
-def columns(partition: int, records: Sequence[Any]) -> Records:
-    """kafka-python's records (named tuples) as columns."""
-    _, _, _, offsets, timestamps, _, keys, values, headers, *_ = zip(*records, strict=True)
+def columns(partition: int, records: Sequence[Record]) -> Records:
+    """Records (named tuples) as columns."""
+    offsets, timestamps, keys, values, headers = zip(*records, strict=True)
     return Records(partition, offsets, [time_ms * 1000 for time_ms in timestamps], keys, values, headers)
