@@ -207,8 +207,8 @@ def asyncapi() -> Json:
         "info": {
             "title": "fraudstream",
             "version": SCHEMA_VERSION,
-            "description": "Payment events in; alerts, decisions and dead letters out. Topic names are settings; these are "
-            "the defaults. Outputs are written in transactions: read them with isolation.level=read_committed.",
+            "description": "Payment events in; alerts, decisions and dead letters out. Topic names are settings; these "
+            "are the defaults. Outputs are written in transactions: read them with isolation.level=read_committed.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
