@@ -62,6 +62,7 @@ class Arena:
             group=name,
             models_dir=self.models_dir,
             scratch=self.scratch / name,
+            partitions=partitions,
             **(settings or {}),
         )
         create(self.bootstrap_servers, contender.topics(job), partitions=partitions)

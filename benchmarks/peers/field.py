@@ -63,6 +63,7 @@ def service_environment(job: Job, number: int = 0) -> dict[str, str]:
         "FRAUD_DECISIONS_TOPIC": job.sink,
         "FRAUD_ALERTS_TOPIC": f"{job.sink}.alerts",
         "FRAUD_DLQ_TOPIC": f"{job.sink}.dlq",
+        "FRAUD_PARTITIONS": str(job.partitions),
         "FRAUD_GROUP_ID": job.group,
         "FRAUD_INSTANCE_ID": f"{job.group}-{number}",
         "FRAUD_MODELS_DIR": str(job.models_dir),

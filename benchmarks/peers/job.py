@@ -19,6 +19,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         scratch: a folder of the run's own.
         delivery: for contenders that know both.
         produce: whether the pass-through sends every record on, as latency is measured, or only consumes.
+        partitions: of the source.
         batch_records: most records handled together, for contenders that batch.
     """
 
@@ -30,6 +31,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     scratch: Path
     delivery: Literal["at_least_once", "exactly_once"] = "at_least_once"
     produce: bool = False
+    partitions: int = 1
     batch_records: int = 2000
 
     def to_argument(self) -> str:

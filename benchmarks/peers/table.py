@@ -17,8 +17,8 @@ def markdown(
         f"`{command}`, {date}. Kafka {broker}, Python {platform.python_version()}, {os.cpu_count()} cores, "
         f"{platform.machine()}. Medians over repeats, quartiles in brackets.",
         "",
-        "| contender | versions | events/s | share of the limit | memory, MB |",
-        "| --- | --- | ---: | ---: | ---: |",
+        "| contender | versions | events/s | share of the limit | processor, µs/event | memory, MB |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
     ]
     rates = {name: Figure.of(name, values, "events/s") for name, values in found.rates.items() if values}
     limit = rates.get(PASS_THROUGH.name)
@@ -27,10 +27,14 @@ def markdown(
         if rate is None:
             continue
         share = "" if limit is None else f"{rate.value / limit.value:.1%}"
+        cpu = Figure.of("cpu", found.cpu_us[contender.name], "us").value
         memory = Figure.of("memory", found.memory_mb[contender.name], "MB").value
-        lines.append(f"| {contender.title} | {contender.versions()} | {_spread(rate)} | {share} | {memory:,.0f} |")
+        lines.append(
+            f"| {contender.title} | {contender.versions()} | {_spread(rate)} | {share} "
+            f"| {_number(cpu)} | {memory:,.0f} |"
+        )
     lines += ["", "| figure | value | unit |", "| --- | ---: | --- |"]
-    skip = (".rate", ".memory")
+    skip = (".rate", ".cpu", ".memory")
     lines += [
         f"| `{f.name}` | {_spread(f)} | {f.unit} |" for f in figures if not f.name.endswith(skip) or "batch" in f.name
     ]

@@ -22,6 +22,7 @@ class Throughput:
     """What the runs of all contenders showed, one value a repeat, by contender."""
 
     rates: Rates = field(default_factory=lambda: defaultdict(list))
+    cpu_us: Rates = field(default_factory=lambda: defaultdict(list))
     memory_mb: Rates = field(default_factory=lambda: defaultdict(list))
     first_decision_s: Rates = field(default_factory=lambda: defaultdict(list))
 
@@ -37,6 +38,7 @@ class Throughput:
         if self.first_decision_s[SERVICE.name]:
             figures.append(Figure.of("first_score_s", self.first_decision_s[SERVICE.name], "s"))
         figures += [Figure.of(f"{name}.rate", rates, "events/s") for name, rates in self.rates.items() if rates]
+        figures += [Figure.of(f"{name}.cpu", values, "us/event") for name, values in self.cpu_us.items() if values]
         figures += [Figure.of(f"{name}.memory", values, "MB") for name, values in self.memory_mb.items() if values]
         return figures
 
@@ -50,10 +52,14 @@ def measure(
         for contender in field_:
             result = arena.race(contender, topic, seconds=seconds)
             found.rates[contender.name].append(result.run.events_per_second)
+            found.cpu_us[contender.name].append(result.run.cpu_us)
             found.memory_mb[contender.name].append(result.run.memory_mb)
             if result.first_decision_s is not None:
                 found.first_decision_s[contender.name].append(result.first_decision_s)
-            say(f"[{repeat + 1}/{repeats}] {contender.title}: {result.run.events_per_second:,.0f} events/s")
+            say(
+                f"[{repeat + 1}/{repeats}] {contender.title}: {result.run.events_per_second:,.0f} events/s, "
+                f"{result.run.cpu_us:.1f} µs of processor each"
+            )
     return found
 
 
