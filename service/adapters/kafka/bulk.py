@@ -32,7 +32,11 @@ def append(
     keys: Sequence[bytes | None],
     values: Sequence[bytes],
 ) -> list[Any]:
-    """Queues n records for one partition, as `send` would; one future for each batch that they fill.
+    """Queues n records for one partition, as `send` would, to be sent by `flush`.
+
+    Returns one future for each batch that they fill. It never completes when the broker finds the batch too large and
+    the library splits it: whoever asks it after a flush takes that for a failure, as it must, since the parts have no
+    future that could tell.
 
     Raises:
         KafkaError: the producer cannot send now.
@@ -114,10 +118,10 @@ def _parts(keys: Sequence[bytes | None], values: Sequence[bytes], size: int) -> 
 def _queue(producer: Any, where: TopicPartition, builder: MemoryRecordsBuilder) -> Any:  # noqa: ANN401 - kafka-python has no types
     """Puts a filled batch at the end of its partition's queue, under the same locks as a single record."""
     batch = ProducerBatch(where, builder)
-    future = FutureRecordMetadata(batch.produce_future, 0, None, None, -1, -1, -1)
-    batch._record_futures.append(future)  # noqa: SLF001 - where the library keeps them
+    first = FutureRecordMetadata(batch.produce_future, 0, None, None, -1, -1, -1)
+    batch._record_futures.append(first)  # noqa: SLF001 - the library counts on one
     accumulator = producer._accumulator  # noqa: SLF001 - `send` is its only public door
     with accumulator._tp_lock(where):  # noqa: SLF001 - as above
         accumulator._batches[where].append(batch)  # noqa: SLF001 - as above
         accumulator._incomplete.add(batch)  # noqa: SLF001 - as above
-    return future
+    return batch.produce_future

@@ -194,6 +194,7 @@ class Reader:
         if self._consumer is None:
             with self._cluster.translated("connecting"):
                 self._consumer = KafkaConsumer(**reader_config(self._cluster), max_poll_records=5_000)
+                read_in_batches(self._consumer)
             read_in_batches(self._consumer)
         return self._consumer
 

@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol
 
 from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.producer.future import FutureProduceResult
 from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata
 
 from service.adapters.kafka import bulk
@@ -167,27 +168,38 @@ def producer_config(cluster: Cluster, timeout_ms: int) -> dict[str, object]:
 
 
 def _send(producer: Any, outputs: Sequence[Output], topics: Mapping[Channel, str], deadline: float) -> None:  # noqa: ANN401 - kafka-python has no types
-    """Sends every message and returns when each is acknowledged; raises the first send's error otherwise."""
-    futures = []
+    """Sends every message and returns when each is acknowledged; raises the first error otherwise."""
+    futures: list[Any] = []
     for output in outputs:
         for messages in output.messages:
             futures += _queue(producer, topics[messages.channel], output.partition, messages)
     producer.flush(max(0.0, deadline - time.monotonic()))
     for future in futures:
-        if not future.is_done or future.failed():
-            raise future.exception or KafkaTimeoutError("a message was not acknowledged")
+        _confirm(future)
 
 
 def _queue(producer: Any, topic: str, partition: int, messages: Messages) -> list[Any]:  # noqa: ANN401 - kafka-python has no types
     """Hands messages over; those without headers (decisions, the many) in bulk.
 
-    They go to the partition of the input's number, so that those of one input partition keep their order.
+    They go to the partition of the input's number: those of one customer keep their order, and nothing is hashed again.
     """
-    if messages.headers:
-        columns = zip(messages.keys, messages.values, messages.headers, strict=True)
-        return [producer.send(topic, value, key, headers) for key, value, headers in columns]
     where = TopicPartition(topic, partition % len(producer.partitions_for(topic)))
-    return bulk.append(producer, where, messages.keys, messages.values)
+    if not messages.headers:
+        return bulk.append(producer, where, messages.keys, messages.values)
+    rows = zip(messages.keys, messages.values, messages.headers, strict=True)
+    return [producer.send(topic, value, key, headers, where.partition) for key, value, headers in rows]
+
+
+def _confirm(future: Any) -> None:  # noqa: ANN401 - kafka-python has no types
+    """Raises unless the future's messages are acknowledged: an expired batch is only logged by the library."""
+    if not future.is_done:
+        raise KafkaTimeoutError("messages were not acknowledged (max.message.bytes of the topic must be 1048588)")
+    if future.failed():
+        raise future.exception
+    if isinstance(future, FutureProduceResult):
+        _, _, errors = future.value
+        if errors is not None:
+            raise errors(0)
 
 
 def _discard(producer: Any) -> None:  # noqa: ANN401 - kafka-python has no types
