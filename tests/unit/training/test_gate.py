@@ -1,0 +1,131 @@
+"""The gate lets better candidates through, keeps the champion otherwise, and is not fooled by poisoned labels."""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from fraud.policy import Policy
+from tests.unit.training.test_scores import scored
+from training.gate import GateConfig, Holdout, Judgement, Verdict, judge
+from training.gate_labels import sane
+from training.scores import Scored
+
+POLICY = Policy.default("EUR")
+ROWS = scored(8_000, seed=1, skill=2.5)
+Floats = npt.NDArray[np.float64]
+
+
+def noisy(rows: Scored, noise: float, seed: int = 2) -> Floats:
+    logit = np.log(rows.score / (1 - rows.score)) + np.random.default_rng(seed).normal(0, noise, len(rows))
+    return 1 / (1 + np.exp(-logit))
+
+
+def judged(rows: Scored, champion: Floats | None, *, frozen: Holdout | None = None, **config: float) -> Judgement:
+    holdouts = [Holdout("matured", rows, champion)] + ([frozen] if frozen else [])
+    settings = GateConfig.model_validate({"volume_band": 9.0} | config)
+    return judge(holdouts, candidate_policy=POLICY, champion_policy=POLICY, config=settings, seed=1)
+
+
+def test_a_clearly_better_candidate_is_accepted() -> None:
+    assert judged(ROWS, noisy(ROWS, 2.0)).verdict is Verdict.ACCEPT
+
+
+def test_an_equal_candidate_is_accepted_within_the_margin() -> None:
+    assert judged(ROWS, noisy(ROWS, 0.05)).verdict is Verdict.ACCEPT
+
+
+def test_a_clearly_worse_candidate_is_refused_with_the_reason() -> None:
+    worse = replace(ROWS, score=noisy(ROWS, 3.0))
+    judgement = judged(worse, ROWS.score)
+    assert judgement.verdict is Verdict.REFUSE
+    assert "against the champion, matured holdout" in judgement.reason
+
+
+def test_a_candidate_that_forgot_what_was_known_before_is_refused_on_the_frozen_holdout() -> None:
+    old = scored(8_000, seed=7, skill=2.5)
+    frozen = Holdout("frozen", replace(old, score=noisy(old, 3.0)), old.score)
+    judgement = judged(ROWS, noisy(ROWS, 2.0), frozen=frozen)
+    assert judgement.verdict is Verdict.REFUSE
+    assert "frozen holdout" in judgement.reason
+
+
+def test_few_frauds_keep_the_champion_whatever_they_say() -> None:
+    few = scored(300, seed=3, rate=0.02)
+    judgement = judged(few, noisy(few, 3.0))
+    assert judgement.verdict is Verdict.TOO_LITTLE_EVIDENCE
+
+
+def test_the_first_candidate_is_accepted_without_a_champion() -> None:
+    assert judged(ROWS, None).verdict is Verdict.ACCEPT
+
+
+def test_the_best_baseline_must_be_matched_too() -> None:
+    candidate = replace(ROWS, score=noisy(ROWS, 2.0))
+    holdout = Holdout("matured", candidate, noisy(ROWS, 4.0), {"trees": ROWS.score, "weak": noisy(ROWS, 4.0)})
+    judgement = judge(
+        [holdout], candidate_policy=POLICY, champion_policy=POLICY, config=GateConfig(volume_band=9), seed=1
+    )
+    assert judgement.verdict is Verdict.REFUSE
+    assert "baseline trees" in judgement.reason
+
+
+def test_a_segment_that_got_clearly_worse_refuses_although_the_whole_got_better() -> None:
+    segment = np.where(np.arange(len(ROWS)) % 4 == 0, "new", "returning")
+    score = np.where(segment == "new", noisy(ROWS, 4.0), ROWS.score)
+    champion = np.where(segment == "new", ROWS.score, noisy(ROWS, 3.0))
+    holdout = Holdout("matured", replace(ROWS, score=score), champion, segments={"customer": segment})
+    judgement = judge(
+        [holdout], candidate_policy=POLICY, champion_policy=POLICY, config=GateConfig(volume_band=9), seed=1
+    )
+    assert judgement.verdict is Verdict.REFUSE
+    assert "customer new" in judgement.reason
+
+
+@pytest.mark.parametrize("factor", [0.4, 2.5])
+def test_alert_volume_outside_its_band_is_refused(factor: float) -> None:
+    rows = replace(ROWS, score=ROWS.score * 0.1)
+    judgement = judged(rows, rows.score / factor, volume_band=0.2)
+    assert judgement.verdict is Verdict.REFUSE
+    assert "alerts where the champion raises" in judgement.reason
+
+
+def labels(n: int, rate: float, seed: int) -> tuple[npt.NDArray[np.int8], Floats]:
+    random = np.random.default_rng(seed)
+    fraud = random.random(n) < rate
+    score = np.where(fraud, random.beta(8, 2, n), random.beta(1, 12, n))
+    return fraud.astype(np.int8), score
+
+
+def verdicts(new: npt.NDArray[np.int8], score: Floats, seed: int = 1) -> set[Verdict]:
+    before, before_score = labels(4_000, 0.1, seed)
+    findings = sane(new=new, new_score=score, before=before, before_score=before_score)
+    return {finding.verdict for finding in findings}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ordinary_new_labels_are_sane(seed: int) -> None:
+    assert verdicts(*labels(500, 0.12, seed + 10)) == {Verdict.ACCEPT}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_new_pattern_that_the_champion_does_not_see_is_no_poison(seed: int) -> None:
+    new, score = labels(500, 0.1, seed)
+    unseen = np.random.default_rng(seed).random(500) < 0.1
+    new[unseen] = 1
+    assert verdicts(new, np.where(unseen, 0.02, score)) == {Verdict.ACCEPT}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_window_with_three_labels_in_ten_turned_round_is_refused(seed: int) -> None:
+    new, score = labels(500, 0.1, seed)
+    turned = np.random.default_rng(seed).random(500) < 0.3
+    assert Verdict.REFUSE in verdicts(np.where(turned, 1 - new, new).astype(np.int8), score)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_ring_that_clears_its_own_orders_is_refused(seed: int) -> None:
+    new, score = labels(500, 0.1, seed)
+    ring = score > 0.6
+    assert Verdict.REFUSE in verdicts(np.where(ring & (np.arange(500) % 2 == 0), 0, new).astype(np.int8), score)
