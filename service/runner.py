@@ -92,8 +92,8 @@ class Runner:
 
     def _poll(self) -> Sequence[Records]:
         self._health.beat()
-        polled = self._reach(lambda: self._log.poll(POLL_SECONDS)) or ()
-        if self._stop.requested:
+        polled = self._reach(lambda: self._log.poll(POLL_SECONDS))
+        if polled is None or self._stop.requested:
             return ()  # polled, but nothing was done with it: the next start polls it again
         if self._log.assignment().epoch != self._epoch:
             self._reach(self._take_over)

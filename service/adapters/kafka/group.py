@@ -96,7 +96,9 @@ class Group:
         if self._consumer is None:
             return False
         member = self._consumer.group_metadata()
-        return bool(member.state == MemberState.STABLE and member.generation_id >= 0)
+        # The state stays what it was while the broker is away; only the coordinator is forgotten, after a heartbeat.
+        reachable = not self._consumer._coordinator.coordinator_unknown()  # noqa: SLF001 - under no public name
+        return bool(member.state == MemberState.STABLE and member.generation_id >= 0 and reachable)
 
     def rejoin(self) -> None:
         """Pauses everything and polls until this instance is a member in good standing.
