@@ -272,7 +272,7 @@ def test_a_broker_that_is_away_is_waited_for_and_fails_readiness_only() -> None:
         broker.away = 3 <= len(seen) < 6
         return all_done(broker)() and not broker.away and len(seen) > 8
 
-    running.stop.wait = lambda _: None  # type: ignore[method-assign]
+    running.stop.wait = lambda _: None  # type: ignore[method-assign, assignment]
     run_until(running, turn)
     assert "waiting for the broker" in seen
     assert running.health.stuck() is None
@@ -290,7 +290,7 @@ def test_a_stop_that_cannot_finish_the_batch_in_time_leaves_it_uncommitted() -> 
         return MemoryLog.commit(log, outputs)  # type: ignore[arg-type]
 
     log.commit = commit  # type: ignore[method-assign, assignment]
-    running.stop.wait = lambda _: None  # type: ignore[method-assign]
+    running.stop.wait = lambda _: None  # type: ignore[method-assign, assignment]
     with pytest.raises(Unfinished) as stopped:
         run_until(running, lambda: False)
     assert stopped.value.code == 1
@@ -301,7 +301,7 @@ def test_a_log_that_no_longer_holds_what_comes_next_stops_and_names_the_range() 
     broker = filled(30)
     broker.positions[0] = 5
     running, _ = service(broker)
-    running.runner._log.bounds = lambda _: (12, 30)  # type: ignore[method-assign]
+    running.runner._log.bounds = lambda _: (12, 30)  # type: ignore[method-assign, assignment]
     with pytest.raises(OffsetsLost, match="offsets 5 to 11"):
         run_until(running, all_done(broker))
 
