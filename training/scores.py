@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from fraud.money import MICRO
-from fraud.policy import ACTIONS, Policy
+from fraud.policy import Policy
 
 DAY_US: Final = 86_400_000_000
 ENOUGH_FRAUDS: Final = 600
@@ -95,7 +95,8 @@ def at_policy(scored: Scored, policy: Policy) -> dict[str, float | int | bool | 
     flagged, fraud = decided.flagged, scored.fraud
     caught, wrong = int((flagged & fraud).sum()), int((flagged & ~fraud).sum())
     missed, right = int((~flagged & fraud).sum()), int((~flagged & ~fraud).sum())
-    blocked = decided.action == ACTIONS.index("block")
+    costs = policy.costs
+    turned_away = np.array([0.0, costs.challenge_abandon, costs.review_wrong, 1.0])[decided.action]
     fraud_value = int(scored.amount[fraud].sum())
     return {
         "accuracy": (caught + right) / max(len(scored), 1),
@@ -106,7 +107,8 @@ def at_policy(scored: Scored, policy: Policy) -> dict[str, float | int | bool | 
         "flagged_rate": (caught + wrong) / max(len(scored), 1),
         "value_recall": _share(int(scored.amount[fraud & flagged].sum()), fraud_value),
         "false_positives_per_caught": wrong / caught if caught else None,
-        "insult_rate": _share(int((blocked & ~fraud).sum()), int((~fraud).sum())),
+        # Expected share of good payments that are lost: blocked, given up when challenged, wrongly refused in review.
+        "insult_rate": float(turned_away[~fraud].mean()) if wrong + right else None,
         "net_money_per_1000": net_money(scored, policy, decided.action) * 1000 / max(len(scored), 1),
     }
 
