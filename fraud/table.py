@@ -86,9 +86,11 @@ def _take_outcomes(columns: dict[str, Any], values: Sequence[tuple[object, ...]]
 
 def _optional_times(texts: Sequence[str | None]) -> tuple[Int64s, Mask]:
     """Microseconds, `MISSING` where absent, and a mask of the rows that are absent or times."""
+    absent = texts.count(None)
+    if not absent:
+        return parse_times(texts)  # type: ignore[arg-type]  # none is None
     times = np.full(len(texts), MISSING)
     sound = np.ones(len(texts), np.bool_)
-    absent = texts.count(None)
     if absent < len(texts):
         present = [row for row, text in enumerate(texts) if text is not None]
         times[present], sound[present] = parse_times([text for text in texts if text is not None])

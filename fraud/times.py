@@ -70,15 +70,21 @@ def format_time(micros: int) -> str:
 
 def parse_times(texts: Sequence[str]) -> tuple[Int64s, Mask]:
     """`parse_time` over a column: int64 [n], and a mask [n] of the rows that are times (others hold 0)."""
+    widths = list(map(len, texts))
+    distinct = set(widths)
+    if len(distinct) == 1:
+        return _parse_width(texts, distinct.pop())
     times = np.zeros(len(texts), np.int64)
     valid = np.zeros(len(texts), np.bool_)
-    widths = np.fromiter(map(len, texts), np.intp, len(texts))
-    for width in np.unique(widths).tolist():
-        rows = np.flatnonzero(widths == width)
-        chosen = texts if len(rows) == len(texts) else [texts[row] for row in rows.tolist()]
-        parsed = _parse_layout(chosen, width)
-        times[rows], valid[rows] = _parse_each(chosen) if parsed is None else parsed
+    for width in distinct:
+        rows = [row for row, own in enumerate(widths) if own == width]
+        times[rows], valid[rows] = _parse_width([texts[row] for row in rows], width)
     return times, valid
+
+
+def _parse_width(texts: Sequence[str], width: int) -> tuple[Int64s, Mask]:
+    parsed = _parse_layout(texts, width)
+    return _parse_each(texts) if parsed is None else parsed
 
 
 def _parse_each(texts: Sequence[str]) -> tuple[Int64s, Mask]:

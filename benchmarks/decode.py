@@ -1,0 +1,114 @@
+"""What reading one event costs, step by step, beside the contract's own road: `python -m benchmarks.decode`.
+
+CPU time of this process, so that a busy machine disturbs it little; medians and quartiles over interleaved repeats.
+"""
+
+import random
+import time
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+
+from benchmarks.report import Figure, report
+from fraud import validation
+from fraud.decode import Decoder, parse
+from fraud.masking import mask_events
+from fraud.money import Rates
+from fraud.pan import tokeniser
+from fraud.table import Table
+from fraud.times import parse_time
+from training.simulate.malformed import malformed
+
+EVENTS = 1000
+REPEATS = 31
+NOW = parse_time("2026-01-05T10:00:00Z")
+CATEGORIES = {
+    "currency": ["EUR"],
+    "card_country": ["FR", "DE", "US"],
+    "card_funding": ["credit", "debit"],
+    "payment_method": ["card"],
+    "ip_country": ["FR", "DE"],
+    "email_domain": ["gmail.com", "example.org"],
+    "billing_country": ["FR", "DE"],
+    "shipping_country": ["FR", "DE"],
+    "channel": ["web", "app"],
+    "merchant_category": ["5732", "5411", "5999"],
+}
+
+
+def transaction(rng: random.Random) -> dict[str, object]:
+    """A transaction with 27 fields, about 700 bytes."""
+
+    def token(digits: int) -> str:
+        return f"{rng.getrandbits(4 * digits):0{digits}x}"
+
+    return {
+        "type": "transaction",
+        "schema_version": "1.0",
+        "transaction_id": f"tx-{token(16)}",
+        "event_time": f"2026-01-05T09:{rng.randrange(60):02d}:{rng.randrange(60):02d}.{rng.randrange(10**6):06d}Z",
+        "customer_id": f"cu-{rng.randrange(10**6):06d}",
+        "amount": f"{rng.lognormvariate(3, 1):.2f}",
+        "order_id": f"or-{token(8)}",
+        "attempt_no": 1,
+        "merchant_id": f"shop-{rng.randrange(1000)}",
+        "card_id": f"tok_{token(12)}",
+        "bin": f"{rng.randrange(400_000, 500_000)}",
+        "device_id": f"dev-{token(12)}",
+        "ip": ".".join(str(rng.randrange(256)) for _ in range(4)),
+        "email_hash": token(16),
+        "shipping_address_hash": token(16),
+        "is_guest": False,
+        "account_created_at": "2024-03-01T10:00:00Z",
+        "tz_offset_min": 60,
+        "items_count": rng.randrange(1, 6),
+        **{name: rng.choice(values) for name, values in CATEGORIES.items()},
+    }
+
+
+def contract(values: list[bytes], rates: Rates) -> None:
+    """The slow road: pydantic models, one message at a time."""
+    for raw in values:
+        event = validation.contract(validation.read(raw))
+        validation.check(event, timestamp_us=NOW, rates=rates, max_ahead_us=0)
+
+
+def microseconds(work: Callable[[], object], events: int) -> float:
+    """CPU time per event."""
+    start = time.process_time()
+    work()
+    return (time.process_time() - start) * 1e6 / events
+
+
+def main() -> None:
+    """Measures and reports."""
+    rng = random.Random(7)  # noqa: S311 - a seeded sample
+    values = [msgspec.json.encode(transaction(rng)) for _ in range(EVENTS)]
+    broken = malformed(7, EVENTS)
+    times = [NOW] * EVENTS
+    latest = np.full(EVENTS, NOW)
+    decoder = Decoder(Rates.default("EUR"), pan_token=tokeniser(b"secret"))
+    decoded = decoder.decode(values, times)
+    table = Table.of(decoded.events, decoder.rates, latest)
+    steps: dict[str, Callable[[], object]] = {
+        "total": lambda: decoder.decode(values, times),
+        "parse": lambda: parse(values),
+        "judge": lambda: Table.of(decoded.events, decoder.rates, latest),
+        "mask": lambda: mask_events(decoded.events, table.columns, tokeniser(b"secret")),
+        "hash": lambda: table.batch(()),
+        "single": lambda: [decoder.decode(values[i : i + 1], times[:1]) for i in range(100)],
+        "contract": lambda: contract(values, decoder.rates),
+        "malformed": lambda: decoder.decode(broken, times),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(REPEATS):
+        for name, work in steps.items():
+            taken[name].append(microseconds(work, 100 if name == "single" else EVENTS))
+    size = sum(map(len, values)) / EVENTS
+    figures = [Figure.of(f"decode_{name}_us", costs, "us/event") for name, costs in taken.items()]
+    report("bench-decode", [*figures, Figure("decode_bytes", size, "bytes/event")], title="Reading events")
+
+
+if __name__ == "__main__":
+    main()
