@@ -12,6 +12,7 @@ from rich.table import Table
 
 from fraud.bundle import InvalidBundle, read_manifest
 from training import registry
+from training.datasets import InvalidDataset
 from training.registry import RegistryError, Version
 
 models_option = click.option(
@@ -22,6 +23,8 @@ models_option = click.option(
     help="The model directory.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+FILE = click.Path(path_type=Path, dir_okay=False)
+TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 
 def _now() -> str:
@@ -36,7 +39,7 @@ def _say(as_json: bool, document: dict[str, object], text: str) -> None:
 def _one_line() -> Iterator[None]:
     try:
         yield
-    except (RegistryError, InvalidBundle) as error:
+    except (RegistryError, InvalidBundle, InvalidDataset) as error:
         raise click.ClickException(str(error)) from None
 
 
@@ -65,23 +68,47 @@ def _table(found: list[Version]) -> Table:
 @click.command("promote")
 @click.option("--version", type=int, required=True, help="The version to promote.")
 @models_option
+@click.option("--data", "events", type=FILE, help="Let the gate compare it with the champion on these payments.")
+@click.option("--label-file", type=FILE, help="Label file, when it is not beside the events.")
+@click.option("--since", type=TIME, help="First event time of the comparison (UTC).")
+@click.option("--until", type=TIME, help="End of the comparison (UTC).")
+@click.option("--as-of", type=TIME, help="Use labels received by then (UTC); all by default.")
 @click.option("--shadow", is_flag=True, help="Serve beside the champion, without effect on alerts.")
 @click.option("--force", is_flag=True, help="Promote over a champion without the gate's consent; needs --reason.")
 @click.option("--reason", default="", help="Why; kept beside the model.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the bootstrap.")
 @json_option
-def promote_command(*, version: int, root: Path, shadow: bool, force: bool, reason: str, as_json: bool) -> None:
+def promote_command(
+    *,
+    version: int,
+    root: Path,
+    events: Path | None,
+    label_file: Path | None,
+    since: datetime | None,
+    until: datetime | None,
+    as_of: datetime | None,
+    shadow: bool,
+    force: bool,
+    reason: str,
+    seed: int,
+    as_json: bool,
+) -> None:
     """Bless a version and let it serve. The first version of its features needs no gate, later ones do."""
     if force and not reason:
         raise click.UsageError("--force needs --reason: it is kept beside the model")
     with _one_line():
-        _, path = registry.find(root, version)
-        manifest = read_manifest(path)
+        manifest = read_manifest(registry.find(root, version)[1])
         champion = registry.champion(root, manifest.features_fingerprint)
-        if champion is not None and champion != version and not force and not shadow:
-            raise RegistryError(
-                f"version {champion} serves already: give --force with --reason to replace it unmeasured"
-            )
         why = reason or ("probation" if shadow else "the first version of its features")
+        if champion not in {None, version} and not force and not shadow:
+            if events is None:
+                raise RegistryError(
+                    f"version {champion} serves already: give --data for the gate, or --force with --reason"
+                )
+            from training.promote_gate import ask_gate  # loads TensorFlow
+
+            period = (since, until, as_of)
+            why = ask_gate(root, version, champion, events, labels=label_file, period=period, seed=seed, at=_now())
         registry.promote(root, version, reason=why, at=_now(), shadow=shadow)
     role = "shadow" if shadow else "champion"
     document = {"version": version, "role": role, "former": champion, "reason": why}

@@ -20,6 +20,7 @@ from tests.unit.training.test_scores import scored
 from training import registry
 from training.evaluate import compare, evaluate
 from training.evaluate_command import evaluate_command
+from training.promote_command import promote_command
 from training.report import evaluation_report
 
 
@@ -140,3 +141,19 @@ def test_the_same_scores_give_the_same_report_byte_by_byte() -> None:
         for _ in range(2)
     ]
     assert pages[0] == pages[1]
+
+
+def test_promotion_over_a_champion_asks_the_gate_and_a_refusal_stays_beside_the_candidate(
+    world: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "models"
+    for column in ("amount", "cents"):
+        publish(root, column)
+    registry.promote(root, 1, reason="first", at="2026-01-01T00:00:00+00:00")
+    arguments = ["--version", "2", "--models", str(root), "--data", str(world / "events.parquet")]
+    result = CliRunner().invoke(promote_command, arguments)
+    assert result.exit_code == 1
+    assert "the gate keeps version 1 (too_little_evidence)" in result.output
+    refused = json.loads((root / "candidates" / "2" / "REFUSED.json").read_text(encoding="utf-8"))
+    assert refused["evidence"]["findings"][0]["frauds"] == 10
+    assert registry.champion(root, features_fingerprint(SPEC, HistoryConfig())) == 1
