@@ -18,6 +18,7 @@ from fraud.pan import tokeniser
 from fraud.pseudonyms import Pseudonyms
 from service.adapters.clock import SystemClock
 from service.adapters.http import Endpoint
+from service.adapters.identity import sole
 from service.adapters.kafka.client import Cluster, Security
 from service.adapters.kafka.log import KafkaLog
 from service.adapters.kafka.topics import DAY_MS, Topic
@@ -241,9 +242,10 @@ def serve(settings: Settings) -> None:
         port = endpoint.open()
         _log.info("starting", http_port=port, instance=settings.instance_id, delivery=settings.delivery)
         try:
-            warm_up(code)
-            models.open()
-            service.runner.run()
+            with sole(settings.snapshots_dir, settings.instance_id):
+                warm_up(code)
+                models.open()
+                service.runner.run()
         finally:
             models.close()
             log.close()

@@ -58,8 +58,25 @@ class FixedModels:
         return self.models
 
 
-def write_bundle(root: Path, version: int = 1, *, half: float = HALF, partitions: int = 1, **facts: Any) -> Path:  # noqa: ANN401 - any field of a manifest
-    """The same formula as a blessed SavedModel `<root>/<version>`; `facts` replace fields of its manifest."""
+def write_bundle(
+    root: Path,
+    version: int = 1,
+    *,
+    half: float = HALF,
+    partitions: int = 1,
+    poison: float | None = None,
+    **facts: Any,  # noqa: ANN401 - any field of a manifest
+) -> Path:
+    """The same formula as a blessed SavedModel `<root>/<version>`.
+
+    Args:
+        root: the model directory.
+        version: its number.
+        half: amount that scores one half.
+        partitions: that it is made for.
+        poison: amount at which the graph raises.
+        facts: other fields of its manifest.
+    """
     import tensorflow as tf
 
     class Formula(tf.Module):  # type: ignore[misc] # TensorFlow has no types
@@ -70,6 +87,8 @@ def write_bundle(root: Path, version: int = 1, *, half: float = HALF, partitions
             amount = features[:, AMOUNT]
             score = amount / (amount + half)
             score = tf.where(tf.math.is_nan(score), 0.0, score)
+            if poison is not None:
+                tf.debugging.assert_none_equal(amount, tf.constant(poison, tf.float32))
             return {"score": score, "raw": score}
 
         @tf.function(  # type: ignore[untyped-decorator] # as above

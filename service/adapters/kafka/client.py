@@ -74,7 +74,7 @@ class Cluster:
         try:
             yield
         except errors.FencedInstanceIdError as error:
-            raise Fenced(f"{doing} at {self.servers}: another process has this instance's id") from error
+            raise Fenced(f"{doing} at {self.servers}: another process took over this instance's id") from error
         except _REFUSED as error:
             raise Misconfigured(f"{doing} at {self.servers}: {_text(error)}") from error
         except errors.KafkaError as error:

@@ -1,0 +1,99 @@
+"""`make chaos`: every fault, or some, on a broker of its own; figures, and an exit code other than 0 on any damage."""
+
+import random
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from benchmarks.chaos.faults import FAULTS, Scene
+from benchmarks.chaos.rates import exactly_once_cost, swap_pauses
+from benchmarks.chaos.verdict import Verdict, judge
+from benchmarks.chaos.world import World
+from benchmarks.report import Figure, report
+from deploy.kafka.broker import LocalBroker
+from tests.bundles import serve, write_bundle
+
+FOLDER = Path("build/chaos")
+
+
+@click.command()
+@click.option(
+    "--only", multiple=True, type=click.Choice([*FAULTS, "swaps", "cost"]), help="Only these; may be repeated."
+)
+@click.option("--kills", default=30, show_default=True, help="How often the service is killed.")
+@click.option("--scale", default=1.0, show_default=True, help="Share of the full durations and repeats.")
+@click.option("--seed", default=1, show_default=True, help="Of the events and of the moments of faults.")
+def main(only: Sequence[str], kills: int, scale: float, seed: int) -> None:
+    """Hurts the service in every way and looks whether anything was lost or doubled."""
+    run = (FOLDER / time.strftime("%H%M%S")).resolve()
+    _write_models(run)
+    chosen = only or (*FAULTS, "swaps", "cost")
+    figures: list[Figure] = []
+    damage: list[str] = []
+    with LocalBroker() as broker:
+        click.echo(f"Kafka {broker.version}, seed {seed}; logs in {run}", err=True)
+        for name in (name for name in chosen if name in FAULTS):
+            try:
+                found, verdict = _suffer(name, broker, run, kills=kills, scale=scale, seed=seed)
+            except AssertionError as error:
+                damage.append(f"{name}: {error}")
+            else:
+                figures += found
+                damage += [] if verdict.clean else [f"{name}: {verdict}"]
+        if "swaps" in chosen:
+            figures += swap_pauses(broker, run, run / "models-1", seed=seed, scale=scale)
+        if "cost" in chosen:
+            figures += exactly_once_cost(broker, run, run / "models-1", seed=seed, scale=scale)
+    report("chaos", figures, title="Faults on a real broker")
+    for line in damage:
+        click.echo(f"damage: {line}", err=True)
+    sys.exit(1 if damage else 0)
+
+
+def _write_models(run: Path) -> None:
+    for partitions in (1, 2):
+        models = run / f"models-{partitions}"
+        for version in (1, 2):
+            write_bundle(models, version, partitions=partitions)
+        serve(models, 1)
+
+
+def _suffer(
+    name: str, broker: LocalBroker, run: Path, *, kills: int, scale: float, seed: int
+) -> tuple[list[Figure], Verdict]:
+    """One fault in a world of its own, and what became of it."""
+    fault, partitions = FAULTS[name]
+    world = World(
+        broker.bootstrap_servers,
+        f"chaos-{name}",
+        run / name,
+        run / f"models-{partitions}",
+        partitions=partitions,
+        seed=seed,
+    )
+    began = time.monotonic()
+    try:
+        recoveries = fault(Scene(world, broker, random.Random(seed), kills=kills, scale=scale))  # noqa: S311 - seeded
+        verdict = judge(world)
+    finally:
+        world.close()
+        broker.resume()
+        broker.start()
+    click.echo(
+        f"{name}: {verdict.inputs} inputs, {verdict.lost} lost, {verdict.doubled} doubled, {verdict.changed} changed, "
+        f"recovered in {[round(r, 1) for r in recoveries]} s, {time.monotonic() - began:.0f} s in all",
+        err=True,
+    )
+    return [
+        Figure(f"{name}.lost", verdict.lost, "records"),
+        Figure(f"{name}.doubled", verdict.doubled, "records"),
+        Figure(f"{name}.changed", verdict.changed, "decisions"),
+        Figure.of(f"{name}.recovery_s", recoveries, "s"),
+    ], verdict
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""A world for one fault: topics, a model, a stream of events, and any number of service instances."""
+
+import random
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.errors import KafkaError
+
+from benchmarks.chaos.process import ServiceProcess
+from service.adapters.kafka.client import Cluster
+from service.adapters.kafka.group import Reader
+from service.adapters.kafka.topics import TopicAdmin
+from service.bootstrap import wanted_topics
+from service.settings import Settings
+
+KINDS = 20
+"""One event in so many is broken, and one is an outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The topics and the group of one world."""
+
+    prefix: str
+
+    def settings(self) -> dict[str, str]:
+        """As settings of the service."""
+        return {
+            "transactions_topic": f"{self.prefix}.in",
+            "alerts_topic": f"{self.prefix}.alerts",
+            "decisions_topic": f"{self.prefix}.decisions",
+            "dlq_topic": f"{self.prefix}.dlq",
+            "labels_topic": f"{self.prefix}.labels",
+            "models_topic": f"{self.prefix}.models",
+            "group_id": self.prefix,
+        }
+
+
+@dataclass
+class World:
+    """One fault's own topics and folders on a shared broker.
+
+    Attributes:
+        servers: of the broker.
+        name: prefix of topics and group.
+        folder: for logs and snapshots.
+        models: the model directory.
+        partitions: of the input.
+        seed: of the events.
+    """
+
+    servers: str
+    name: str
+    folder: Path
+    models: Path
+    partitions: int = 1
+    seed: int = 0
+    settings: Mapping[str, str] = field(default_factory=dict)
+    _instances: list[ServiceProcess] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.names = Names(self.name).settings()
+        self.cluster = Cluster(self.servers)
+        wanted = Settings(**self.names, partitions=self.partitions, retention_days=20_000)  # type: ignore[arg-type]
+        TopicAdmin(self.cluster).create(wanted_topics(wanted))
+
+    def service(
+        self, instance: str = "one", *, snapshots: str = "snapshots", largest_file: int | None = None, **settings: str
+    ) -> ServiceProcess:
+        """A new instance, not yet started; `settings` are lower-case names without prefix."""
+        values = {
+            **self.names,
+            "kafka_bootstrap_servers": self.servers,
+            "models_dir": str(self.models),
+            "snapshots_dir": str(self.folder / snapshots),
+            "partitions": str(self.partitions),
+            "instance_id": instance,
+            "deadletter_cap": "off",
+            "secret": "chaos",
+            "snapshot_interval": "5",
+            **self.settings,
+            **settings,
+        }
+        log = self.folder / f"{instance}-{len(self._instances)}.log"
+        environment = {f"FRAUD_{name.upper()}": value for name, value in values.items()}
+        made = ServiceProcess(environment, port=_free_port(), log=log, largest_file=largest_file)
+        self._instances.append(made)
+        return made
+
+    @contextmanager
+    def load(self, *, rate: float) -> Iterator["Load"]:
+        """A stream of events, so many a second, for as long as the block lasts."""
+        load = Load(self.servers, self.names["transactions_topic"], self.partitions, rate=rate, seed=self.seed)
+        load.start()
+        try:
+            yield load
+        finally:
+            load.stop()
+
+    def committed(self) -> int:
+        """Sum of the group's committed positions; -1 while the broker does not tell."""
+        try:
+            admin = KafkaAdminClient(
+                bootstrap_servers=self.servers, bootstrap_timeout_ms=2_000, request_timeout_ms=3_000
+            )
+        except KafkaError:
+            return -1
+        try:
+            offsets = admin.list_group_offsets({self.name: None})[self.name]
+            return sum(offset.offset for offset in offsets.values())
+        except (KafkaError, KeyError):
+            return -1
+        finally:
+            admin.close()
+
+    def until_moved(self, since: int, *, seconds: float = 120.0) -> float:
+        """Blocks until more than `since` is committed; how long that took."""
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            if self.committed() > since:
+                return time.monotonic() - began
+            time.sleep(0.05)
+        raise AssertionError(f"{self.name}: nothing was committed for {seconds:.0f} s")
+
+    def until_caught_up(self, *, seconds: float = 180.0) -> None:
+        """Blocks until every input record is behind the group's position."""
+        reader = Reader(self.cluster, self.names["transactions_topic"])
+        try:
+            end = sum(reader.bounds(partition)[1] for partition in range(self.partitions))
+        finally:
+            reader.close()
+        began = time.monotonic()
+        while self.committed() < end:
+            if time.monotonic() - began > seconds:
+                raise AssertionError(
+                    f"{self.name}: {end - self.committed()} of {end} records left after {seconds:.0f} s"
+                )
+            time.sleep(0.2)
+
+    def close(self) -> None:
+        """Makes sure that nothing is left running."""
+        for instance in self._instances:
+            instance.close()
+
+
+class Load:
+    """Sends seeded events from a thread of its own, each exactly once whatever the broker does."""
+
+    def __init__(self, servers: str, topic: str, partitions: int, *, rate: float, seed: int) -> None:
+        self._servers = servers
+        self._topic = topic
+        self._partitions = partitions
+        self._rate = rate
+        self._random = random.Random(seed)  # noqa: S311 - seeded
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
+        self.sent = 0
+        self._poison: str | None = None
+
+    def poison(self, amount: str) -> None:
+        """Sends one transaction of this amount next."""
+        self._poison = amount
+
+    def start(self) -> None:
+        """Begins to send."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends, with everything acknowledged."""
+        self._stop.set()
+        self._thread.join(300)
+        if self._thread.is_alive():
+            raise AssertionError("the load could not be delivered")
+
+    def _run(self) -> None:
+        # Idempotent, and patient beyond any fault: what is sent is in the log once.
+        producer = KafkaProducer(
+            bootstrap_servers=self._servers,
+            delivery_timeout_ms=300_000,
+            request_timeout_ms=5_000,
+            reconnect_backoff_max_ms=1_000,
+            linger_ms=10,
+        )
+        began = time.monotonic()
+        while not self._stop.is_set():
+            while self.sent < (time.monotonic() - began) * self._rate:
+                amount, self._poison = self._poison, None
+                customer, value = event(self.sent, self._random, amount=amount)
+                producer.send(
+                    self._topic, value, customer.encode(), [("trace", b"%d" % self.sent)], self._place(customer)
+                )
+                self.sent += 1
+            self._stop.wait(0.01)
+        producer.flush(300)
+        producer.close()
+
+    def _place(self, customer: str) -> int:
+        return sum(customer.encode()) % self._partitions
+
+
+def event(number: int, draw: random.Random, *, amount: str | None = None) -> tuple[str, bytes]:
+    """A customer and an event: mostly transactions, some large enough to be flagged, some outcomes, some broken."""
+    at = time.time()  # noqa: TID251 - the stream is live
+    customer = f"c{draw.randrange(500)}"
+    fields: dict[str, object] = {
+        "type": "transaction",
+        "schema_version": "1.0",
+        "transaction_id": f"t{number}",
+        "event_time": _iso(at - draw.random() * 2),
+        "customer_id": customer,
+        "amount": "900.00" if draw.random() < 0.02 else f"{draw.randrange(1, 60)}.{draw.randrange(100):02}",
+        "currency": "EUR",
+        "card_id": f"card-{customer}-{draw.randrange(2)}",
+        "device_id": f"d{draw.randrange(300)}",
+        "ip": f"192.0.2.{draw.randrange(200)}",
+        "merchant_id": f"m{draw.randrange(20)}",
+    }
+    kind = number % KINDS
+    if amount is not None:
+        return customer, msgspec.json.encode({**fields, "amount": amount})
+    if kind == 7:
+        fields |= {
+            "type": "outcome",
+            "outcome_id": f"o{number}",
+            "kind": "declined",
+            "transaction_id": f"t{number - 1}",
+        }
+    if kind == 13:
+        return customer, msgspec.json.encode(fields)[:-30]
+    return customer, msgspec.json.encode(fields)
+
+
+def _iso(seconds: float) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
