@@ -21,6 +21,9 @@ DEFAULTS: Mapping[str, str] = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "auto.create.topics.enable": "false",
+    # Simulated events carry the dates of their simulation: a check of retention would delete them as long outdated.
+    "log.retention.check.interval.ms": "86400000",
+    "log.initial.task.delay.ms": "86400000",
     # A broker that was killed may register again only when its old session has run out (9 s by default).
     "broker.session.timeout.ms": "4000",
     "broker.heartbeat.interval.ms": "1000",
