@@ -1,12 +1,13 @@
 """A data set: transactions as rows of features, with what evaluation needs beside them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from fraud.risk import RiskTables
 from training.ledger import Ledger
 
 Rows: TypeAlias = slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]
@@ -62,6 +63,7 @@ class Dataset:
         received: int64 [n], when the deciding label was received, 0 without one.
         propensity: float32 [n], probability with which the payment was let through to be observed; 1 usually.
         segments: name -> str [n]: groups that the gate guards ("customer": new or returning, "country", "method").
+        risk_ids: entity -> uint64 [n], hashed ids by which risk tables are looked up.
     """
 
     identity: Identity
@@ -77,6 +79,7 @@ class Dataset:
     received: npt.NDArray[np.int64]
     propensity: npt.NDArray[np.float32]
     segments: Mapping[str, npt.NDArray[np.str_]]
+    risk_ids: Mapping[str, npt.NDArray[np.uint64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.time)
@@ -94,7 +97,12 @@ class Dataset:
     def take(self, rows: Rows) -> Self:
         """The chosen rows, in the given order."""
         columns = {name: getattr(self, name)[rows] for name in COLUMNS}
-        return replace(self, **columns, segments={name: values[rows] for name, values in self.segments.items()})
+        return replace(
+            self,
+            **columns,
+            segments={name: values[rows] for name, values in self.segments.items()},
+            risk_ids={name: values[rows] for name, values in self.risk_ids.items()},
+        )
 
     def between(self, since: int | None, until: int | None) -> Self:
         """Rows with since ≤ event time < until (µs); None leaves that side open."""
@@ -116,6 +124,13 @@ class Dataset:
             propensity=known["propensity"].to_numpy(np.float32),
         )
 
+    def with_risk(self, tables: RiskTables) -> Self:
+        """The same rows with risk looked up in other dated tables, as the encoder does."""
+        features = self.features.copy()
+        for entity, ids in self.risk_ids.items():
+            features[:, self.names.index(f"{entity}_risk")] = tables.lookup(entity, ids, self.time)
+        return replace(self, features=features)
+
     @classmethod
     def concatenate(cls, parts: Iterable[Self]) -> Self:
         """One data set from several with equal features, in order."""
@@ -127,7 +142,10 @@ class Dataset:
         sources = tuple(sorted({source for d in datasets for source in d.identity.sources}))
         columns: dict[str, Any] = {name: np.concatenate([getattr(d, name) for d in datasets]) for name in COLUMNS}
         segments = {name: np.concatenate([d.segments[name] for d in datasets]) for name in first.segments}
-        return replace(first, **columns, segments=segments, identity=replace(first.identity, sources=sources))
+        ids = {name: np.concatenate([d.risk_ids[name] for d in datasets]) for name in first.risk_ids}
+        return replace(
+            first, **columns, segments=segments, risk_ids=ids, identity=replace(first.identity, sources=sources)
+        )
 
 
 COLUMNS: Final = (

@@ -165,8 +165,13 @@ def from_stream(
         received=np.zeros(len(rows), np.int64),
         propensity=np.ones(len(rows), np.float32),
         segments=segments_of(chosen, kept),
+        risk_ids={entity: kept.ids[:, ENTITIES.index(entity)] for entity in _risky(world.spec)},
     )
     return unlabelled.with_labels(stream.ledger, as_of)
+
+
+def _risky(spec: FeatureSpec) -> list[str]:
+    return [spec.features[column].source[1] for column in spec.columns("risk")]
 
 
 def count_risk(stream: Stream, plan: RiskPlan, *, until: int = END_OF_TIME) -> RiskTables:

@@ -9,7 +9,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from fraud.risk import RiskTables
-from training.datasets import Dataset, InvalidDataset, RiskPlan, World, build, draw_labels, from_stream, to_stream
+from training.datasets import (
+    Dataset,
+    InvalidDataset,
+    RiskPlan,
+    World,
+    build,
+    count_risk,
+    draw_labels,
+    from_stream,
+    read_stream,
+    to_stream,
+)
 from training.datasets.cache import load, save
 from training.datasets.events import from_lines, from_table, labels_frame
 from training.datasets.risk import risk_tables
@@ -87,6 +98,13 @@ def test_as_of_leaves_out_what_came_later_and_the_files_own_maturity_counts(tmp_
 def test_features_do_not_depend_on_what_is_known_later(tmp_path: Path, dataset: Dataset) -> None:
     early = build(*files(tmp_path), as_of=T0 + 9 * DAY, risk=PLAN)
     assert early.features.tobytes() == dataset.features[: len(early)].tobytes()
+
+
+def test_looking_risk_up_later_gives_what_the_encoder_gives(tmp_path: Path, dataset: Dataset) -> None:
+    without = build(*files(tmp_path), risk=RiskTables())
+    assert without.features.tobytes() != dataset.features.tobytes()
+    tables = count_risk(read_stream([tmp_path / "events.parquet"], tmp_path / "labels.parquet", World()), PLAN)
+    assert without.with_risk(tables).features.tobytes() == dataset.features.tobytes()
 
 
 def test_risk_at_a_date_counts_only_labels_received_before_it() -> None:
