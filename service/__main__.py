@@ -1,10 +1,15 @@
 """`python -m service`: run, and what an operator needs around it."""
 
 import sys
+from collections import Counter
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 import structlog
 
+from fraud.events import Reason
 from service.adapters.logs import configure_logs
 from service.errors import ServiceError
 from service.settings import Settings, load_settings
@@ -71,6 +76,66 @@ def topics() -> None:
     settings = ready()
     for name, done in TopicAdmin(cluster(settings)).create(wanted_topics(settings)).items():
         click.echo(f"{done:8} {name}")
+
+
+@commands.command()
+def warm() -> None:
+    """Build a snapshot of every partition's history from the topic, beside or before a running service."""
+    from service.commands.warm import warm as each
+
+    settings = ready()
+    for made in each(settings):
+        complete = "complete" if made.complete else "shorter than the horizon"
+        click.echo(f"partition {made.partition}: position {made.position}, {made.events} events, {complete}")
+
+
+@commands.command()
+@click.option(
+    "--reason",
+    "reasons",
+    multiple=True,
+    type=click.Choice([reason.value for reason in Reason]),
+    help="Only these; may be repeated.",
+)
+@click.option("--since", type=click.DateTime(), help="Set aside at or after this time (UTC).")
+@click.option("--until", type=click.DateTime(), help="Set aside before this time (UTC).")
+@click.option("--offsets", type=(int, int), help="First and last offset in the source topic.")
+@click.option("--attempts", default=3, show_default=True, help="Leave those that were redriven as often as this.")
+@click.option(
+    "--record", type=click.Path(path_type=Path), default=Path("redriven.jsonl"), show_default=True,
+    help="File that lists what was redriven; letters in it are left.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
+def redrive(
+    *,
+    reasons: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    offsets: tuple[int, int] | None,
+    attempts: int,
+    record: Path,
+    dry_run: bool,
+) -> None:
+    """Send dead letters to where they came from again, with their own key."""
+    from service.adapters.kafka.group import Reader
+    from service.bootstrap import cluster
+    from service.commands import redrive as letters
+
+    settings = ready()
+    selection = letters.Selection(frozenset(map(Reason, reasons)), _utc(since), _utc(until), offsets, attempts)
+    with closing(Reader(cluster(settings), settings.dlq_topic)) as reader:
+        chosen = list(letters.select(reader, selection, letters.recorded(record)))
+    for reason, count in sorted(Counter(letter.facts.reason for letter in chosen).items()):
+        click.echo(f"{count:8} {reason}")
+    if dry_run:
+        click.echo(f"{len(chosen)} letters would be sent")
+        return
+    sent = letters.redrive(cluster(settings), chosen, record)
+    click.echo(f"{sent} letters sent, recorded in {record}")
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    return None if time is None else time.replace(tzinfo=UTC)
 
 
 @commands.command()

@@ -22,8 +22,8 @@ from service.adapters.identity import sole
 from service.adapters.kafka.client import Cluster, Security
 from service.adapters.kafka.log import KafkaLog
 from service.adapters.kafka.topics import DAY_MS, Topic
-from service.adapters.memory import MemorySnapshots
 from service.adapters.model import Expected, ModelDirectory
+from service.adapters.snapshots import SnapshotDirectory
 from service.deadletters import DeadLetterCap, DeadLetters
 from service.errors import Misconfigured
 from service.health import Health
@@ -123,6 +123,15 @@ def kafka_log(settings: Settings) -> KafkaLog:
         transaction_timeout_ms=_ms(settings.transaction_timeout.total_seconds()),
         session_timeout_ms=_ms(settings.session_timeout.total_seconds()),
         max_poll_interval_ms=_ms(settings.max_poll_interval.total_seconds()),
+    )
+
+
+def snapshot_directory(
+    settings: Settings, code: Domain, *, wrote: Callable[[float], None], failed: Callable[[], None]
+) -> SnapshotDirectory:
+    """Where histories are kept."""
+    return SnapshotDirectory(
+        settings.snapshots_dir, topic=settings.transactions_topic, config=code.config, wrote=wrote, failed=failed
     )
 
 
@@ -228,7 +237,9 @@ def serve(settings: Settings) -> None:
         poll_seconds=settings.models_poll.total_seconds(),
         swapped=lambda result: metrics.model_swaps.labels(result).inc(),
     )
-    snapshots = MemorySnapshots()
+    snapshots = snapshot_directory(
+        settings, code, wrote=metrics.snapshot_seconds.set, failed=metrics.snapshot_failures.inc
+    )
     log = kafka_log(settings)
     service = compose(settings, Adapters(log, models, snapshots, clock), metrics)
     endpoint = Endpoint(

@@ -102,7 +102,26 @@ class Assignment:
     partitions: frozenset[int]
 
 
-class Log(Protocol):
+class Archive(Protocol):
+    """What stands in the input, read apart from any group and without moving any position.
+
+    Every method may raise `Unavailable` (try again) or `Misconfigured` (stop).
+    """
+
+    def bounds(self, partition: int) -> tuple[int, int]:
+        """First and next offset of the partition's log."""
+
+    def offset_at(self, partition: int, timestamp_us: int) -> int:
+        """The first offset whose timestamp is at or after the given one; the end of the log when there is none."""
+
+    def timestamp_at(self, partition: int, offset: int) -> int | None:
+        """Timestamp in µs of the first record at or after `offset`; None when there is none."""
+
+    def replay(self, partition: int, start: int, end: int) -> Iterator[Records]:
+        """The committed records of [start, end)."""
+
+
+class Log(Archive, Protocol):
     """The input topic and the outputs, tied together: one commit moves both.
 
     Every method may raise `Unavailable` (try again), `Misconfigured` or `Fenced` (stop).
@@ -132,18 +151,6 @@ class Log(Protocol):
 
     def committed(self, partition: int) -> int | None:
         """The committed position, once every commit in doubt is settled; None when there was never any."""
-
-    def bounds(self, partition: int) -> tuple[int, int]:
-        """First and next offset of the partition's log."""
-
-    def offset_at(self, partition: int, timestamp_us: int) -> int:
-        """The first offset whose timestamp is at or after the given one; the end of the log when there is none."""
-
-    def timestamp_at(self, partition: int, offset: int) -> int | None:
-        """Timestamp in µs of the first record at or after `offset`; None when there is none."""
-
-    def replay(self, partition: int, start: int, end: int) -> Iterator[Records]:
-        """The committed records of [start, end), apart from the group and without moving any position."""
 
     def resume(self, partition: int, position: int) -> None:
         """Lets `poll` deliver an owned partition from `position` on."""

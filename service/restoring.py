@@ -9,7 +9,7 @@ from fraud.history import History, HistoryConfig
 from service.errors import OffsetsLost
 from service.partition import DAY_US
 from service.pipeline import Pipeline
-from service.ports import Log, SnapshotStore
+from service.ports import Archive, SnapshotStore
 
 TOPIC_HINT: Final = "lengthen the topic's retention, then move the group's committed offset to where it shall go on"
 
@@ -30,7 +30,7 @@ class Restorer:
     def __init__(
         self,
         *,
-        log: Log,
+        log: Archive,
         snapshots: SnapshotStore,
         pipeline: Pipeline,
         config: HistoryConfig,

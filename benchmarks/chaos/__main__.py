@@ -1,5 +1,6 @@
 """`make chaos`: every fault, or some, on a broker of its own; figures, and an exit code other than 0 on any damage."""
 
+import logging
 import random
 import sys
 import time
@@ -28,6 +29,7 @@ FOLDER = Path("build/chaos")
 @click.option("--seed", default=1, show_default=True, help="Of the events and of the moments of faults.")
 def main(only: Sequence[str], kills: int, scale: float, seed: int) -> None:
     """Hurts the service in every way and looks whether anything was lost or doubled."""
+    logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)  # the load's own producer, through every outage
     run = (FOLDER / time.strftime("%H%M%S")).resolve()
     _write_models(run)
     chosen = only or (*FAULTS, "swaps", "cost")

@@ -1,4 +1,5 @@
-"""The faults. Each hurts a running service under load and returns how long each recovery took, in seconds.
+"""The faults. Each hurts a running service under load and returns how long each recovery took, in seconds: from the end
+of the fault to the next commit or, where the fault is a change of owner, the longest time without any commit.
 
 After every one of them the world must look as if nothing had happened; `benchmarks.chaos.verdict` looks.
 """
@@ -101,12 +102,12 @@ def stalled(scene: Scene) -> list[float]:
         two.ready()
         world.until_moved(0)
         for _ in range(max(1, round(3 * scene.scale))):
-            one.signal(signal.SIGSTOP)
-            before = world.committed()
-            time.sleep(17.0)
-            recoveries.append(max(0.0, world.until_moved(before)))
-            one.signal(signal.SIGCONT)
-            time.sleep(6.0)
+            with world.silences() as silences:
+                one.signal(signal.SIGSTOP)
+                time.sleep(17.0)
+                one.signal(signal.SIGCONT)
+                time.sleep(6.0)
+            recoveries.append(max(silences))
     return _end(world, one, recoveries, two)
 
 
@@ -117,13 +118,13 @@ def same_id(scene: Scene) -> list[float]:
     one.start()
     with world.load(rate=RATE):
         world.until_moved(0)
-        before = world.committed()
-        two.start()
-        code = one.wait(seconds=90)
-        if code != Fenced.code or "instance's id" not in one.log.read_text():
-            raise AssertionError(f"the fenced process ended with {code}: {one.last_line()}")
-        recoveries = [world.until_moved(before)]
-    return _end(world, two, recoveries)
+        with world.silences() as silences:
+            two.start()
+            code = one.wait(seconds=90)
+            if code != Fenced.code or "instance's id" not in one.log.read_text():
+                raise AssertionError(f"the fenced process ended with {code}: {one.last_line()}")
+            world.until_moved(world.committed())
+    return _end(world, two, [max(silences)])
 
 
 def same_id_here(scene: Scene) -> list[float]:
@@ -133,12 +134,13 @@ def same_id_here(scene: Scene) -> list[float]:
     one.start()
     with world.load(rate=RATE):
         world.until_moved(0)
-        two.start()
-        code = two.wait(seconds=90)
-        if code != Fenced.code or "one" not in two.log.read_text():
-            raise AssertionError(f"the second process ended with {code}: {two.last_line()}")
-        recoveries = [world.until_moved(world.committed())]
-    return _end(world, one, recoveries)
+        with world.silences() as silences:
+            two.start()
+            code = two.wait(seconds=90)
+            if code != Fenced.code or "one" not in two.log.read_text():
+                raise AssertionError(f"the second process ended with {code}: {two.last_line()}")
+            world.until_moved(world.committed())
+    return _end(world, one, [max(silences)])
 
 
 def rebalance(scene: Scene) -> list[float]:
@@ -150,16 +152,16 @@ def rebalance(scene: Scene) -> list[float]:
     with world.load(rate=RATE):
         world.until_moved(0)
         for _ in range(max(1, round(3 * scene.scale))):
-            before = world.committed()
-            two.start()
-            two.ready()
-            recoveries.append(world.until_moved(before))
-            time.sleep(scene.draw.uniform(1, 3))
-            if scene.draw.random() < 0.5:
-                two.kill()
-            elif two.stop() != 0:
-                raise AssertionError(f"the second instance did not stop in order: {two.last_line()}")
-            time.sleep(scene.draw.uniform(1, 3))
+            with world.silences() as silences:
+                two.start()
+                two.ready()
+                time.sleep(scene.draw.uniform(1, 3))
+                if scene.draw.random() < 0.5:
+                    two.kill()
+                elif two.stop() != 0:
+                    raise AssertionError(f"the second instance did not stop in order: {two.last_line()}")
+                time.sleep(scene.draw.uniform(1, 3))
+            recoveries.append(max(silences))
     return _end(world, one, recoveries)
 
 

@@ -129,6 +129,28 @@ class World:
             time.sleep(0.05)
         raise AssertionError(f"{self.name}: nothing was committed for {seconds:.0f} s")
 
+    @contextmanager
+    def silences(self) -> Iterator[list[float]]:
+        """Collects how long, in seconds, nothing was committed, each time that something was again."""
+        found: list[float] = []
+        done = threading.Event()
+
+        def watch() -> None:
+            last, moved = self.committed(), time.monotonic()
+            while not done.wait(0.05):
+                now = self.committed()
+                if now > last:
+                    found.append(time.monotonic() - moved)
+                    last, moved = now, time.monotonic()
+
+        watcher = threading.Thread(target=watch, name="silences", daemon=True)
+        watcher.start()
+        try:
+            yield found
+        finally:
+            done.set()
+            watcher.join()
+
     def until_caught_up(self, *, seconds: float = 180.0) -> None:
         """Blocks until every input record is behind the group's position."""
         reader = Reader(self.cluster, self.names["transactions_topic"])

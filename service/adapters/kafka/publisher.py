@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from kafka import KafkaProducer, TopicPartition
@@ -147,6 +148,34 @@ class OrderedPublisher:
         """See `Publisher`."""
         if self._producer is not None:
             producer, self._producer = self._producer, None
+            _discard(producer)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record for any topic, outside of the service's own flow."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+def send_all(cluster: Cluster, records: Sequence[Outgoing], *, timeout_ms: int = 30_000) -> None:
+    """Sends records in order; returns when all of them are acknowledged.
+
+    Raises:
+        Unavailable: an unknown part of them is.
+    """
+    with cluster.translated("sending"):
+        producer = KafkaProducer(**producer_config(cluster, timeout_ms))
+        try:
+            futures = [producer.send(r.topic, r.value, r.key, r.headers, r.partition) for r in records]
+            producer.flush(timeout_ms / 1000)
+            for future in futures:
+                _confirm(future)
+        finally:
             _discard(producer)
 
 
