@@ -128,7 +128,8 @@ def _report(summary: Summary, *, as_json: bool) -> None:
             table.add_row(name, f"{value:,}")
     table.add_row("base rate", f"{summary.base_rate:.3%}")
     table.add_row("declined", f"{summary.declined:.2%}")
-    table.add_row("Bayes-optimal average precision", f"{summary.bayes_average_precision:.3f}")
+    best = summary.bayes_average_precision
+    table.add_row("Bayes-optimal average precision", "no fraud" if best is None else f"{best:.3f}")
     for pattern, count in summary.by_pattern.items():
         table.add_row(f"  {pattern}", f"{count:,}")
     Console(width=80).print(table)

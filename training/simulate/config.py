@@ -54,7 +54,8 @@ class SimulationConfig:
             Who buys changes; what fraud looks like does not.
         prior_shift: -1..1 multiplies the base rate by 2 ** prior_shift and turns the mix of patterns by |prior_shift|.
         concept_shift: 0 keeps P(fraud | behaviour); 1 replaces it: the signs that tell fraud from its look-alike turn
-            round, and behaviours that meant fraud mostly mean something harmless, and the other way round.
+            round, and some behaviours that meant fraud are mostly harmless, others the other way round. How often each
+            behaviour occurs stays.
         regime_change_at: share of the period after which `concept_shift` becomes `regime_shift`; None: never.
         regime_shift: the concept shift of the late regime.
         new_pattern_start: day from which gift-card mules work; before it the same behaviour is a company buying gifts.
@@ -99,7 +100,7 @@ def _within(name: str, value: float, least: float, most: float) -> None:
 
 _SHIFTS: Final[dict[str, dict[str, float]]] = {
     "positive": {"covariate_shift": 0.5, "prior_shift": -0.4, "concept_shift": 0.1},
-    "neutral": {"covariate_shift": 0.7, "prior_shift": 0.4, "concept_shift": 0.3},
+    "neutral": {"covariate_shift": 0.7, "prior_shift": 0.4, "concept_shift": 0.25},
     "negative": {"covariate_shift": 0.8, "prior_shift": 0.3, "concept_shift": 1.0},
     "regime-change": {"covariate_shift": 0.5, "prior_shift": -0.2, "concept_shift": 0.1, "regime_change_at": 0.875},
 }

@@ -42,8 +42,8 @@ def true_probability(attempts: Attempts) -> Float64s:
     return probability
 
 
-def bayes_average_precision(fraud: Bools, probability: Float64s) -> float:
-    """Average precision of ranking by the true probability: what no model can beat in expectation."""
+def bayes_average_precision(fraud: Bools, probability: Float64s) -> float | None:
+    """Average precision of ranking by the true probability: what no model can beat in expectation (None: no fraud)."""
     if not fraud.any():
-        return float("nan")
+        return None
     return float(average_precision_score(fraud, probability))

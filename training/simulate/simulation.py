@@ -42,7 +42,7 @@ class Summary:
         transactions, outcomes, labels: counts.
         frauds: transactions that are fraud.
         base_rate: their share.
-        bayes_average_precision: of ranking by the true probability.
+        bayes_average_precision: of ranking by the true probability; None without any fraud.
         declined: share of transactions that the issuer declined.
         by_pattern: transactions per fraud pattern and per good behaviour.
     """
@@ -55,7 +55,7 @@ class Summary:
     labels: int
     frauds: int
     base_rate: float
-    bayes_average_precision: float
+    bayes_average_precision: float | None
     declined: float
     by_pattern: Mapping[str, int]
 

@@ -52,12 +52,16 @@ def campaigns(config: SimulationConfig) -> Iterator[Campaign]:
     turn = abs(config.prior_shift)
     per_us = config.transactions / (config.days * DAY_US)
     for begin, end, concept in _regimes(config):
-        attempts = per_us * (end - begin)
-        for kind, plain in enumerate(PATTERNS, start=1):
-            pattern = plain.shifted(concept)
-            share = (1 - turn) * plain.share + turn * PATTERNS[kind - 4].share
-            expected = attempts * rate * share / (pattern.prior * pattern.length[1])
-            yield Campaign(pattern, kind, begin, end, expected)
+        frauds = per_us * (end - begin) * rate
+        shifted = [pattern.shifted(concept) for pattern in PATTERNS]
+        # A shift of the concept leaves each behaviour as frequent as it was; only the sum is scaled to the base rate.
+        behaviours = [
+            ((1 - turn) * plain.share + turn * PATTERNS[number - 3].share) / (plain.prior * plain.length[1])
+            for number, plain in enumerate(PATTERNS)
+        ]
+        total = sum(n * p.prior * p.length[1] for n, p in zip(behaviours, shifted, strict=True))
+        for kind, (number, pattern) in enumerate(zip(behaviours, shifted, strict=True), start=1):
+            yield Campaign(pattern, kind, begin, end, frauds * number / total)
     platform = platform_of(config)
     arrival = min(max(_arrival(config, platform.end), platform.begin), platform.end)
     companies = per_us * COMPANY_GIFTS_SHARE / MULES.length[0]

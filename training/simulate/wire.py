@@ -34,16 +34,17 @@ def _to_json(table: pa.Table, *, raw: tuple[str, ...]) -> Iterator[bytes]:
 
 
 def _lines(batch: pa.RecordBatch, raw: tuple[str, ...]) -> list[bytes]:
-    fragments = []
+    parts: list[pa.Array | str] = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if column.null_count < len(column):
-            text = column if name in raw else _rendered(column)
-            field = pc.binary_join_element_wise(f',"{name}":', text, "")
-            fragments.append(pc.fill_null(field, ""))
-    body = pc.binary_join_element_wise(*fragments, "")
-    line = pc.binary_join_element_wise("{", pc.utf8_slice_codeunits(body, 1), "}", "")
-    lines: list[bytes] = line.cast(pa.binary()).to_pylist()
-    return lines
+        if column.null_count == len(column):
+            continue
+        text = column if name in raw else _rendered(column)
+        if column.null_count:
+            parts.append(pc.fill_null(pc.binary_join_element_wise(f',"{name}":', text, ""), ""))
+        else:
+            parts += [f',"{name}":', text]
+    body = pc.binary_join_element_wise(*parts, "}", "").cast(pa.binary())
+    return [b"{" + line[1:] for line in body.to_pylist()]
 
 
 def _rendered(column: pa.Array) -> pa.Array:
@@ -52,7 +53,8 @@ def _rendered(column: pa.Array) -> pa.Array:
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
         return column.cast(pa.string())
     if pa.types.is_timestamp(kind):
-        return _quoted(pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ"))
+        utc = column.cast(pa.timestamp("us")).cast(pa.string())
+        return _quoted(pc.binary_join_element_wise(pc.replace_substring(utc, " ", "T"), "Z", ""))
     if pa.types.is_floating(kind):
         return _each(column, lambda value: msgspec.json.encode(value).decode())
     if pc.any(pc.match_substring_regex(column, _NEEDS_ESCAPE)).as_py():

@@ -1,0 +1,62 @@
+from itertools import pairwise
+
+import pytest
+
+from training.simulate import SimulationConfig, simulate
+from training.simulate.publish import Message, messages, publish
+
+
+class Recorder:
+    """A producer that remembers, and by whose clock."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.sent: list[tuple[float, Message]] = []
+        self.flushed = 0
+
+    def send(self, message: Message) -> None:
+        self.sent.append((self.now, message))
+
+    def flush(self) -> None:
+        self.flushed += 1
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now += seconds
+
+
+@pytest.fixture(scope="module")
+def stream() -> list[Message]:
+    return list(messages(simulate(SimulationConfig(transactions=400, days=5))))
+
+
+def test_records_are_keyed_by_customer_and_stamped_with_event_time(stream: list[Message]) -> None:
+    assert all(before.timestamp_ms <= after.timestamp_ms for before, after in pairwise(stream))
+    for message in stream:
+        assert b'"customer_id":"' + message.key + b'"' in message.value
+
+
+def test_everything_is_sent_in_order_and_flushed(stream: list[Message]) -> None:
+    recorder = Recorder()
+    told: list[int] = []
+    count = publish(iter(stream), recorder, rate=0, progress=told.append, clock=recorder.clock, sleep=recorder.sleep)
+    assert count == len(stream) == sum(told)
+    assert [message for _, message in recorder.sent] == stream
+    assert recorder.flushed == 1
+    assert recorder.now == 100.0
+
+
+def test_the_rate_is_kept_within_a_tick(stream: list[Message]) -> None:
+    recorder = Recorder()
+    publish(iter(stream), recorder, rate=200, clock=recorder.clock, sleep=recorder.sleep)
+    for index, (at, _) in enumerate(recorder.sent):
+        assert at - 100 == pytest.approx(index / 200, abs=0.021)
+
+
+def test_nothing_to_send_is_still_flushed() -> None:
+    recorder = Recorder()
+    assert publish(iter([]), recorder, rate=10, clock=recorder.clock, sleep=recorder.sleep) == 0
+    assert recorder.flushed == 1
