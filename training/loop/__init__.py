@@ -1,0 +1,1 @@
+"""The closed loop: labels come back, the model re-adapts, the gate decides, the service follows."""

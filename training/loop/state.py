@@ -1,0 +1,95 @@
+"""What the loop remembers between two turns, in one file that is replaced as a whole."""
+
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from training.registry import write_json
+
+STATE: Final = "state.json"
+
+
+class InvalidState(Exception):  # noqa: N818 - named for what it says
+    """A state file that cannot be read; one line."""
+
+
+class Unfinished(BaseModel):
+    """A run that has begun; after a crash it goes on with the same facts.
+
+    Attributes:
+        number: of the run.
+        at: its present, µs.
+        why: what triggered it.
+        candidate: the version it made, once it has.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    at: int
+    why: str
+    candidate: int | None = None
+
+
+class Reign(BaseModel):
+    """A champion, or a shadow on probation.
+
+    Attributes:
+        version: its number.
+        since: when it began, µs.
+        former: who served before, None where nobody did.
+        promised: what its evaluation promised: figure -> value.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int
+    since: int
+    former: int | None = None
+    promised: dict[str, float] = {}
+
+
+class LoopState(BaseModel):
+    """Everything that is not in the ledger or the model directory.
+
+    Attributes:
+        runs: finished runs.
+        last_run: when the last one took place, µs.
+        frauds_then: frauds known at that time.
+        labels_then: labels received by that time.
+        unfinished: a run that has begun.
+        reign: the champion that the loop put there last.
+        probation: the shadow that waits to take over.
+        watched: whether the champion's watch has ended without a finding.
+        sampling: whether drift without labels asks for more review sampling.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    runs: int = 0
+    last_run: int | None = None
+    frauds_then: int = 0
+    labels_then: int = 0
+    unfinished: Unfinished | None = None
+    reign: Reign | None = None
+    probation: Reign | None = None
+    watched: bool = True
+    sampling: bool = False
+
+
+def load_state(folder: Path) -> LoopState:
+    """The state, or a new one."""
+    path = folder / STATE
+    try:
+        return LoopState.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return LoopState()
+    except ValidationError as error:
+        raise InvalidState(f"{path} is broken ({error.error_count()} errors): remove it to begin anew") from None
+
+
+def save_state(folder: Path, state: LoopState) -> None:
+    """Replaces the file in one step."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / STATE, state.model_dump(mode="json"))

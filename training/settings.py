@@ -1,0 +1,120 @@
+"""Every setting of the training loop: read once from the environment, validated, frozen.
+
+What the loop shares with the service has the service's variables (`FRAUD_KAFKA_…`, topics, `FRAUD_MODELS_DIR`); its own
+begin with `FRAUD_LOOP_`. A secret may come from a file: the variable with `_FILE` behind it names that file.
+"""
+
+import os
+from pathlib import Path
+from typing import Final, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX: Final = "fraud_"
+SECRETS: Final = ("kafka_sasl_password", "kafka_ssl_key_password", "secret")
+
+
+class InvalidSettings(Exception):  # noqa: N818 - named for what it says
+    """Settings that cannot be used; one line that names every wrong variable."""
+
+
+class Settings(BaseSettings):
+    """The loop's settings; each field's description is its line in docs/loop.md."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", validate_default=True)
+
+    kafka_bootstrap_servers: str = Field("localhost:9092", description="brokers to ask first, host:port, by commas")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how to talk to the brokers"
+    )
+    kafka_ssl_cafile: Path | None = Field(None, description="PEM file of the authority that signed the brokers")
+    kafka_ssl_certfile: Path | None = Field(None, description="PEM file of the client's certificate, for mutual TLS")
+    kafka_ssl_keyfile: Path | None = Field(None, description="PEM file of the client's key")
+    kafka_ssl_key_password: SecretStr | None = Field(None, description="password of that key; or its file by _FILE")
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="how to prove who we are, with a SASL protocol"
+    )
+    kafka_sasl_username: str | None = Field(None, description="user name for SASL")
+    kafka_sasl_password: SecretStr | None = Field(None, description="password for SASL; or its file by _FILE")
+
+    transactions_topic: str = Field("payments.transactions.v1", description="payments and their outcomes")
+    decisions_topic: str = Field("fraud.decisions.v1", description="what the service decided")
+    labels_topic: str = Field("fraud.labels.v1", description="labels as they arrive")
+    models_topic: str = Field("fraud.models.v1", description="where promotions and rollbacks are announced")
+
+    models_dir: Path = Field(Path("models"), description="model directory")
+    base_currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="currency that all amounts are turned into")
+    rates_file: Path | None = Field(None, description="JSON of dated exchange rates; default: a built-in table")
+    attributes: tuple[str, ...] = Field((), description="names of `attributes` that features may use, a JSON list")
+    secret: SecretStr | None = Field(None, description="the service's secret: masks card numbers; or its file by _FILE")
+
+    loop_data_dir: Path = Field(Path("data"), description="where ledger, run records and the loop's state are kept")
+    loop_http_host: str = Field("127.0.0.1", description="address that /metrics listens on")
+    loop_http_port: int = Field(8001, ge=0, le=65535, description="its port; 0 takes a free one and prints it")
+    loop_poll_seconds: float = Field(10.0, gt=0, description="pause between two looks at the topics")
+    loop_clock: Literal["wall", "stream"] = Field(
+        "wall", description="what now is: the wall clock, or the newest payment's time (replays, tests)"
+    )
+    loop_base: int | None = Field(None, ge=1, description="version of the base to adapt; default: the newest")
+    loop_interval_hours: float = Field(24.0, gt=0, description="a run at least so often, when there are new labels")
+    loop_new_frauds: int = Field(30, ge=1, description="a run as soon as so many new frauds are known")
+    loop_cooldown_hours: float = Field(6.0, ge=0, description="least time between two runs")
+    loop_drift_psi: float = Field(0.25, gt=0, description="a run when features or scores moved so far (PSI)")
+    loop_drift_auc: float = Field(0.8, gt=0.5, le=1, description="or today is told from training so well (AUC)")
+    loop_window_days: float = Field(365.0, gt=0, description="payments younger than this are learnt from")
+    loop_retention_days: float = Field(400.0, gt=0, description="ledger days older than this are removed")
+    loop_maturity_days: float | None = Field(
+        None, ge=0, description="age at which silence counts as genuine; default: estimated, 120 until then"
+    )
+    loop_holdout_share: float = Field(0.25, gt=0, lt=1, description="share of customers that only the gate sees")
+    loop_min_frauds: int = Field(20, ge=3, description="with fewer known frauds it stays at the cold start")
+    loop_strategy: str = Field("joint_distilled", description="how to adapt; see docs/transfer.md")
+    loop_teachers: int | None = Field(None, ge=1, description="nets to train; default: as many as the base has")
+    loop_alert_share: float | None = Field(
+        None, gt=0, lt=1, description="alert on at most this share; default: by cost"
+    )
+    loop_promotion: Literal["direct", "shadow"] = Field(
+        "direct", description="whether an accepted version first shadows"
+    )
+    loop_unsure: Literal["keep", "shadow"] = Field("keep", description="what too little evidence leads to")
+    loop_probation_hours: float = Field(72.0, ge=0, description="how long a shadow is watched before it takes over")
+    loop_watch_hours: float = Field(72.0, ge=0, description="how long a new champion may still be rolled back")
+    loop_keep_versions: int = Field(5, ge=1, description="versions of each kind that are kept")
+    loop_seed: int = Field(1, ge=0, description="of everything drawn")
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if self.kafka_security_protocol.startswith("SASL") and not (
+            self.kafka_sasl_mechanism and self.kafka_sasl_username and self.kafka_sasl_password
+        ):
+            raise ValueError("SASL needs kafka_sasl_mechanism, kafka_sasl_username and kafka_sasl_password")
+        if self.loop_retention_days < self.loop_window_days:
+            raise ValueError("loop_retention_days must reach at least as far back as loop_window_days")
+        return self
+
+
+def load_settings(**given: object) -> Settings:
+    """The settings of this process's environment; arguments go before variables.
+
+    Raises:
+        InvalidSettings: a variable is wrong, or a FRAUD_LOOP_ variable is unknown.
+    """
+    environment = {name.lower(): value for name, value in os.environ.items()}  # noqa: TID251 - its one home here
+    unknown = [
+        n for n in environment if n.startswith(f"{PREFIX}loop_") and n.removeprefix(PREFIX) not in Settings.model_fields
+    ]
+    if unknown:
+        raise InvalidSettings(f"unknown setting {sorted(unknown)[0].upper()}; docs/loop.md lists them")
+    files = {name: environment.get(f"{PREFIX}{name}_file") for name in SECRETS}
+    try:
+        secrets = {name: Path(path).read_text(encoding="utf-8").strip() for name, path in files.items() if path}
+        return Settings(**(secrets | given))  # type: ignore[arg-type]  # pydantic validates
+    except ValidationError as error:
+        lines = (
+            f"{(PREFIX + str(item['loc'][0])).upper()}: {item['msg']}" if item["loc"] else str(item["msg"])
+            for item in error.errors(include_url=False, include_input=False)
+        )
+        raise InvalidSettings("; ".join(lines)) from None
+    except OSError as error:
+        raise InvalidSettings(f"cannot read {error.filename}: {error.strerror}") from None
