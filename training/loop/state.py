@@ -58,6 +58,7 @@ class LoopState(BaseModel):
         last_run: when the last one took place, µs.
         frauds_then: frauds known at that time.
         labels_then: labels received by that time.
+        trusted: labels received until then looked sane, µs; later ones are compared with them.
         unfinished: a run that has begun.
         reign: the champion that the loop put there last.
         probation: the shadow that waits to take over.
@@ -71,6 +72,7 @@ class LoopState(BaseModel):
     last_run: int | None = None
     frauds_then: int = 0
     labels_then: int = 0
+    trusted: int | None = None
     unfinished: Unfinished | None = None
     reign: Reign | None = None
     probation: Reign | None = None

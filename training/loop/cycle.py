@@ -1,0 +1,199 @@
+"""One run: learn, judge, decide. It writes a candidate and says what should become of it; promoting is the caller's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from scipy.special import expit
+
+from fraud.features import features_fingerprint
+from fraud.policy import Policy
+from fraud.risk import RiskTables
+from training import registry
+from training.datasets import Dataset, World, count_risk, from_stream
+from training.evaluate import Floats, Model, scores_of, to_scored
+from training.export import export_bundle
+from training.fitting import Progress, quiet
+from training.gate import Finding, Holdout, Judgement, Verdict, judge
+from training.gate_labels import sane
+from training.loop.adaptation import Lesson, find_base, held_out, policy_of, run_seed, teach
+from training.loop.config import LoopConfig
+from training.loop.state import LoopState, Unfinished
+from training.loop.view import View
+from training.scores import Scored, at_policy
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run found.
+
+    Attributes:
+        candidate: the version it wrote.
+        champion: who served then, None when nobody did.
+        judgement: what the gate says.
+        strategy: how the candidate was made.
+        counts: rows and frauds learnt from and judged on, window, maturity.
+        promised: figures of the candidate on the matured holdout; empty without labels there.
+    """
+
+    candidate: int
+    champion: int | None
+    judgement: Judgement
+    strategy: str
+    counts: Mapping[str, float | int]
+    promised: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """Makes and judges candidates.
+
+    Attributes:
+        root: the model directory.
+        world: features and rates.
+        config: what decides.
+        progress: told what is going on.
+    """
+
+    root: Path
+    world: World
+    config: LoopConfig
+    progress: Progress = quiet
+
+    def run(self, view: View, state: LoopState, begun: Unfinished) -> Outcome:
+        """Adapts the base to what is known at `view.now`, and lets the gate judge the result.
+
+        Raises:
+            RegistryError: there is no base.
+            InvalidDataset: there is nothing to learn from.
+        """
+        seed = run_seed(self.config.seed, begun.number)
+        risk = count_risk(view.stream, self.config.risk, until=view.now)
+        data = from_stream(view.stream, self.world, as_of=view.now, risk=risk).between(view.since, None)
+        judges = held_out(data.customer, self.config.holdout_share)
+        judged = data.take(judges).labelled()
+        champion = self._champion()
+        base_version, base = find_base(self.root, self.config.base)
+        lesson = teach(base, data.take(~judges), judged, self.config, seed=seed, progress=self.progress)
+        candidate = self._export(lesson, data, risk, champion, parent=base_version, at=view.now)
+        matured = _holdout("matured", candidate, champion, judged, lesson.baselines)
+        frozen = _frozen(view, state, candidate, champion, data.take(judges))
+        judgement = judge(
+            [matured, *frozen],
+            candidate_policy=candidate.policy,
+            champion_policy=champion.policy if champion else None,
+            labels=_label_findings(view, state, champion, data),
+            config=self.config.gate,
+            seed=seed,
+        )
+        return Outcome(
+            candidate=candidate.version,
+            champion=champion.version if champion else None,
+            judgement=judgement,
+            strategy=lesson.strategy,
+            counts=_counts(view, data, judged, lesson),
+            promised=_promised(matured.rows, candidate.policy),
+        )
+
+    def _champion(self) -> Model | None:
+        version = registry.champion(self.root, fingerprint_of(self.world))
+        return None if version is None else Model.read(registry.find(self.root, version)[1])
+
+    def _export(
+        self, lesson: Lesson, data: Dataset, risk: RiskTables, champion: Model | None, *, parent: int, at: int
+    ) -> Model:
+        costs = champion.policy if champion else Policy.default(data.identity.base_currency)
+        policy = policy_of(costs, lesson.candidate, _recent(data), self.config.alert_share)
+        number = export_bundle(
+            self.root,
+            lesson.candidate,
+            identity=data.identity,
+            created_at=datetime.fromtimestamp(at / 1e6, UTC),
+            parent=parent,
+            policy=policy.model_dump_json(indent=2).encode() + b"\n",
+            write_risk=risk.to_file if risk.tables else None,
+        )
+        return Model.read(registry.find(self.root, number)[1])
+
+
+def fingerprint_of(world: World) -> str:
+    """Of this code's features."""
+    return features_fingerprint(world.spec, world.config)
+
+
+def _recent(data: Dataset) -> Dataset:
+    """The younger half of the payments, which alerts will look like."""
+    return data.take(data.time >= np.median(data.time)) if len(data) else data
+
+
+def _holdout(
+    name: str, candidate: Model, champion: Model | None, judged: Dataset, baselines: Mapping[str, Floats] | None = None
+) -> Holdout:
+    """Labelled rows as both models see them, each with its own risk tables; baselines only where there is a champion."""
+    rivals = {} if champion is None else {name: expit(logits) for name, logits in (baselines or {}).items()}
+    return Holdout(
+        name,
+        to_scored(judged, scores_of(candidate.path, judged.features)),
+        None if champion is None else scores_of(champion.path, judged.with_risk(champion.risk).features),
+        rivals,
+        judged.segments,
+    )
+
+
+def _frozen(view: View, state: LoopState, candidate: Model, champion: Model | None, judges: Dataset) -> list[Holdout]:
+    """Payments before the last promotion with labels as they were known then: later labels cannot touch them."""
+    if champion is None or state.reign is None:
+        return []
+    before = judges.between(None, state.reign.since)
+    then = before.with_labels(view.stream.ledger, state.reign.since).labelled()
+    return [_holdout("frozen", candidate, champion, then)] if then.frauds else []
+
+
+def _label_findings(view: View, state: LoopState, champion: Model | None, data: Dataset) -> list[Finding]:
+    """Whether the labels that came since labels were last found sane look like those before."""
+    if champion is None or state.trusted is None:
+        return []
+    labels = view.labels[view.labels["verdict"].isin(["unauthorised", "genuine"])]
+    rows = data.take(np.isin(data.transaction, labels["transaction"].to_numpy(np.uint64)))
+    scores = scores_of(champion.path, rows.with_risk(champion.risk).features)
+    place = dict(zip(rows.transaction.tolist(), scores.tolist(), strict=True))
+    known = labels[labels["transaction"].isin(rows.transaction)]
+    score = np.array([place[transaction] for transaction in known["transaction"].tolist()], np.float64)
+    fraud = (known["verdict"] == "unauthorised").to_numpy().astype(np.int8)
+    new = (known["received_at"] > state.trusted).to_numpy(bool)
+    return sane(new=fraud[new], new_score=score[new], before=fraud[~new], before_score=score[~new])
+
+
+def _counts(view: View, data: Dataset, judged: Dataset, lesson: Lesson) -> dict[str, float | int]:
+    return {
+        "learnt_rows": lesson.rows,
+        "learnt_frauds": lesson.frauds,
+        "judged_rows": len(judged),
+        "judged_frauds": judged.frauds,
+        "payments": len(data),
+        "labels": len(view.labels),
+        "unknown_labels": view.known.unknown_labels,
+        "refused_labels": view.refused_labels,
+        "maturity_days": view.known.maturity_days,
+        "since": view.since,
+        "until": view.now,
+    }
+
+
+def _promised(rows: Scored, policy: Policy) -> dict[str, float]:
+    """Precision and recall of the policy's alerts on the judged rows; nothing without fraud there."""
+    if not rows.fraud.any():
+        return {}
+    figures = at_policy(rows, policy)
+    return {"precision": float(figures["precision"] or 0.0), "recall": float(figures["recall"] or 0.0)}
+
+
+def decision(judgement: Judgement, champion: int | None, config: LoopConfig) -> str:
+    """What follows from a judgement: "promote", "shadow", "keep" or "refuse"."""
+    if judgement.verdict is Verdict.REFUSE:
+        return "refuse"
+    if judgement.verdict is Verdict.TOO_LITTLE_EVIDENCE:
+        return config.unsure if champion is not None else "promote"
+    return "shadow" if config.promotion == "shadow" and champion is not None else "promote"
