@@ -38,7 +38,7 @@ def models() -> Path:
     base = train("pretrain", "--source", str(FOLDER / "source" / "events.parquet"), *limit, log=log)
     wanted = ["--labels", str(LABELS), "--from", str(base["version"])]
     made = train("adapt", "--target", str(FOLDER / "target" / "events.parquet"), *wanted, *limit, log=log)
-    train("promote", str(made["version"]), "--models", str(root), log=log)
+    train("promote", "--version", str(made["version"]), "--models", str(root), log=log)
     return root
 
 
