@@ -9,7 +9,7 @@ from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from kafka.structs import ConsumerGroupMetadata, MemberState
 
-from service.adapters.kafka.client import REQUEST_MS, Cluster
+from service.adapters.kafka.client import REQUEST_MS, Cluster, connect
 from service.adapters.kafka.fetched import Record, read_in_batches
 from service.errors import OffsetsLost, Unavailable
 from service.ports import Assignment, Records
@@ -57,7 +57,7 @@ class Group:
         if self._consumer is not None:
             return
         with self._cluster.translated("connecting"):
-            consumer = KafkaConsumer(**self._config)
+            consumer = connect(KafkaConsumer, self._config)
             read_in_batches(consumer)
             self._owned.consumer = self._consumer = consumer
             consumer.subscribe([self._topic], listener=self._owned)
@@ -195,9 +195,8 @@ class Reader:
     def _open(self) -> Any:  # noqa: ANN401 - kafka-python has no types
         if self._consumer is None:
             with self._cluster.translated("connecting"):
-                self._consumer = KafkaConsumer(**reader_config(self._cluster), max_poll_records=5_000)
+                self._consumer = connect(KafkaConsumer, {**reader_config(self._cluster), "max_poll_records": 5_000})
                 read_in_batches(self._consumer)
-            read_in_batches(self._consumer)
         return self._consumer
 
     def partitions(self) -> list[int]:
