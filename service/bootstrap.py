@@ -1,10 +1,12 @@
 """The composition root: settings to a service. Tests come through here too, with adapters of their own."""
 
+import gc
 import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -35,6 +37,9 @@ from service.runner import Runner, Timing
 from service.settings import Settings
 from service.stopping import Stop
 from service.writing import Writer
+
+COLLECT_AFTER: Final = 200_000
+"""New objects after which Python looks for cycles among them: more than a batch of the usual size makes."""
 
 _log = structlog.get_logger(__name__)
 
@@ -256,6 +261,7 @@ def serve(settings: Settings) -> None:
             with sole(settings.snapshots_dir, settings.instance_id):
                 warm_up(code)
                 models.open()
+                spare_the_collector()
                 service.runner.run()
         finally:
             models.close()
@@ -311,3 +317,14 @@ def wanted_topics(settings: Settings) -> list[Topic]:
         settings.models_topic: compact,
     }
     return [Topic(name, settings.partitions, settings.replication, config) for name, config in configs.items()]
+
+
+def spare_the_collector() -> None:
+    """Keeps Python's cycle collector from walking TensorFlow's objects, and each batch, while a batch is made.
+
+    A batch is thousands of objects without cycles, gone when it is committed; by default they set off a collection of
+    everything several times a second.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)

@@ -58,6 +58,8 @@ def main(*, quick: bool, only: tuple[str, ...], repeats: int | None, seconds: fl
         )
     written = report("peers", figures, title="The service beside limits and peers")
     written.with_suffix(".md").write_text(page, encoding="utf-8")
+    if found.failures:
+        raise click.ClickException("; ".join(found.failures))
 
 
 def measure(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.peers.arena import Arena
 from benchmarks.peers.field import PASS_THROUGH, SERVICE, SERVICE_EXACTLY_ONCE, SERVICE_QUIET, Contender
+from benchmarks.peers.race import Failed
 from benchmarks.report import Figure
 
 Rates = dict[str, list[float]]
@@ -24,6 +25,7 @@ class Throughput:
     rates: Rates = field(default_factory=lambda: defaultdict(list))
     cpu_us: Rates = field(default_factory=lambda: defaultdict(list))
     memory_mb: Rates = field(default_factory=lambda: defaultdict(list))
+    failures: list[str] = field(default_factory=list)
     first_decision_s: Rates = field(default_factory=lambda: defaultdict(list))
 
     def figures(self) -> list[Figure]:
@@ -50,7 +52,12 @@ def measure(
     found = Throughput()
     for repeat in range(repeats):
         for contender in field_:
-            result = arena.race(contender, topic, seconds=seconds)
+            try:
+                result = arena.race(contender, topic, seconds=seconds)
+            except Failed as error:
+                found.failures.append(f"{contender.title}: {error}")
+                say(found.failures[-1])
+                continue
             found.rates[contender.name].append(result.run.events_per_second)
             found.cpu_us[contender.name].append(result.run.cpu_us)
             found.memory_mb[contender.name].append(result.run.memory_mb)

@@ -10,6 +10,11 @@ from benchmarks.peers.job import Job
 from benchmarks.peers.scoring import Scorer, saved_model
 
 
+async def as_it_came(message: KafkaMessage) -> object:
+    """The body undecoded: this project's decoder reads it."""
+    return message.body
+
+
 def main(job: Job) -> None:
     """Runs until it is stopped."""
     score = Scorer(saved_model(job.models_dir))
@@ -23,11 +28,12 @@ def main(job: Job) -> None:
         max_records=job.batch_records,
         batch_timeout_ms=100,
         ack_policy=AckPolicy.NACK_ON_ERROR,
+        decoder=as_it_came,
         no_reply=True,
     )
-    async def on_batch(values: list[bytes], message: KafkaMessage) -> None:
+    async def on_batch(message: KafkaMessage) -> None:
         records: tuple[ConsumerRecord, ...] = message.raw_message
-        decisions = score(values, [record.timestamp for record in records])
+        decisions = score([record.value for record in records], [record.timestamp for record in records])
         if decisions:
             await broker.publish_batch(*decisions, topic=job.sink)
 

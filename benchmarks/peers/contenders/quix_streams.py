@@ -4,7 +4,6 @@ It has no micro-batches: windows are per message key, and batching sinks are for
 """
 
 from quixstreams import Application
-from quixstreams.context import message_context
 
 from benchmarks.peers.job import Job
 from benchmarks.peers.scoring import Scorer, saved_model
@@ -24,7 +23,9 @@ def main(job: Job) -> None:
     source = app.topic(job.source, value_deserializer="bytes", key_deserializer="bytes")
     sink = app.topic(job.sink, value_serializer="bytes", key_serializer="bytes")
     frame = app.dataframe(source)
-    frame = frame.apply(lambda value: score([value], [message_context().timestamp.milliseconds]), expand=True)
+    frame = frame.apply(
+        lambda value, _key, timestamp, _headers: score([value], [timestamp]), expand=True, metadata=True
+    )
     frame.to_topic(sink)
     app.run()
 
