@@ -62,7 +62,7 @@ _WINDOWED: Final = (
 _WORDS: Final = {
     "attempts": "{value:.0f} attempts by THIS",
     "declines": "{value:.0f} attempts of THIS declined",
-    "spend": "{value:.0f} of spend approved for THIS",
+    "spend": "spend of {value:.0f} approved for THIS",
     "hours_since_last": "{value:.1f} hours since THIS was last seen",
     "hours_since_first": "{value:.1f} hours since THIS was first seen",
     "active_days": "THIS seen on {value:.0f} of the last 30 days",
@@ -154,7 +154,11 @@ def _paired(pair: str, measure: str, wording: str) -> Feature:
 
 
 def _meaning(wording: str) -> str:
-    return wording.replace("{value:.0f} ", "so many ").replace("{value:.1f} ", "")
+    return (
+        wording.replace("{value:.0f} of the last", "how many of the last")
+        .replace("{value:.0f} ", "")
+        .replace("{value:.1f} ", "")
+    )
 
 
 def _plain(name: str, group: str, meaning: str, wording: str = "", kind: FeatureKind = FeatureKind.NUMBER) -> Feature:

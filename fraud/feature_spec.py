@@ -79,7 +79,7 @@ class FeatureSpec:
             twice = sorted({name for name in names if names.count(name) > 1})
             raise ValueError(f"feature names must differ; twice: {', '.join(twice)}")
         for feature in self.features:
-            if not _exists(feature.source, self.attributes):
+            if not valid_source(feature.source, self.attributes):
                 raise ValueError(f"feature {feature.name} reads {feature.source}, which does not exist")
             if feature.source[1] in OUTCOME_CATEGORIES and feature.stage is Stage.PRE_AUTH:
                 raise ValueError(f"feature {feature.name} reads {feature.source[1]}: known after authorisation only")
@@ -106,7 +106,8 @@ class FeatureSpec:
         return [feature.name for feature in self.features if feature.stage is not Stage.PRE_AUTH]
 
 
-def _exists(source: tuple[str, str], attributes: Sequence[str]) -> bool:
+def valid_source(source: tuple[str, str], attributes: Sequence[str] = ()) -> bool:
+    """Whether an entity, pair, event or declared attribute has such a measure."""
     place, measure = source
     if place == ATTRIBUTE:
         return measure in attributes

@@ -88,9 +88,11 @@ class Encoder:
             raise ValueError(f"batch has {batch.attributes.shape[1]} attributes, the spec {len(self.spec.attributes)}")
         features = np.full((n, self.spec.width), np.nan, np.float32)
         status, late = np.zeros(n, np.uint8), np.zeros(n, np.bool_)
-        history = self.history
-        columns = columns_of(batch)
-        kernel.advance(history.state, history.limits, columns, self._plan, self._scratch, features, status, late)
+        columns, history = columns_of(batch), self.history
+        for start, stop in history.stretches(n):
+            kernel.advance(
+                history.state, history.limits, columns, start, stop, self._plan, self._scratch, features, status, late
+            )
         self._add_risk(batch, features, status)
         return Encoded(features, status, late)
 

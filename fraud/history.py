@@ -1,6 +1,6 @@
 """The state behind the velocity features: per input partition, a pure function of its records in log order."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Self
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from fraud.fingerprint import fingerprint
 from fraud.kernel.layout import BUCKETED, BUCKETS, KINDS, WINDOWS, Counter, HistoryConfig, empty_state
+from fraud.kernel.tidy import tidy
 
 __all__ = ["KINDS", "History", "HistoryConfig", "history_fingerprint"]
 
@@ -65,6 +66,17 @@ class History:
     def evictions(self) -> dict[str, int]:
         """How many of each kind the caps have pushed out."""
         return self._per_kind(Counter.EVICTED)
+
+    def stretches(self, records: int) -> Iterator[tuple[int, int]]:
+        """Cut the next records where the caps are due to be checked, at multiples of `tidy_every` in the log."""
+        every, start = self.limits.tidy_every, 0
+        while start < records:
+            past = self.events % every
+            if past == 0:
+                tidy(self.state, self.limits)
+            stop = min(records, start + every - past)
+            yield start, stop
+            start = stop
 
     def _per_kind(self, start: int) -> dict[str, int]:
         counts = self.state.counters[start : start + len(KINDS)]

@@ -13,7 +13,8 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Numba's nopython mode, cached; no fast maths, so that results are the same on every machine.
 
     Without Numba's reference counting: the arrays belong to the caller for the whole call, and two atomic operations
-    for each array that an inner function is given made the loop four times slower. Such a function creates no arrays.
+    for each array that an inner function is given made the loop four times slower. Neither such a function nor what it
+    calls creates arrays.
     """
     return cast("Callable[P, R]", njit(cache=True, _nrt=False)(function))
 

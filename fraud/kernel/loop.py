@@ -29,7 +29,7 @@ from fraud.kernel.measures import (
 from fraud.kernel.recent import content_of, expire, is_quiet, remember, transaction_key
 from fraud.kernel.ring import log_amount, push, read_ring, settle
 from fraud.kernel.table import find, mix, tag
-from fraud.kernel.tidy import is_bucketed, tidy
+from fraud.kernel.tidy import is_bucketed
 
 _EVENTS, _WATERMARK = Counter.EVENTS, Counter.WATERMARK
 SCORE, OUTCOME, DUPLICATE, CONFLICT = 0, 1, 2, 3
@@ -71,6 +71,8 @@ def advance(
     state: State,
     limits: Limits,
     columns: Columns,
+    start: Int,
+    stop: Int,
     plan: Plan,
     scratch: Scratch,
     features: npt.NDArray[np.float32],
@@ -83,6 +85,8 @@ def advance(
         state: changed in place.
         limits: caps and spans.
         columns: n events in log order.
+        start: the first row to take.
+        stop: the row after the last.
         plan: what to write where.
         scratch: work space.
         features: out, float32 [n, d]; planned columns of scored rows are written, the others left alone.
@@ -90,9 +94,7 @@ def advance(
         late: out, bool [n]: event time before the partition's newest.
     """
     counters = state.counters
-    for row in range(columns.kind.size):
-        if counters[_EVENTS] % limits.tidy_every == 0:
-            tidy(state, limits)
+    for row in range(start, stop):
         counters[_EVENTS] += 1
         status[row] = _classify(state, limits, columns, row)
         if status[row] > OUTCOME:
@@ -321,16 +323,23 @@ def _roll_degree(state: State, limits: Limits, index: Int, kind: Int, time: Int,
     if gap > 0:
         slot["busy"] = _busy_days(state, limits, index, gap)
         slot["today"] = 0
-    if gap >= 0 and partner != 0 and slot["today"] < 0xFFFF and not _holds(state, index, partner):
+    if (
+        gap >= 0
+        and partner != 0
+        and slot["today"] < 0xFFFF
+        and not _holds(state, index, partner, time - limits.horizon)
+    ):
         slot["today"] += 1
 
 
 @compiled
-def _holds(state: State, index: Int, partner: np.uint32) -> bool:
+def _holds(state: State, index: Int, partner: np.uint32, expired: Int) -> bool:
+    """Whether the ring has seen the partner after `expired`."""
     slot = state.slots[index]
     block = np.int64(slot["block"])
     for i in range(np.int64(slot["length"])):
-        if state.entries[block + i]["second"] == partner:
+        entry = state.entries[block + i]
+        if entry["second"] == partner and entry["time"] > expired:
             return True
     return False
 

@@ -22,7 +22,7 @@ def is_bucketed(kind: Int) -> bool:
     return kind in (_BIN, _MERCHANT)
 
 
-@compiled
+@compiled_with_arrays
 def tidy(state: State, limits: Limits) -> None:
     """Forget the idle; then, where a cap is passed, the entities with the oldest last event."""
     counters = state.counters
@@ -35,7 +35,7 @@ def tidy(state: State, limits: Limits) -> None:
         _evict(state, False, counters[_SLOTS_USED] // _SHARE)
 
 
-@compiled
+@compiled_with_arrays
 def _sweep(state: State, idle: Int, steps: Int) -> None:
     """Look at the next slots and free those whose last event is before `idle`: they read as unknown already."""
     counters = state.counters
@@ -77,7 +77,7 @@ def _evict(state: State, rows_only: bool, wanted: Int) -> None:
         free_slot(state, index, is_bucketed(kind))
 
 
-@compiled
+@compiled_with_arrays
 def _may_go(state: State, index: Int, rows_only: bool) -> bool:
     kind = np.int64(state.slots[index]["kind"]) - 1
     return bool(kind >= 0) and (not rows_only or is_bucketed(kind))

@@ -1,0 +1,174 @@
+"""The history's promises, computed by brute force from the whole log: slow, plain, and sharing no code with the kernel."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fraud.batch import CATEGORIES, ENTITIES, INTEGERS, Batch, Kind
+from fraud.history import HistoryConfig
+
+MINUTE = 60_000_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+WINDOWS = {"10min": 10 * MINUTE, "1h": HOUR, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
+PARTNERS = {
+    "customer": ("device", "card"),
+    "card": ("merchant", "device"),
+    "device": ("card", "customer"),
+    "ip": ("card", "customer"),
+    "email": ("card", "customer"),
+    "phone": ("card", "customer"),
+    "shipping_address": ("card", "customer"),
+}
+BUCKETED = ("bin", "merchant")
+STATUS = {
+    Kind.AUTHORISED: "approved",
+    Kind.CAPTURED: "approved",
+    Kind.DECLINED: "declined",
+    Kind.VOIDED: "voided",
+    Kind.REFUNDED: "refunded",
+}
+
+
+@dataclass
+class Attempt:
+    time: int
+    amount: int
+    ids: dict[str, int]
+    transaction: int
+    content: bytes
+    quiet: bool = False
+    status: str = "pending"
+    new_partner: dict[str, bool] = field(default_factory=dict)
+
+
+class Oracle:
+    """Takes events one at a time; `features` of each come before it is added."""
+
+    def __init__(self, config: HistoryConfig) -> None:
+        self.config = config
+        self.horizon = config.horizon_days * DAY
+        self.attempts: list[Attempt] = []
+        self.watermark = -(2**62)
+        self.seen: dict[int, tuple[int, bytes]] = {}
+        self.orders: dict[tuple[int, int], tuple[int, int]] = {}
+
+    def take(self, event: Batch) -> tuple[str, dict[tuple[str, str], float]]:
+        """What the event is, and its measures by (entity, measure) when it is scored."""
+        time, transaction = int(event.time[0]), int(event.transaction[0])
+        content = b"".join(np.ascontiguousarray(getattr(event, name)).tobytes() for name in event.__slots__)
+        if event.kind[0] == Kind.TRANSACTION and transaction in self.seen:
+            when, before = self.seen[transaction]
+            if when >= max(self.watermark, time) - self.config.dedupe_hours * HOUR:
+                return ("duplicate" if content == before else "conflict"), {}
+        self.watermark = max(self.watermark, time)
+        if event.kind[0] != Kind.TRANSACTION:
+            for attempt in self.attempts:
+                if attempt.transaction == transaction:
+                    attempt.status = STATUS[Kind(event.kind[0])]
+            return "outcome", {}
+        ids = {entity: int(event.ids[0, i]) for i, entity in enumerate(ENTITIES)}
+        ids["country"] = int(event.categories[0, CATEGORIES.index("shipping_country")])
+        attempt = Attempt(time, int(event.amount[0]), ids, transaction, content)
+        measures = dict(self._measures(attempt))
+        attempt.quiet = self._quiet(event, attempt)
+        self.seen[transaction] = (self.watermark, content)
+        self.attempts.append(attempt)
+        return "score", measures
+
+    def _quiet(self, event: Batch, attempt: Attempt) -> bool:
+        if event.integers[0, INTEGERS.index("is_merchant_initiated")] == 1:
+            return True
+        order = int(event.order[0])
+        if not order:
+            return False
+        key = (order, attempt.ids["card"] or attempt.ids["customer"])
+        first, retries = self.orders.get(key, (-(2**62), 0))
+        if first < self.watermark - self.config.dedupe_hours * HOUR:
+            self.orders[key] = (self.watermark, 0)
+            return False
+        if retries >= self.config.order_retries:
+            return False
+        self.orders[key] = (first, retries + 1)
+        return True
+
+    def _measures(self, now: Attempt) -> Iterator[tuple[tuple[str, str], float]]:
+        for entity, partners in PARTNERS.items():
+            if now.ids[entity]:
+                for measure, value in self._ring(now, entity, partners).items():
+                    yield (entity, measure), value
+        for entity in BUCKETED:
+            if now.ids[entity]:
+                mine = [a for a in self.attempts if a.ids[entity] == now.ids[entity]]
+                yield (entity, "active_days"), self._days(now, mine)
+        for pair in (("customer", "merchant"), ("customer", "device"), ("customer", "country"), ("card", "device")):
+            if all(now.ids[side] for side in pair):
+                mine = [a for a in self.attempts if all(a.ids[side] == now.ids[side] for side in pair)]
+                days = self._days(now, mine)
+                yield ("_".join(pair), "active_days"), days
+                yield ("_".join(pair), "new"), float(days == 0)
+
+    def _days(self, now: Attempt, mine: list[Attempt]) -> float:
+        if not mine or now.time - max(a.time for a in mine) >= self.horizon:
+            return 0.0
+        today = now.time // DAY
+        return float(len({a.time // DAY for a in mine if 0 <= today - a.time // DAY < self.config.horizon_days}))
+
+    def _ring(self, now: Attempt, entity: str, partners: tuple[str, str]) -> dict[str, float]:
+        mine = [a for a in self.attempts if a.ids[entity] == now.ids[entity]]
+        now.new_partner[entity] = self._is_new_today(now, mine[-self.config.ring :], partners[1])
+        if entity != "card" and self._shared(now, entity, mine):
+            return {"shared": 1.0}
+        ring = [a for a in mine[-self.config.ring :] if 0 <= now.time - a.time < self.horizon]
+        loud = [a for a in ring if not a.quiet]
+        days = self._days(now, mine)
+        values = {"shared": 0.0, "active_days": days, "new": float(days == 0)}
+        for name, window in WINDOWS.items():
+            inside = [a for a in loud if now.time - a.time < window]
+            values[f"attempts_{name}"] = len(inside)
+            values[f"declines_{name}"] = sum(a.status == "declined" for a in inside)
+            spent = [a.amount for a in ring if now.time - a.time < window and a.status == "approved"]
+            values[f"spend_{name}"] = sum(spent) / 1e6
+            for side, partner in zip(("first", "second"), partners, strict=True):
+                values[f"{side}_{name}"] = len({a.ids[partner] for a in inside} - {0})
+        values["small_24h"] = sum(now.time - a.time < DAY and a.amount <= 2_000_000 for a in loud)
+        values["refunds_30d"] = sum(a.status == "refunded" for a in ring)
+        ages = [now.time - a.time for a in ring]
+        values["hours_since_last"] = min(ages) / HOUR if ages else math.nan
+        values["hours_since_first"] = max(ages) / HOUR if ages else math.nan
+        for side, partner in zip(("new_first", "new_second"), partners, strict=True):
+            here = now.ids[partner]
+            values[side] = float(all(a.ids[partner] != here for a in ring)) if here else math.nan
+        values.update(self._amounts(now, ring))
+        return values
+
+    def _amounts(self, now: Attempt, ring: list[Attempt]) -> dict[str, float]:
+        """In floats, so equal to about a thousandth of a doubling."""
+        if not ring:
+            return {"amount_gap": math.nan, "amount_score": math.nan}
+        logs = [math.log2(1 + a.amount / 2**20) for a in ring]
+        gap = math.log2(1 + now.amount / 2**20) - sum(logs) / len(logs)
+        spread = math.sqrt(float(np.var(logs)) + 1 / 16)
+        return {"amount_gap": gap, "amount_score": gap / spread if len(ring) >= 3 else math.nan}
+
+    def _is_new_today(self, now: Attempt, ring: list[Attempt], partner: str) -> bool:
+        here = now.ids[partner]
+        held = any(a.ids[partner] == here and a.time > now.time - self.horizon for a in ring)
+        return here != 0 and not held
+
+    def _shared(self, now: Attempt, entity: str, mine: list[Attempt]) -> bool:
+        """Busy days among the 7 before; a late attempt of a day already closed counts for no day."""
+        if not mine or now.time - max(a.time for a in mine) >= self.horizon:
+            return False
+        fresh: dict[int, int] = {}
+        newest = -(2**62)
+        for attempt in mine:
+            day = attempt.time // DAY
+            if day >= newest:
+                newest = day
+                fresh[day] = fresh.get(day, 0) + attempt.new_partner[entity]
+        today = max(now.time // DAY, newest)
+        busy = [day for day, count in fresh.items() if count >= self.config.degree_cap and 1 <= today - day <= 7]
+        return len(busy) >= self.config.busy_days
