@@ -1,4 +1,4 @@
-"""The history's promises, computed by brute force from the whole log: slow, plain, and sharing no code with the kernel."""
+"""The history's promises, computed by brute force from the whole log; shares no code with the kernel."""
 
 import math
 from collections.abc import Iterator
