@@ -31,7 +31,7 @@ def main(only: Sequence[str], kills: int, scale: float, seed: int) -> None:
     """Hurts the service in every way and looks whether anything was lost or doubled."""
     logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)  # the load's own producer, through every outage
     run = (FOLDER / time.strftime("%H%M%S")).resolve()
-    _write_models(run)
+    write_models(run)
     chosen = only or (*FAULTS, "swaps", "cost")
     figures: list[Figure] = []
     damage: list[str] = []
@@ -39,7 +39,7 @@ def main(only: Sequence[str], kills: int, scale: float, seed: int) -> None:
         click.echo(f"Kafka {broker.version}, seed {seed}; logs in {run}", err=True)
         for name in (name for name in chosen if name in FAULTS):
             try:
-                found, verdict = _suffer(name, broker, run, kills=kills, scale=scale, seed=seed)
+                found, verdict = suffer(name, broker, run, kills=kills, scale=scale, seed=seed)
             except AssertionError as error:
                 damage.append(f"{name}: {error}")
             else:
@@ -55,7 +55,8 @@ def main(only: Sequence[str], kills: int, scale: float, seed: int) -> None:
     sys.exit(1 if damage else 0)
 
 
-def _write_models(run: Path) -> None:
+def write_models(run: Path) -> None:
+    """Two versions for worlds of one partition and of two."""
     for partitions in (1, 2):
         models = run / f"models-{partitions}"
         for version in (1, 2):
@@ -63,7 +64,7 @@ def _write_models(run: Path) -> None:
         serve(models, 1)
 
 
-def _suffer(
+def suffer(
     name: str, broker: LocalBroker, run: Path, *, kills: int, scale: float, seed: int
 ) -> tuple[list[Figure], Verdict]:
     """One fault in a world of its own, and what became of it."""

@@ -1,7 +1,7 @@
-"""The faults. Each hurts a running service under load and returns how long each recovery took, in seconds: from the end
-of the fault to the next commit or, where the fault is a change of owner, the longest time without any commit.
+"""The faults. Each hurts a running service under load and returns how long each recovery took, in seconds.
 
-After every one of them the world must look as if nothing had happened; `benchmarks.chaos.verdict` looks.
+That is the time from the end of the fault to the next commit or, where the fault is a change of owner, the longest time
+without any commit. After each the world must look as if nothing had happened; `benchmarks.chaos.verdict` looks.
 """
 
 import random

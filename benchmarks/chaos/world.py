@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
-from kafka import KafkaAdminClient, KafkaProducer
-from kafka.errors import KafkaError
+from kafka import KafkaProducer
 
 from benchmarks.chaos.process import ServiceProcess
+from service.adapters.kafka.admin import committed_positions
 from service.adapters.kafka.client import Cluster
 from service.adapters.kafka.group import Reader
 from service.adapters.kafka.topics import TopicAdmin
 from service.bootstrap import wanted_topics
+from service.errors import Unavailable
 from service.settings import Settings
 
 KINDS = 20
@@ -104,21 +105,17 @@ class World:
         finally:
             load.stop()
 
+    def positions(self) -> dict[int, int]:
+        """The group's committed position by partition; empty while the broker does not tell."""
+        try:
+            return committed_positions(self.cluster, self.name, self.names["transactions_topic"])
+        except (Unavailable, KeyError):
+            return {}
+
     def committed(self) -> int:
-        """Sum of the group's committed positions; -1 while the broker does not tell."""
-        try:
-            admin = KafkaAdminClient(
-                bootstrap_servers=self.servers, bootstrap_timeout_ms=2_000, request_timeout_ms=3_000
-            )
-        except KafkaError:
-            return -1
-        try:
-            offsets = admin.list_group_offsets({self.name: None})[self.name]
-            return sum(offset.offset for offset in offsets.values())
-        except (KafkaError, KeyError):
-            return -1
-        finally:
-            admin.close()
+        """Sum of the committed positions; -1 while the broker does not tell."""
+        positions = self.positions()
+        return sum(positions.values()) if positions else -1
 
     def until_moved(self, since: int, *, seconds: float = 120.0) -> float:
         """Blocks until more than `since` is committed; how long that took."""
@@ -131,17 +128,20 @@ class World:
 
     @contextmanager
     def silences(self) -> Iterator[list[float]]:
-        """Collects how long, in seconds, nothing was committed, each time that something was again."""
+        """Collects for how long, in seconds, a partition saw no commit, each time that it saw one again."""
         found: list[float] = []
         done = threading.Event()
 
         def watch() -> None:
-            last, moved = self.committed(), time.monotonic()
+            last: dict[int, tuple[int, float]] = {}
             while not done.wait(0.05):
-                now = self.committed()
-                if now > last:
-                    found.append(time.monotonic() - moved)
-                    last, moved = now, time.monotonic()
+                now = time.monotonic()
+                for partition, position in self.positions().items():
+                    before, moved = last.get(partition, (position, now))
+                    if position > before:
+                        found.append(now - moved)
+                    if position > before or partition not in last:
+                        last[partition] = position, now
 
         watcher = threading.Thread(target=watch, name="silences", daemon=True)
         watcher.start()

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from kafka import KafkaAdminClient, TopicPartition
 
-from service.adapters.kafka.client import Cluster
+from service.adapters.kafka.client import Cluster, connect
 
 
 def committed_positions(cluster: Cluster, group_id: str, topic: str) -> dict[int, int]:
     """The group's committed position in each partition that has one; no membership needed."""
     with cluster.translated("reading the group's offsets"):
-        admin = KafkaAdminClient(**cluster.config())
+        admin = connect(KafkaAdminClient, cluster.config())
         try:
             offsets = admin.list_group_offsets({group_id: None})[group_id]
         finally:
@@ -21,7 +21,7 @@ def committed_positions(cluster: Cluster, group_id: str, topic: str) -> dict[int
 def delete_before(cluster: Cluster, topic: str, ends: Mapping[int, int]) -> None:
     """Deletes the records before an offset of each partition, for good."""
     with cluster.translated("deleting records"):
-        admin = KafkaAdminClient(**cluster.config())
+        admin = connect(KafkaAdminClient, cluster.config())
         try:
             admin.delete_records({TopicPartition(topic, partition): end for partition, end in ends.items()})
         finally:

@@ -1,12 +1,13 @@
 """How to reach the brokers, and what their errors mean for us."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from kafka import errors
+from kafka.net.compat import KafkaNetClient
 
 from service.errors import Fenced, Misconfigured, Unavailable
 
@@ -79,6 +80,26 @@ class Cluster:
             raise Misconfigured(f"{doing} at {self.servers}: {_text(error)}") from error
         except errors.KafkaError as error:
             raise Unavailable(f"{doing} at {self.servers}: {_text(error)}") from error
+
+
+def connect(kind: Any, config: Mapping[str, object]) -> Any:  # noqa: ANN401 - kafka-python has no types
+    """A consumer, producer or admin client.
+
+    One whose constructor fails would leave its I/O thread behind, at every attempt to reach a broker that is away; so
+    its network client is made here, where it can be closed.
+    """
+    made: list[KafkaNetClient] = []
+
+    def client(**options: object) -> KafkaNetClient:
+        made.append(KafkaNetClient(**options))
+        return made[-1]
+
+    try:
+        return kind(**config, kafka_client=client)
+    except BaseException:
+        for half in made:
+            half.close()
+        raise
 
 
 def _text(error: Exception) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 
 from kafka import KafkaAdminClient
 
-from service.adapters.kafka.client import Cluster
+from service.adapters.kafka.client import Cluster, connect
 
 
 def missing_permissions(cluster: Cluster, *, read: Sequence[str], write: Sequence[str], group: str) -> list[str]:
     """One line for each thing that is not allowed; empty where all is, or where the broker has no access control."""
     with cluster.translated("asking for permissions"):
-        admin = KafkaAdminClient(**cluster.config())
+        admin = connect(KafkaAdminClient, cluster.config())
         try:
             topics = {topic["name"]: topic for topic in admin.describe_topics([*read, *write])}
             groups = admin.describe_groups([group])

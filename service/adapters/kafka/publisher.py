@@ -11,7 +11,7 @@ from kafka.producer.future import FutureProduceResult
 from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata
 
 from service.adapters.kafka import bulk
-from service.adapters.kafka.client import REQUEST_MS, Cluster
+from service.adapters.kafka.client import REQUEST_MS, Cluster, connect
 from service.ports import Channel, Messages, Output
 
 RETRY_MS: Final = 5
@@ -68,7 +68,7 @@ class TransactionalPublisher:
     def open(self) -> None:
         """See `Publisher`."""
         if self._producer is None:
-            producer = KafkaProducer(**self._config)
+            producer = connect(KafkaProducer, self._config)
             try:
                 producer.init_transactions()
             except BaseException:
@@ -127,7 +127,7 @@ class OrderedPublisher:
     def open(self) -> None:
         """See `Publisher`."""
         if self._producer is None:
-            self._producer = KafkaProducer(**self._config)
+            self._producer = connect(KafkaProducer, self._config)
 
     def publish(self, outputs: Sequence[Output], member: ConsumerGroupMetadata) -> Mapping[str, float]:  # noqa: ARG002 - the consumer commits with its own
         """See `Publisher`."""
@@ -169,7 +169,7 @@ def send_all(cluster: Cluster, records: Sequence[Outgoing], *, timeout_ms: int =
         Unavailable: an unknown part of them is.
     """
     with cluster.translated("sending"):
-        producer = KafkaProducer(**producer_config(cluster, timeout_ms))
+        producer = connect(KafkaProducer, producer_config(cluster, timeout_ms))
         try:
             futures = [producer.send(r.topic, r.value, r.key, r.headers, r.partition) for r in records]
             producer.flush(timeout_ms / 1000)

@@ -9,7 +9,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import TopicAlreadyExistsError
 
-from service.adapters.kafka.client import Cluster
+from service.adapters.kafka.client import Cluster, connect
 
 DAY_MS: Final = 86_400_000
 
@@ -87,7 +87,7 @@ class TopicAdmin:
     @contextmanager
     def _admin(self, doing: str) -> Iterator[Any]:
         with self._cluster.translated(doing):
-            admin = KafkaAdminClient(**self._cluster.config(), request_timeout_ms=10_000)
+            admin = connect(KafkaAdminClient, {**self._cluster.config(), "request_timeout_ms": 10_000})
             try:
                 yield admin
             finally:

@@ -1,0 +1,39 @@
+"""Worlds with a running service on the session's broker."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.chaos.world import World
+from deploy.kafka.address import KafkaAddress
+from tests.bundles import serve, write_bundle
+
+MakeWorld = Callable[..., World]
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model directory with versions 1 and 2; 1 serves."""
+    root = tmp_path_factory.mktemp("models")
+    for version in (1, 2):
+        write_bundle(root, version)
+    serve(root, 1)
+    return root
+
+
+@pytest.fixture
+def make_world(
+    broker: KafkaAddress, models: Path, tmp_path: Path, unique_name: Callable[[str], str]
+) -> Iterator[MakeWorld]:
+    """Return a function that makes topics and folders of their own; services in them end with the test."""
+    made: list[World] = []
+
+    def make(**options: object) -> World:
+        world = World(broker.bootstrap_servers, unique_name("world"), tmp_path, models, **options)  # type: ignore[arg-type]
+        made.append(world)
+        return world
+
+    yield make
+    for world in made:
+        world.close()

@@ -1,0 +1,121 @@
+"""The Kafka adapter over TLS and SASL: let in with the right credentials, one clear error with the wrong ones."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import certifi
+import pytest
+from kafka import KafkaProducer
+
+from deploy.kafka.broker import LocalBroker
+from deploy.kafka.config import Security as BrokerSecurity
+from service.adapters.kafka.client import Cluster, Security
+from service.adapters.kafka.log import KafkaLog
+from service.adapters.kafka.topics import Topic, TopicAdmin
+from service.errors import Misconfigured
+from service.ports import Channel, Messages, Output
+
+pytestmark = pytest.mark.kafka
+
+TOPICS = {channel: channel.value for channel in Channel}
+
+
+@pytest.fixture(scope="module", params=["ssl", "sasl_plain", "sasl_scram"])
+def secured(request: pytest.FixtureRequest, broker: object) -> Iterator[LocalBroker]:
+    """A broker of its own; ``broker`` has settled whether one can be had at all."""
+    assert broker
+    security: BrokerSecurity = request.param
+    with LocalBroker(security=security, users={"service": "service-secret"}) as local:
+        TopicAdmin(cluster(local)).create([Topic(name, 1, 1) for name in ("input", *TOPICS.values())])
+        yield local
+
+
+def cluster(local: LocalBroker) -> Cluster:
+    config = local.client_config()
+
+    def text(name: str) -> str | None:
+        value = config.get(name)
+        return None if value is None else str(value)
+
+    return Cluster(
+        local.bootstrap_servers,
+        Security(
+            protocol=str(config["security_protocol"]),
+            cafile=Path(str(config["ssl_cafile"])),
+            mechanism=text("sasl_mechanism"),
+            username=text("sasl_plain_username"),
+            password=text("sasl_plain_password"),
+        ),
+    )
+
+
+def log(where: Cluster) -> KafkaLog:
+    return KafkaLog(where, input_topic="input", topics=TOPICS, group_id="group", instance_id="one")
+
+
+def test_records_are_polled_and_committed(secured: LocalBroker) -> None:
+    where = cluster(secured)
+    producer = KafkaProducer(**where.config())
+    producer.send("input", b"value").get(30)
+    producer.close()
+    client = log(where)
+    client.open()
+    epoch = -1
+    for _ in range(200):
+        records = client.poll(0.1)
+        if records:
+            break
+        if client.assignment().epoch != epoch and client.assignment().partitions:
+            epoch = client.assignment().epoch
+            client.resume(0, client.committed(0) or 0)
+    client.commit([Output(0, None, 1, (Messages(Channel.ALERTS, [b"k"], [b"v"]),))])
+    assert client.committed(0) == 1
+    client.close()
+
+
+def test_wrong_credentials_are_one_clear_error(secured: LocalBroker) -> None:
+    where = cluster(secured)
+    if where.security.mechanism is None:
+        pytest.skip("TLS alone asks for no credentials")
+    wrong = replace(where, security=replace(where.security, password="wrong"))  # noqa: S106 - wrong on purpose
+    began = time.monotonic()
+    with pytest.raises(Misconfigured, match=r"(?i)authentication") as error:
+        log(wrong).open()
+    assert "wrong" not in str(error.value)
+    assert time.monotonic() - began < 15
+
+
+def test_a_broker_that_nobody_vouches_for_is_refused(secured: LocalBroker) -> None:
+    where = cluster(secured)
+    settings = {
+        "FRAUD_KAFKA_BOOTSTRAP_SERVERS": where.servers,
+        "FRAUD_KAFKA_SECURITY_PROTOCOL": where.security.protocol,
+        "FRAUD_KAFKA_SSL_CAFILE": certifi.where(),
+        "FRAUD_KAFKA_SASL_MECHANISM": where.security.mechanism or "",
+        "FRAUD_KAFKA_SASL_USERNAME": where.security.username or "",
+        "FRAUD_KAFKA_SASL_PASSWORD": where.security.password or "",
+    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FRAUD_")}  # noqa: TID251 - passed on
+    done = subprocess.run(  # a process of its own: the library does not close the sockets of failed handshakes
+        [sys.executable, "-m", "service", "check"],
+        env={**inherited, **{name: value for name, value in settings.items() if value}},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("error    broker")]
+    assert where.servers in line
+    assert "Traceback" not in done.stderr
+
+
+def test_an_authority_that_does_not_exist_is_named(secured: LocalBroker, tmp_path: Path) -> None:
+    where = cluster(secured)
+    with pytest.raises(Misconfigured, match=r"none\.pem does not exist"):
+        log(replace(where, security=replace(where.security, cafile=tmp_path / "none.pem"))).open()
