@@ -1,5 +1,6 @@
 """How to reach the brokers, and what their errors mean for us."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,17 +90,34 @@ def connect(kind: Any, config: Mapping[str, object]) -> Any:  # noqa: ANN401 - k
     its network client is made here, where it can be closed.
     """
     made: list[KafkaNetClient] = []
+    refusals: list[errors.KafkaError] = []
 
     def client(**options: object) -> KafkaNetClient:
         made.append(KafkaNetClient(**options))
+        _note_refusals(made[-1]._manager, refusals)  # noqa: SLF001 - under no public name
         return made[-1]
 
     try:
         return kind(**config, kafka_client=client)
-    except BaseException:
+    except BaseException as error:
         for half in made:
             half.close()
+        if refusals and isinstance(error, errors.KafkaError):
+            raise refusals[0] from error
         raise
+
+
+def _note_refusals(manager: Any, refusals: list[errors.KafkaError]) -> None:  # noqa: ANN401 - kafka-python has no types
+    """Keeps what a broker said against our credentials: the library tries on, and in the end tells that time was up."""
+    back_off = manager.update_backoff
+
+    def noting(node_id: object) -> object:
+        failure = sys.exc_info()[1]  # it is called from where the failure is handled
+        if isinstance(failure, errors.SaslAuthenticationFailedError):
+            refusals.append(failure)
+        return back_off(node_id)
+
+    manager.update_backoff = noting
 
 
 def _text(error: Exception) -> str:
