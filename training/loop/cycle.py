@@ -131,7 +131,7 @@ def _recent(data: Dataset) -> Dataset:
 def _holdout(
     name: str, candidate: Model, champion: Model | None, judged: Dataset, baselines: Mapping[str, Floats] | None = None
 ) -> Holdout:
-    """Labelled rows as both models see them, each with its own risk tables; baselines only where there is a champion."""
+    """Labelled rows as both models see them, each with its own risk tables; baselines only beside a champion."""
     rivals = {} if champion is None else {name: expit(logits) for name, logits in (baselines or {}).items()}
     return Holdout(
         name,

@@ -21,7 +21,6 @@ class Unfinished(BaseModel):
         number: of the run.
         at: its present, µs.
         why: what triggered it.
-        candidate: the version it made, once it has.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -29,7 +28,6 @@ class Unfinished(BaseModel):
     number: int
     at: int
     why: str
-    candidate: int | None = None
 
 
 class Reign(BaseModel):
@@ -62,7 +60,7 @@ class LoopState(BaseModel):
         unfinished: a run that has begun.
         reign: the champion that the loop put there last.
         probation: the shadow that waits to take over.
-        watched: whether the champion's watch has ended without a finding.
+        looked: when the payments were last looked at for drift, µs.
         sampling: whether drift without labels asks for more review sampling.
     """
 
@@ -76,7 +74,7 @@ class LoopState(BaseModel):
     unfinished: Unfinished | None = None
     reign: Reign | None = None
     probation: Reign | None = None
-    watched: bool = True
+    looked: int | None = None
     sampling: bool = False
 
 

@@ -1,0 +1,172 @@
+"""`python -m training loop`: settings → connections → turns, until it is told to stop."""
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import click
+import structlog
+from kafka import KafkaProducer
+from prometheus_client import CollectorRegistry, start_http_server
+
+from fraud.features import default_spec
+from fraud.money import InvalidRates, Rates
+from fraud.pan import tokeniser
+from training.console import one_line_errors
+from training.datasets import World
+from training.ledger_store import Kind, LedgerStore
+from training.loop.announce import KafkaAnnouncer
+from training.loop.config import LoopConfig
+from training.loop.cycle import Trainer
+from training.loop.feed import BrokerUnavailable, KafkaFeed, kafka_config
+from training.loop.metrics import LoopMetrics
+from training.loop.runner import Loop
+from training.loop.state import InvalidState
+from training.settings import InvalidSettings, Settings, load_settings
+
+LEDGER: Final = "ledger"
+log = structlog.get_logger()
+
+
+def world_of(settings: Settings) -> World:
+    """Features, rates and masking as the service has them.
+
+    Raises:
+        InvalidSettings: the rates file cannot be used.
+    """
+    try:
+        content = settings.rates_file.read_bytes() if settings.rates_file else None
+        rates = Rates.parse(content, settings.base_currency) if content else Rates.default(settings.base_currency)
+    except (OSError, InvalidRates) as error:
+        raise InvalidSettings(f"FRAUD_RATES_FILE: {error}") from None
+    token = tokeniser(settings.secret.get_secret_value().encode()) if settings.secret else None
+    return World(default_spec(settings.attributes), rates=rates, token=token)
+
+
+def kinds_of(settings: Settings) -> dict[str, Kind]:
+    """Topic -> what it holds."""
+    return {
+        settings.transactions_topic: "events",
+        settings.decisions_topic: "decisions",
+        settings.labels_topic: "labels",
+    }
+
+
+def connect(settings: Settings, registry: CollectorRegistry, *, partitions: int | None = None) -> Loop:
+    """The loop on Kafka, ready to turn.
+
+    Raises:
+        BrokerUnavailable: nobody answers, or a topic is missing.
+        InvalidSettings: the rates file cannot be used.
+    """
+    world = world_of(settings)
+    config = kafka_config(settings)
+    feed = KafkaFeed.connect(config, kinds_of(settings), world.token)
+    held = partitions or len(feed.consumer.partitions_for_topic(settings.transactions_topic))
+    world = World(world.spec, world.config, world.rates, held, world.stage, world.token)
+    producer = KafkaProducer(**config, acks="all", allow_auto_create_topics=False)
+    return Loop(
+        feed=feed,
+        store=LedgerStore(settings.loop_data_dir / LEDGER),
+        trainer=Trainer(settings.models_dir, world, LoopConfig.of(settings)),
+        announcer=KafkaAnnouncer(producer, settings.models_topic),
+        metrics=LoopMetrics(registry),
+        folder=settings.loop_data_dir,
+    )
+
+
+@click.command("loop")
+@click.option("--models", type=click.Path(path_type=Path, file_okay=False), help="Instead of FRAUD_MODELS_DIR.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Instead of FRAUD_LOOP_DATA_DIR.")
+@click.option("--once", is_flag=True, help="One turn, then stop.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON line for every turn that did something.")
+def loop_command(*, models: Path | None, data: Path | None, once: bool, as_json: bool) -> None:
+    """Adapt the model again and again as labels arrive; settings come from FRAUD_… variables."""
+    given = {name: value for name, value in (("models_dir", models), ("loop_data_dir", data)) if value}
+    try:
+        settings = load_settings(**given)
+    except InvalidSettings as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(2) from None
+    configure_logs()
+    registry = CollectorRegistry()
+    with one_line_errors(), stopping() as stop:
+        try:
+            server, _ = start_http_server(settings.loop_http_port, settings.loop_http_host, registry)
+        except OSError as error:
+            where = f"{settings.loop_http_host}:{settings.loop_http_port}"
+            raise click.ClickException(f"cannot listen on {where}: {error.strerror}") from None
+        log.info("metrics", host=settings.loop_http_host, port=server.server_port)
+        try:
+            loop = wait_for(lambda: connect(settings, registry), stop, settings.loop_poll_seconds)
+            if loop is not None:
+                turns(loop, settings, stop, once=once, as_json=as_json)
+        except (InvalidSettings, InvalidState) as error:
+            raise click.ClickException(str(error)) from None
+        finally:
+            server.shutdown()
+
+
+def turns(loop: Loop, settings: Settings, stop: threading.Event, *, once: bool, as_json: bool) -> None:
+    """Turns until told to stop."""
+    while not stop.is_set():
+        try:
+            records = loop.pull()
+            now = int(time.time() * 1e6) if settings.loop_clock == "wall" else loop.stream_time  # noqa: TID251 - the edge
+            if now is not None:
+                done = loop.turn(now, records=records)
+                loop.tidy(now)
+                if as_json and (records or done.run or done.rolled_back):
+                    document = asdict(done) | {"run": done.run.model_dump() if done.run else None}
+                    click.echo(json.dumps(document))
+        except BrokerUnavailable as error:
+            log.warning("broker unavailable", error=str(error))
+        if once:
+            return
+        stop.wait(settings.loop_poll_seconds)
+
+
+def wait_for(make: Callable[[], Loop], stop: threading.Event, pause: float) -> Loop | None:
+    """Tries until the broker answers; None when told to stop first."""
+    while not stop.is_set():
+        try:
+            return make()
+        except BrokerUnavailable as error:
+            log.warning("broker unavailable", error=str(error), retry_in_s=pause)
+            stop.wait(pause)
+    return None
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set; a turn in hand is finished first."""
+    stop = threading.Event()
+
+    def set_flag(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = [(number, signal.signal(number, set_flag)) for number in (signal.SIGTERM, signal.SIGINT)]
+    try:
+        yield stop
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def configure_logs() -> None:
+    """JSON lines on standard error."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(file=click.get_text_stream("stderr")),
+    )

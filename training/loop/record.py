@@ -1,0 +1,135 @@
+"""What every run leaves: why it took place, what it saw, what it decided; as JSON and as a page."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from training.loop.cycle import Outcome
+from training.loop.drift import Drift
+from training.loop.state import Unfinished
+from training.registry import write_json
+from training.report import number, render
+
+RUNS: Final = "runs"
+RECORD: Final = "record.json"
+PAGE: Final = "report.html"
+SHOWN: Final = 20
+
+
+class RunRecord(BaseModel):
+    """One run.
+
+    Attributes:
+        run: its number.
+        at: its present, ISO 8601.
+        at_us: the same in µs.
+        why: what triggered it.
+        decision: promote, shadow, keep or refuse; failed when nothing could be learnt.
+        reason: of the gate.
+        candidate: the version it wrote, None when it failed.
+        champion: who served then.
+        strategy: how the candidate was made.
+        counts: what it was made from and judged on.
+        promised: figures of the candidate.
+        drift: by kind, where measured.
+        findings: what the gate looked at.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    run: int
+    at: str
+    at_us: int
+    why: str
+    decision: str
+    reason: str
+    candidate: int | None
+    champion: int | None
+    strategy: str
+    counts: dict[str, float]
+    promised: dict[str, float]
+    drift: dict[str, float]
+    findings: list[dict[str, object]]
+
+
+def iso(micros: int) -> str:
+    """ISO 8601, UTC, whole seconds."""
+    return datetime.fromtimestamp(micros / 1e6, UTC).isoformat(timespec="seconds")
+
+
+def record_of(begun: Unfinished, outcome: Outcome, decision: str, drift: Drift | None) -> RunRecord:
+    """The record of a run that came to a decision."""
+    return RunRecord(
+        run=begun.number,
+        at=iso(begun.at),
+        at_us=begun.at,
+        why=begun.why,
+        decision=decision,
+        reason=outcome.judgement.reason,
+        candidate=outcome.candidate,
+        champion=outcome.champion,
+        strategy=outcome.strategy,
+        counts=dict(outcome.counts),
+        promised=dict(outcome.promised),
+        drift=drift.by_kind() if drift else {},
+        findings=[finding.as_json() for finding in outcome.judgement.findings],
+    )
+
+
+def failed(begun: Unfinished, reason: str) -> RunRecord:
+    """The record of a run that could not learn anything."""
+    empty: dict[str, float] = {}
+    return RunRecord(
+        run=begun.number, at=iso(begun.at), at_us=begun.at, why=begun.why, decision="failed", reason=reason,
+        candidate=None, champion=None, strategy="", counts=empty, promised=empty, drift=empty, findings=[],
+    )  # fmt: skip
+
+
+def find_record(folder: Path, run: int) -> RunRecord | None:
+    """The record of a run, where it was written."""
+    path = folder / RUNS / f"{run:05d}" / RECORD
+    return RunRecord.model_validate_json(path.read_bytes()) if path.is_file() else None
+
+
+def all_records(folder: Path) -> list[RunRecord]:
+    """Every record, oldest first."""
+    paths = sorted((folder / RUNS).glob(f"*/{RECORD}"))
+    return [RunRecord.model_validate_json(path.read_bytes()) for path in paths]
+
+
+def write_record(folder: Path, record: RunRecord) -> Path:
+    """Writes page and record (the record last: it says that the run has come to its decision)."""
+    place = folder / RUNS / f"{record.run:05d}"
+    place.mkdir(parents=True, exist_ok=True)
+    page = _page(record, [r for r in all_records(folder) if r.run < record.run][-SHOWN:])
+    (place / PAGE).write_text(page, encoding="utf-8")
+    write_json(place / RECORD, json.loads(record.model_dump_json()))
+    return place / RECORD
+
+
+def _page(record: RunRecord, before: Sequence[RunRecord]) -> str:
+    tones = {"promote": "good", "shadow": "good", "refuse": "bad", "failed": "bad"}
+    candidate = "nothing" if record.candidate is None else f"version {record.candidate}"
+    facts: dict[str, object] = {"strategy": record.strategy, "champion then": record.champion}
+    facts |= {name.replace("_", " "): number(value) for name, value in record.counts.items() if name not in _TIMES}
+    facts |= {name: iso(int(record.counts[name])) for name in _TIMES if name in record.counts}
+    facts |= {f"promised {name}": number(value) for name, value in record.promised.items()}
+    facts |= {f"drift of {name.replace('_', ' ')}": number(value) for name, value in record.drift.items()}
+    return render(
+        "run.html.j2",
+        title=f"Run {record.run}: {candidate}",
+        lead=f"{record.at}, because: {record.why}",
+        decision=record.decision,
+        reason=record.reason,
+        tone=tones.get(record.decision, "unsure"),
+        findings=record.findings,
+        facts=list(facts.items()),
+        history=[{"run": r.run, "at": r.at, "why": r.why, "decision": r.decision} for r in reversed(before)],
+    )
+
+
+_TIMES: Final = ("since", "until")

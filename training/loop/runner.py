@@ -1,0 +1,292 @@
+"""The loop itself: read what came, watch the champion, adapt when it is due, decide, tell.
+
+    feed → ledger → watch → due? → run → gate → promote, shadow, keep or refuse → record → announce
+
+Each turn takes its present as an argument. A run's decision is written down before it is carried out, and carrying it
+out may be repeated: killed at any instant, the next turn goes on where this one ended.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import structlog
+
+from training import registry
+from training.datasets import Dataset, InvalidDataset, from_stream
+from training.evaluate import Model, scores_of
+from training.ledger_store import LedgerStore
+from training.loop import watch
+from training.loop.announce import Announcement, Announcer, Move
+from training.loop.cycle import Trainer, decision, fingerprint_of
+from training.loop.drift import Drift, measure
+from training.loop.feed import Feed
+from training.loop.figures import business, by_version, joined, quality
+from training.loop.metrics import LoopMetrics
+from training.loop.record import RunRecord, failed, find_record, iso, record_of, write_record
+from training.loop.state import LoopState, Reign, Unfinished, load_state, save_state
+from training.loop.triggers import due
+from training.loop.view import View, read_view
+from training.registry import RegistryError
+
+log = structlog.get_logger()
+
+RECENT_SHARE = 0.2
+"""Of the window: what counts as today for drift."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn did.
+
+    Attributes:
+        now: its present, µs.
+        records: how many came.
+        run: the record of the run, where there was one.
+        rolled_back: why the champion went back, where it did.
+    """
+
+    now: int
+    records: int
+    run: RunRecord | None = None
+    rolled_back: str | None = None
+
+
+class Loop:
+    """Holds what turns share; everything that must survive is in files."""
+
+    def __init__(
+        self,
+        *,
+        feed: Feed,
+        store: LedgerStore,
+        trainer: Trainer,
+        announcer: Announcer,
+        metrics: LoopMetrics,
+        folder: Path,
+    ) -> None:
+        self.feed = feed
+        self.store = store
+        self.trainer = trainer
+        self.announcer = announcer
+        self.metrics = metrics
+        self.folder = folder
+        self.features = fingerprint_of(trainer.world)
+
+    @property
+    def stream_time(self) -> int | None:
+        """The newest payment's time, µs: now, for replays and tests."""
+        return self.store.newest("events")
+
+    def turn(self, now: int, *, records: int = 0) -> Turn:
+        """One turn at `now` (µs), after `records` came."""
+        state = load_state(self.folder)
+        done = Turn(now, records)
+        if state.unfinished is not None or self._worth_a_look(state, now):
+            view = self._view(now if state.unfinished is None else state.unfinished.at)
+            state, rolled_back = self._watch(state, view)
+            state, record = self._run_if_due(state, view)
+            state = state.model_copy(update={"looked": now})
+            self._measure(view, state)
+            done = replace(done, run=record, rolled_back=rolled_back)
+        save_state(self.folder, state)
+        self.metrics.last_success.set(now / 1e6)
+        return done
+
+    def pull(self) -> int:
+        """Moves what came into the ledger."""
+        return self.feed.pull(self.store)
+
+    def tidy(self, now: int) -> None:
+        """Removes what is older than its time: ledger days, versions, many small files."""
+        self.store.retain(now - self.trainer.config.retention)
+        self.store.compact(now)
+        registry.prune(self.trainer.root, keep=self.trainer.config.keep_versions)
+
+    def _worth_a_look(self, state: LoopState, now: int) -> bool:
+        """Reading the whole window takes a while: not more often than the cool-down, unless a champion is watched."""
+        config = self.trainer.config
+        step = max(config.cooldown, 1)
+        if state.reign is not None and now - state.reign.since <= config.watch:
+            step = min(step, max(config.watch // 12, 1))
+        return state.looked is None or now - state.looked >= step
+
+    def _view(self, now: int) -> View:
+        config = self.trainer.config
+        return read_view(self.store, self.trainer.world, now, window=config.window, maturity_days=config.maturity_days)
+
+    def _watch(self, state: LoopState, view: View) -> tuple[LoopState, str | None]:
+        """Rolls a champion back that does harm; ends watches and probations whose time is up."""
+        config, root = self.trainer.config, self.trainer.root
+        champion = registry.champion(root, self.features)
+        reign = state.reign
+        if reign is not None and reign.version == champion and view.now - reign.since <= config.watch:
+            reason = watch.verdict(view.decisions, view.labels, reign)
+            if reason is not None:
+                return self._roll_back(state, view, reason), reason
+        elif reign is not None and reign.version == champion and state.probation is None:
+            registry.drop_shadow(root, self.features)
+        if state.probation is not None and view.now - state.probation.since >= config.probation:
+            state = self._end_probation(state, view, state.probation)
+        return state, None
+
+    def _roll_back(self, state: LoopState, view: View, reason: str) -> LoopState:
+        root = self.trainer.root
+        gone, back = registry.rollback(root, self.features, reason=reason, at=iso(view.now))
+        self._tell("rollback", back, gone, view.now, reason)
+        self.metrics.runs.labels("rollback").inc()
+        log.warning("rolled back", version=gone, champion=back, reason=reason)
+        return state.model_copy(update={"reign": Reign(version=back, since=view.now)})
+
+    def _end_probation(self, state: LoopState, view: View, shadow: Reign) -> LoopState:
+        """A shadow that alerts about as often as the champion takes over; another one is refused."""
+        mine = view.decisions[view.decisions["shadow_version"] == shadow.version]
+        would = float((mine["shadow_action"] != "allow").mean()) if len(mine) else 0.0
+        does = float((mine["model_action"] != "allow").mean()) if len(mine) else 0.0
+        steady = does == 0 or 1 / watch.VOLUME_FACTOR <= would / does <= watch.VOLUME_FACTOR
+        reason = f"probation over {len(mine)} payments: alerts on {would:.2%}, the champion on {does:.2%}"
+        state = state.model_copy(update={"probation": None})
+        if len(mine) >= watch.MIN_DECISIONS and steady:
+            return self._promote(state, shadow.version, view.now, reason, promised=shadow.promised, run=state.runs)
+        registry.drop_shadow(self.trainer.root, self.features)
+        registry.refuse(self.trainer.root, shadow.version, reason=reason, at=iso(view.now), evidence={})
+        return state
+
+    def _run_if_due(self, state: LoopState, view: View) -> tuple[LoopState, RunRecord | None]:
+        config = self.trainer.config
+        labels = len(view.labels)
+        drift = self._drift(view) if labels and state.unfinished is None else None
+        state = self._sampling(state, drift, labels)
+        why = due(state, view.now, frauds=view.frauds, labels=labels, drift=drift, config=config)
+        if why is None or state.probation is not None:
+            return state, None
+        begun = state.unfinished or Unfinished(number=state.runs + 1, at=view.now, why=why)
+        state = state.model_copy(update={"unfinished": begun})
+        save_state(self.folder, state)
+        record = find_record(self.folder, begun.number) or self._decide(state, view, begun, drift)
+        return self._carry_out(state, view, record), record
+
+    def _decide(self, state: LoopState, view: View, begun: Unfinished, drift: Drift | None) -> RunRecord:
+        log.info("run begins", run=begun.number, why=begun.why, frauds=view.frauds, labels=len(view.labels))
+        try:
+            outcome = self.trainer.run(view, state, begun)
+        except (InvalidDataset, RegistryError) as error:
+            record = failed(begun, str(error))
+        else:
+            taken = decision(outcome.judgement, outcome.champion, self.trainer.config)
+            record = record_of(begun, outcome, taken, drift)
+        write_record(self.folder, record)
+        return record
+
+    def _carry_out(self, state: LoopState, view: View, record: RunRecord) -> LoopState:
+        root, at = self.trainer.root, iso(record.at_us)
+        if record.candidate is not None:
+            if record.decision == "promote":
+                state = self._promote(
+                    state, record.candidate, record.at_us, record.reason, promised=record.promised, run=record.run
+                )
+            elif record.decision == "shadow":
+                registry.promote(root, record.candidate, reason=record.reason, at=at, shadow=True)
+                shadow = Reign(version=record.candidate, since=record.at_us, promised=record.promised)
+                state = state.model_copy(update={"probation": shadow})
+                self._tell("shadow", record.candidate, record.champion, record.at_us, record.reason, run=record.run)
+            else:
+                registry.refuse(
+                    root, record.candidate, reason=record.reason, at=at, evidence={"findings": record.findings}
+                )
+        self.metrics.runs.labels(record.decision).inc()
+        log.info("run ends", run=record.run, decision=record.decision, candidate=record.candidate, reason=record.reason)
+        doubted = any(str(f["check"]).startswith("labels.") and f["verdict"] == "refuse" for f in record.findings)
+        return state.model_copy(
+            update={
+                "runs": record.run,
+                "last_run": record.at_us,
+                "frauds_then": view.frauds,
+                "labels_then": len(view.labels),
+                "trusted": state.trusted if doubted else record.at_us,
+                "unfinished": None,
+            }
+        )
+
+    def _promote(
+        self, state: LoopState, version: int, at: int, reason: str, *, promised: dict[str, float], run: int
+    ) -> LoopState:
+        root = self.trainer.root
+        former = registry.champion(root, self.features)
+        former = None if former == version else former
+        registry.promote(root, version, reason=reason, at=iso(at))
+        if former is not None and self.trainer.config.watch > 0:
+            # The former champion goes on as a shadow: what it shows as well is the world's doing.
+            registry.promote(root, former, reason=reason, at=iso(at), shadow=True)
+        self._tell("promotion", version, former, at, reason, run=run)
+        reign = Reign(version=version, since=at, former=former, promised=promised)
+        if former is None and state.reign is not None and state.reign.version == version:
+            reign = state.reign
+        return state.model_copy(update={"reign": reign})
+
+    def _tell(self, move: Move, version: int, former: int | None, at: int, reason: str, *, run: int = 0) -> None:
+        self.announcer.announce(
+            Announcement(
+                type=move,
+                version=version,
+                former=former,
+                at=iso(at),
+                reason=reason,
+                features_fingerprint=self.features,
+                run=run,
+            )
+        )
+
+    def _drift(self, view: View) -> Drift | None:
+        """The younger part of the window against the older one, in features and in the champion's scores."""
+        champion = self._champion()
+        if champion is None:
+            return None
+        data = from_stream(view.stream, self.trainer.world, as_of=view.now, risk=champion.risk)
+        data = data.between(view.since, None)
+        start = data.time.min() + int((1 - RECENT_SHARE) * (data.time.max() - data.time.min())) if len(data) else 0
+        seed = self.trainer.config.seed
+        before, today = (_some(data.take(rows), seed) for rows in (data.time < start, data.time >= start))
+        scores = scores_of(champion.path, before.features), scores_of(champion.path, today.features)
+        return measure(before.features, today.features, names=data.names, scores=scores, seed=seed)
+
+    def _sampling(self, state: LoopState, drift: Drift | None, labels: int) -> LoopState:
+        """Drift without new labels asks for more reviews: only labels can tell what it means."""
+        config = self.trainer.config
+        if drift is None:
+            return state
+        for kind, value in drift.by_kind().items():
+            self.metrics.drift.labels(kind).set(value)
+        moved = bool(drift.beyond(psi=config.drift_psi, auc=config.drift_auc))
+        return state.model_copy(update={"sampling": moved and labels == state.labels_then})
+
+    def _champion(self) -> Model | None:
+        version = registry.champion(self.trainer.root, self.features)
+        return None if version is None else Model.read(registry.find(self.trainer.root, version)[1])
+
+    def _measure(self, view: View, state: LoopState) -> None:
+        metrics = self.metrics
+        newest = view.labels["received_at"].max() if len(view.labels) else None
+        if newest is not None:
+            metrics.label_lag.set((view.now - int(newest)) / 1e6)
+        metrics.unknown_labels.set(view.known.unknown_labels)
+        metrics.sampling.set(state.sampling)
+        for reign in (state.reign, state.probation):
+            for figure, value in (reign.promised if reign else {}).items():
+                metrics.promised.labels(str(reign.version if reign else 0), figure).set(value)
+        decided = joined(view)
+        matured = quality(decided)
+        for gauge, name in ((metrics.precision, "precision"), (metrics.recall, "recall")):
+            if name in matured:
+                gauge.set(matured[name])
+        for version, figures in by_version(decided).items():
+            for figure, value in figures.items():
+                metrics.realised.labels(str(version), figure).set(value)
+        champion = self._champion()
+        metrics.set_business(business(view, decided, champion.policy if champion else None))
+
+
+def _some(data: Dataset, seed: int, rows: int = 20_000) -> Dataset:
+    if len(data) <= rows:
+        return data
+    return data.take(np.sort(np.random.default_rng(seed).choice(len(data), rows, replace=False)))
