@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fraud.feature_spec import SPEC
+from fraud.features import SPEC
 from fraud.reasons import named_columns, phrase, reasons
 
 
@@ -17,9 +17,9 @@ def row(**values: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_a_group_is_told_in_one_sentence_with_the_rows_values() -> None:
-    (reason,) = reasons(*row(device_cards_24h=(8, 1.5), device_declines_24h=(6, 1.0)), SPEC)
+    (reason,) = reasons(*row(device_cards_24h=(8, 1.5), device_declines_30d=(6, 1.0)), SPEC)
     assert reason.code == "device"
-    assert reason.text == "8 cards with this device in 24 h, 6 declined for this device in 24 h"
+    assert reason.text == "8 cards with this device in 24 h, 6 declined for this device in 30 days"
     assert reason.contribution == 2.5
 
 
