@@ -19,7 +19,7 @@ def row(**values: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
 def test_a_group_is_told_in_one_sentence_with_the_rows_values() -> None:
     (reason,) = reasons(*row(device_cards_24h=(8, 1.5), device_declines_30d=(6, 1.0)), SPEC)
     assert reason.code == "device"
-    assert reason.text == "8 cards with this device in 24 h, 6 declined for this device in 30 days"
+    assert reason.text == "8 cards with this device in 24 h, 6 attempts of this device declined in 30 days"
     assert reason.contribution == 2.5
 
 
