@@ -134,6 +134,45 @@ def redrive(
     click.echo(f"{sent} letters sent, recorded in {record}")
 
 
+@commands.command()
+@click.option("--from", "source", required=True, help="A .jsonl or .parquet file of events in log order, or a topic.")
+@click.option("--model", "versions", type=int, multiple=True, required=True, help="Version; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
+def replay(source: str, versions: tuple[int, ...], as_json: bool) -> None:
+    """Show what models would have flagged, side by side, by the service's own pipeline over past events."""
+    from service.commands import replay as history
+
+    found = history.replay(ready(), source, versions)
+    if as_json:
+        click.echo(history.to_json(found))
+        return
+    rate = found.records / max(found.seconds, 1e-9)
+    click.echo(f"{found.records} records, {found.dead_letters} dead letters, {rate:.0f} a second")
+    for tally in found.tallies:
+        actions = ", ".join(f"{count} {action}" for action, count in tally.actions.items())
+        click.echo(
+            f"model {tally.version}: {tally.transactions} transactions, {actions}; flagged money "
+            f"{tally.flagged_amount:.2f} of {tally.amount:.2f}; {tally.only_here} flagged beyond the first model, "
+            f"{tally.missed} fewer"
+        )
+
+
+@commands.command()
+@click.argument("customer_id")
+@click.option("--yes", is_flag=True, help="Really erase; without it, only say what would be.")
+def forget(customer_id: str, yes: bool) -> None:
+    """Erase a customer's id from dead letters and snapshots; services must be stopped."""
+    from service.commands import forget as erasing
+
+    settings = ready()
+    found = erasing.erase(settings, customer_id, really=yes)
+    click.echo(f"{found.dead_letters} dead letters {'erased' if yes else 'would be erased'}")
+    click.echo(f"{found.snapshots} snapshots {'removed' if yes else 'would be removed'}, to be built anew from the log")
+    click.echo(
+        f"the id leaves {settings.transactions_topic} itself within {settings.retention_days} days of its last event"
+    )
+
+
 def _utc(time: datetime | None) -> datetime | None:
     return None if time is None else time.replace(tzinfo=UTC)
 
