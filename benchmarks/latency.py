@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.peers.arena import Arena
 from benchmarks.peers.field import PASS_THROUGH, SERVICE, SERVICE_EXACTLY_ONCE, Contender
@@ -19,6 +20,7 @@ RATES = (100, 1_000, 10_000)
 QUANTILES = {"p50": 50.0, "p99": 99.0, "p99_9": 99.9}
 MODES = {"": ("at_least_once", SERVICE), "_exactly_once": ("exactly_once", SERVICE_EXACTLY_ONCE)}
 WARM_UP = 2_000
+FLOOR = "no_contender"
 
 
 @dataclass
@@ -26,6 +28,11 @@ class Latency:
     """Quantiles in ms, one value a repeat, by (contender, rate, quantile)."""
 
     quantiles: dict[tuple[str, int, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, name: str, rate: int, measured_ms: npt.NDArray[np.float64]) -> None:
+        """Takes in one run."""
+        for quantile, percent in QUANTILES.items():
+            self.quantiles[name, rate, quantile].append(float(np.percentile(measured_ms, percent)))
 
     def figures(self) -> list[Figure]:
         """The ratios at 1,000 events a second first."""
@@ -57,14 +64,23 @@ def measure(
                 loads[name] = stack.enter_context(_Lane(arena, contender, settings))
         for lane in loads.values():
             lane.warm_up()
+        floor = stack.enter_context(_floor(arena))
+        stream = uniform(10_000_000, customers=100_000, seed=8)
+        for rate in rates:
+            found.add(FLOOR, rate, floor.latencies_ms(list(islice(stream, int(rate * seconds))), rate))
         for repeat in range(repeats):
             for rate in rates:
                 for name, lane in loads.items():
                     measured = lane.load.latencies_ms(lane.next(int(rate * seconds)), rate)
-                    for quantile, percent in QUANTILES.items():
-                        found.quantiles[name, rate, quantile].append(float(np.percentile(measured, percent)))
+                    found.add(name, rate, measured)
                     say(f"[{repeat + 1}/{repeats}] {name} at {rate:,}/s: p99 {np.percentile(measured, 99):.1f} ms")
     return found
+
+
+def _floor(arena: Arena) -> Load:
+    """A load that reads its own records: what measuring itself costs."""
+    create(arena.bootstrap_servers, [FLOOR])
+    return Load(arena.bootstrap_servers, FLOOR, FLOOR)
 
 
 class _Lane:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from benchmarks import latency
+from benchmarks import latency, scale
 from benchmarks.peers import prepare, sizes, throughput
 from benchmarks.peers.arena import Arena, arena
 from benchmarks.peers.field import FIELD
@@ -17,7 +17,7 @@ from benchmarks.peers.table import markdown
 from benchmarks.peers.throughput import Throughput
 from benchmarks.report import Figure, report
 
-PARTS = ("latency", "batches", "processes")
+PARTS = ("latency", "batches", "processes", "customers")
 STREAM = "stream"
 
 
@@ -87,7 +87,10 @@ def measure(
     if "batches" in wanted:
         figures += sizes.batches(place, STREAM, repeats=few, seconds=seconds, say=say)
     if "processes" in wanted:
-        figures += sizes.processes(place, islice(read(path), 300_000), repeats=few, seconds=seconds, say=say)
+        figures += sizes.processes(place, islice(read(path), 500_000), repeats=few, seconds=5 * seconds, say=say)
+    if "customers" in wanted:
+        large = 1_000_000 if quick else scale.LARGE
+        figures += scale.measure(place.models_dir, repeats=repeats, say=say, large=large)
     return found, figures
 
 

@@ -1,20 +1,24 @@
 """Where contenders meet: one broker, one loaded topic, one model, and fresh names for every run."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer
+from confluent_kafka.admin import AdminClient
 
 from benchmarks.peers.commits import CommitLog
 from benchmarks.peers.field import Contender
 from benchmarks.peers.job import Job
-from benchmarks.peers.race import Run, run
+from benchmarks.peers.race import START_SECONDS, Failed, Program, Run, committed, rate, run, wait
 from benchmarks.peers.stream import Message, create, first_append_ms, load
 from deploy.kafka.broker import LocalBroker
+
+LOADING = 0.4
+"""Share of a stream that is left out because the topic is still being loaded then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,30 @@ class Arena:
         done = run(programs, self.log, job.group, records=self._loaded[topic], seconds=seconds)
         first = first_append_ms(self.bootstrap_servers, job.sink)
         return Result(done, None if first is None else (first - done.started_ms) / 1000)
+
+    def race_when_ready(
+        self, contender: Contender, topic: str, messages: Sequence[Message], *, processes: int, seconds: float
+    ) -> float:
+        """Events a second of several processes, each with a partition of its own before the topic is loaded."""
+        create(self.bootstrap_servers, [topic], partitions=processes)
+        job = self.job(contender, topic, partitions=processes)
+        with ExitStack() as stack:
+            started = [stack.enter_context(program) for program in contender.programs(job, processes=processes)]
+            self._await_members(job.group, started)
+            load(self.bootstrap_servers, topic, messages, partitions=processes)
+            wait(started, lambda: committed(self.log, job.group) >= len(messages), seconds=seconds)
+        return rate(self.log.of(job.group), len(messages), warm=LOADING)
+
+    def _await_members(self, group: str, started: Sequence[Program]) -> None:
+        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
+
+        def ready() -> bool:
+            members = admin.describe_consumer_groups([group])[group].result(timeout=10).members
+            owned = [len(member.assignment.topic_partitions) for member in members]
+            return owned == [1] * len(started)
+
+        if not wait(started, ready, seconds=START_SECONDS):
+            raise Failed(f"{group}: not every process got a partition within {START_SECONDS:.0f} s")
 
 
 @contextmanager

@@ -101,17 +101,17 @@ def run(programs: Sequence[Program], log: CommitLog, group: str, *, records: int
     """
     with ExitStack() as stack:
         started = [stack.enter_context(program) for program in programs]
-        first = _wait(started, lambda: bool(_committed(log, group)), seconds=START_SECONDS)
+        first = wait(started, lambda: bool(committed(log, group)), seconds=START_SECONDS)
         if not first:
             raise Failed(f"{group} committed nothing within {START_SECONDS:.0f} s")
-        before, cpu = _committed(log, group), _cpu_s(started)
-        _wait(started, lambda: _committed(log, group) >= records, seconds=seconds)
-        done, spent = _committed(log, group) - before, _cpu_s(started) - cpu
+        before, cpu = committed(log, group), _cpu_s(started)
+        wait(started, lambda: committed(log, group) >= records, seconds=seconds)
+        done, spent = committed(log, group) - before, _cpu_s(started) - cpu
         memory = sum(program.memory_mb() for program in started)
     return Run(rate(log.of(group), records), 1e6 * spent / max(done, 1), memory, started[0].started_ms)
 
 
-def _wait(programs: Sequence[Program], enough: Callable[[], bool], *, seconds: float) -> bool:
+def wait(programs: Sequence[Program], enough: Callable[[], bool], *, seconds: float) -> bool:
     """Looks every 50 ms; whether it was enough in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -123,7 +123,8 @@ def _wait(programs: Sequence[Program], enough: Callable[[], bool], *, seconds: f
     return False
 
 
-def _committed(log: CommitLog, group: str) -> int:
+def committed(log: CommitLog, group: str) -> int:
+    """How many records a group has committed."""
     progress = log.of(group)
     return progress[-1].records if progress else 0
 
