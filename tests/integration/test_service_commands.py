@@ -1,0 +1,176 @@
+"""What an operator runs beside the service, on a real broker."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from kafka import KafkaProducer
+from prometheus_client import CollectorRegistry
+
+from benchmarks.chaos.world import World
+from fraud.events import DeadLetter, Reason
+from service.adapters.clock import SystemClock
+from service.adapters.kafka.admin import committed_positions
+from service.adapters.kafka.group import Reader
+from service.adapters.kafka.topics import TopicAdmin
+from service.adapters.memory import MemorySnapshots
+from service.bootstrap import Adapters, compose, domain, kafka_log, snapshot_directory, wanted_topics
+from service.commands import forget, redrive
+from service.commands.replay import replay
+from service.commands.warm import warm
+from service.metrics import Metrics
+from service.settings import Settings
+from tests.bundles import FixedModels
+from tests.events import START, at, raw, transaction
+
+pytestmark = pytest.mark.kafka
+
+FAR = (START + timedelta(hours=3)).isoformat()
+
+
+class Place:
+    """Topics of their own, and the service in this process."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.settings = Settings(
+            **world.names,  # type: ignore[arg-type]
+            kafka_bootstrap_servers=world.servers,
+            models_dir=world.models,
+            snapshots_dir=world.folder / "snapshots",
+        )
+        self._producer = KafkaProducer(bootstrap_servers=world.servers)
+
+    def send(self, value: bytes, key: bytes) -> None:
+        stamp = int(START.timestamp() * 1000)
+        self._producer.send(self.world.names["transactions_topic"], value, key, timestamp_ms=stamp).get(10)
+
+    def process(self) -> None:
+        """Runs the service until it has committed everything."""
+        log = kafka_log(self.settings)
+        adapters = Adapters(log, FixedModels(), MemorySnapshots(), SystemClock())
+        running = compose(self.settings, adapters, Metrics(CollectorRegistry()))
+
+        def stop() -> None:
+            self.world.until_caught_up()
+            running.stop.request()
+
+        watcher = threading.Thread(target=stop, daemon=True)
+        watcher.start()
+        running.runner.run()
+        log.close()
+        watcher.join()
+
+    def letters(self) -> list[tuple[bytes | None, DeadLetter]]:
+        with closing(Reader(self.world.cluster, self.settings.dlq_topic)) as reader:
+            return [
+                (key, DeadLetter.from_headers(list(headers)))
+                for records in reader.replay(0, *reader.bounds(0))
+                for key, headers in zip(records.keys, records.headers, strict=True)
+            ]
+
+    def select(self, selection: redrive.Selection, record: Path) -> list[redrive.Letter]:
+        with closing(Reader(self.world.cluster, self.settings.dlq_topic)) as reader:
+            return list(redrive.select(reader, selection, redrive.recorded(record)))
+
+    def close(self) -> None:
+        self._producer.close()
+
+
+@pytest.fixture
+def place(make_world: Callable[..., World]) -> Iterator[Place]:
+    made = Place(make_world())
+    for i in range(20):
+        made.send(raw(transaction(i)), b"c%d" % (i % 7))
+    for i in range(3):
+        made.send(raw(transaction(100 + i, event_time=FAR, customer_id="later")), b"later")
+    for i in range(2):
+        made.send(raw(transaction(200 + i, customer_id="broken"))[:-9], b"broken")
+    made.process()
+    yield made
+    made.close()
+
+
+def test_chosen_dead_letters_are_sent_again_once_with_their_key_and_scored_when_their_time_has_come(
+    place: Place, tmp_path: Path
+) -> None:
+    record = tmp_path / "redriven.jsonl"
+    selection = redrive.Selection(reasons=frozenset({Reason.TOO_FAR_AHEAD}))
+    chosen = place.select(selection, record)
+    assert [letter.key for letter in chosen] == [b"later"] * 3
+    assert place.select(redrive.Selection(offsets=(0, 20)), record) == chosen[:1]
+    assert redrive.redrive(place.world.cluster, chosen, record) == 3
+    assert place.select(selection, record) == [], "what stands in the record is left"
+    place.process()
+    assert len(place.letters()) == 5
+    with closing(Reader(place.world.cluster, place.settings.decisions_topic)) as reader:
+        keys = [key for records in reader.replay(0, *reader.bounds(0)) for key in records.keys]
+    assert keys.count(b"later") == 3
+
+
+def test_a_letter_that_is_refused_again_counts_its_attempts(place: Place, tmp_path: Path) -> None:
+    record = tmp_path / "redriven.jsonl"
+    chosen = place.select(redrive.Selection(reasons=frozenset({Reason.NOT_JSON})), record)
+    redrive.redrive(place.world.cluster, chosen, record)
+    place.process()
+    again = [(key, letter.reason, letter.attempt) for key, letter in place.letters() if letter.attempt]
+    assert again == [(b"broken", Reason.NOT_JSON, 1)] * 2
+    left = place.select(redrive.Selection(attempts=1), record)
+    assert {letter.facts.reason for letter in left} == {Reason.TOO_FAR_AHEAD}
+
+
+def test_warm_builds_the_history_at_the_committed_position(place: Place) -> None:
+    (made,) = list(warm(place.settings))
+    committed = committed_positions(place.world.cluster, place.world.name, place.settings.transactions_topic)
+    assert (made.position, made.events, made.complete) == (committed[0], 20, True)
+    store = snapshot_directory(place.settings, domain(place.settings), wrote=lambda _: None, failed=lambda: None)
+    with closing(Reader(place.world.cluster, place.settings.transactions_topic)) as reader:
+        reader.partitions()
+        store.open(reader.cluster_id())
+    found = store.newest(0, made.position)
+    assert found is not None
+    assert found.history.events == 20
+
+
+def test_a_forgotten_customer_is_gone_from_the_dead_letters_and_others_stay(place: Place) -> None:
+    list(warm(place.settings))
+    assert forget.erase(place.settings, "later", really=False) == forget.Erased(3, 1)
+    assert len(place.letters()) == 5
+    assert forget.erase(place.settings, "later", really=True) == forget.Erased(3, 1)
+    assert [key for key, _ in place.letters()] == [b"broken"] * 2
+    assert forget.erase(place.settings, "later", really=True) == forget.Erased(0, 0)
+
+
+def test_creating_topics_twice_changes_nothing(place: Place) -> None:
+    wanted = [*wanted_topics(place.settings)]
+    done = TopicAdmin(place.world.cluster).create(wanted)
+    assert set(done.values()) == {"kept"}
+
+
+@pytest.mark.parametrize("source", ["jsonl", "parquet", "topic"])
+def test_replay_shows_models_side_by_side(place: Place, tmp_path: Path, source: str) -> None:
+    events = [transaction(i, amount=f"{i * 10}.00", event_time=at(i)) for i in range(60)]
+    path = str(tmp_path / f"events.{source}")
+    if source == "jsonl":
+        Path(path).write_bytes(b"\n".join(map(raw, events)))
+    elif source == "parquet":
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        parquet.write_table(pa.Table.from_pylist(events), path)
+    else:
+        path = place.settings.transactions_topic
+        for event in events:
+            place.send(raw({**event, "transaction_id": f"more-{event['transaction_id']}"}), b"k")
+    found = replay(place.settings, path, [1, 2])
+    one, two = found.tallies
+    assert one.transactions == two.transactions == (60 if source != "topic" else 80)
+    assert one.actions == two.actions
+    assert one.actions["allow"] < one.transactions
+    assert (two.only_here, two.missed) == (0, 0)
+    assert 0 < one.flagged_amount < one.amount
+    assert time.monotonic() > found.seconds > 0
