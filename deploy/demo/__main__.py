@@ -91,7 +91,7 @@ def prepare(size: Size, seed: int) -> Target:
     with console.status(f"adapting to the target with {size.labels:,} labels"):
         wanted = ["--labels", str(size.labels), "--from", str(base["version"])]
         adapted = train("adapt", "--target", str(target.past / "events.parquet"), *wanted, *limit, log=log)
-    train("promote", str(adapted["version"]), "--models", str(models), log=log)
+    train("promote", "--version", str(adapted["version"]), "--models", str(models), log=log)
     console.print(f"adapted, promoted version {adapted['version']}")
     return target
 
