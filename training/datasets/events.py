@@ -11,11 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from fraud.batch import Batch, hash_ids
+from fraud.batch import INTEGERS, MISSING, Batch, hash_ids
 from fraud.decode import Decoder
 from fraud.events import Label
 from fraud.money import MINOR_MICRO, parse_amount
-from fraud.times import parse_time
 from fraud.wire import Event
 from training.datasets.columns import to_columns
 from training.datasets.dataset import InvalidDataset
@@ -80,8 +79,7 @@ def from_lines(lines: Sequence[bytes | None], world: World, *, timestamps: Seque
     ahead = {} if timestamps is not None else {"max_ahead_us": 2**62}
     decoder = Decoder(world.money, world.spec.attributes, pan_token=world.token, **ahead)
     decoded = decoder.decode(lines, [0] * len(lines) if timestamps is None else timestamps)
-    table = pa.Table.from_pylist([_row(event) for event in decoded.events], schema=EVENTS)
-    return Events(table, decoded.batch, len(decoded.rejects))
+    return Events(_table(decoded.events, decoded.batch), decoded.batch, len(decoded.rejects))
 
 
 def read_labels(path: Path | None) -> tuple[pd.DataFrame | None, float | None]:
@@ -133,12 +131,27 @@ def labels_table(lines: list[bytes], where: Path | str) -> pa.Table:
     return conform(pa.Table.from_pylist(rows, schema=LABELS), LABELS)
 
 
-def _row(event: Event) -> dict[str, object]:
-    fields = {name: value for name, value in msgspec.structs.asdict(event).items() if value is not None}
-    times = {name: parse_time(str(fields[name])) for name in TIMES if name in fields}
-    attributes = {} if event.attributes is None else {"attributes": msgspec.json.encode(event.attributes).decode()}
-    minor = parse_amount(event.amount, event.currency) // MINOR_MICRO[event.currency]
-    return fields | times | attributes | {"type": event.__struct_config__.tag, "amount": minor}
+def _table(events: Sequence[Event], batch: Batch) -> pa.Table:
+    """Decoded events as rows of `EVENTS`; times come from the batch, where they are numbers already."""
+    minor = [parse_amount(event.amount, event.currency) // MINOR_MICRO[event.currency] for event in events]
+    made: dict[str, pa.Array] = {
+        "type": pa.array([event.__struct_config__.tag for event in events], pa.string()),
+        "event_time": pa.array(batch.time).cast(EVENTS.field("event_time").type),
+        "amount": pa.array(minor, pa.int64()),
+        "attributes": pa.array([_json(event.attributes) for event in events], pa.string()),
+    }
+    for name in TIMES:
+        if name != "event_time":
+            micros = batch.integers[:, INTEGERS.index(name)]
+            made[name] = pa.array(micros, mask=micros == MISSING).cast(EVENTS.field(name).type)
+    for field in EVENTS:
+        if field.name not in made:
+            made[field.name] = pa.array([getattr(event, field.name, None) for event in events], field.type)
+    return pa.table([made[name] for name in EVENTS.names], schema=EVENTS)
+
+
+def _json(attributes: dict[str, str | int | float] | None) -> str | None:
+    return None if attributes is None else msgspec.json.encode(attributes).decode()
 
 
 def _read(path: Path, schema: pa.Schema) -> pa.Table:

@@ -79,7 +79,7 @@ class Trainer:
         lesson = teach(base, data.take(~judges), judged, self.config, seed=seed, progress=self.progress)
         candidate = self._export(lesson, data, risk, champion, parent=base_version, at=view.now)
         matured = _holdout("matured", candidate, champion, judged, lesson.baselines)
-        frozen = _frozen(view, state, candidate, champion, data.take(judges))
+        frozen = _frozen(view, state, candidate, champion, data.take(judges), at_least=self.config.gate.min_frauds)
         judgement = judge(
             [matured, *frozen],
             candidate_policy=candidate.policy,
@@ -142,13 +142,18 @@ def _holdout(
     )
 
 
-def _frozen(view: View, state: LoopState, candidate: Model, champion: Model | None, judges: Dataset) -> list[Holdout]:
-    """Payments before the last promotion with labels as they were known then: later labels cannot touch them."""
+def _frozen(
+    view: View, state: LoopState, candidate: Model, champion: Model | None, judges: Dataset, *, at_least: int
+) -> list[Holdout]:
+    """Payments before the last promotion with labels as they were known then: later labels cannot touch them.
+
+    After a cold start hardly any fraud was known: with fewer than `at_least` there is no frozen holdout.
+    """
     if champion is None or state.reign is None:
         return []
     before = judges.between(None, state.reign.since)
     then = before.with_labels(view.stream.ledger, state.reign.since).labelled()
-    return [_holdout("frozen", candidate, champion, then)] if then.frauds else []
+    return [_holdout("frozen", candidate, champion, then)] if then.frauds >= at_least else []
 
 
 def _label_findings(view: View, state: LoopState, champion: Model | None, data: Dataset) -> list[Finding]:

@@ -26,7 +26,7 @@ from training.loop.metrics import LoopMetrics
 from training.loop.record import RunRecord, failed, find_record, iso, record_of, write_record
 from training.loop.state import LoopState, Reign, Unfinished, load_state, save_state
 from training.loop.triggers import due
-from training.loop.view import View, read_view
+from training.loop.view import WARM_UP_US, View, ViewReader
 from training.registry import RegistryError
 
 log = structlog.get_logger()
@@ -72,6 +72,7 @@ class Loop:
         self.metrics = metrics
         self.folder = folder
         self.features = fingerprint_of(trainer.world)
+        self.reader = ViewReader(store, trainer.world)
 
     @property
     def stream_time(self) -> int | None:
@@ -113,7 +114,7 @@ class Loop:
 
     def _view(self, now: int) -> View:
         config = self.trainer.config
-        return read_view(self.store, self.trainer.world, now, window=config.window, maturity_days=config.maturity_days)
+        return self.reader.read(now, window=config.window, maturity_days=config.maturity_days)
 
     def _watch(self, state: LoopState, view: View) -> tuple[LoopState, str | None]:
         """Rolls a champion back that does harm; ends watches and probations whose time is up."""
@@ -243,7 +244,8 @@ class Loop:
         if champion is None:
             return None
         data = from_stream(view.stream, self.trainer.world, as_of=view.now, risk=champion.risk)
-        data = data.between(view.since, None)
+        # In its first month a history is still filling up: that is no drift.
+        data = data.between(max(view.since, int(data.time.min()) + WARM_UP_US) if len(data) else None, None)
         start = data.time.min() + int((1 - RECENT_SHARE) * (data.time.max() - data.time.min())) if len(data) else 0
         seed = self.trainer.config.seed
         before, today = (_some(data.take(rows), seed) for rows in (data.time < start, data.time >= start))

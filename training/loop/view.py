@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from training.datasets import Events, Stream, World, to_stream
 from training.datasets.events import from_lines
 from training.ledger import DAY_US, Known
-from training.ledger_store import LedgerStore
+from training.ledger_store import RECORDS, LedgerStore
 from training.loop.messages import decisions_frame, labels_frame
 
 WARM_UP_US = 31 * DAY_US
@@ -47,25 +48,50 @@ class View:
         return int((self.known.frame["label"] == 1).sum())
 
 
-def read_view(store: LedgerStore, world: World, now: int, *, window: int, maturity_days: float | None) -> View:
-    """What is known at `now` (µs).
+class ViewReader:
+    """Reads views from the store; what was decoded once is kept in memory until it leaves the window."""
 
-    Args:
-        store: the ledger on disk.
-        world: rates and features.
-        now: the present.
-        window: length of the window, µs.
-        maturity_days: age at which silence counts as genuine; None estimates it.
-    """
-    since = now - window
-    rows = store.read("events", since=since - WARM_UP_US, until=now + 1)
-    # The log's own order, which history depends on: by partition and offset, never by time.
-    rows = rows.sort_by([("partition", "ascending"), ("offset", "ascending")])
-    events = decode(rows, world)
-    decisions = decisions_frame(store.read("decisions")["value"].to_pylist())
-    labels, refused = labels_frame(store.read("labels")["value"].to_pylist())
-    stream = to_stream(events, labels, decisions=decisions, maturity_days=maturity_days)
-    return View(now, since, stream, decisions, stream.ledger.as_of(now), refused)
+    def __init__(self, store: LedgerStore, world: World) -> None:
+        self.store = store
+        self.world = world
+        self._held: dict[int, Events] = {}
+        self._reached: dict[int, int] = {}
+
+    def read(self, now: int, *, window: int, maturity_days: float | None) -> View:
+        """What is known at `now` (µs).
+
+        Args:
+            now: the present; not before that of the last call.
+            window: length of the window, µs.
+            maturity_days: age at which silence counts as genuine; None estimates it.
+        """
+        since = now - window
+        self._take_in(since - WARM_UP_US)
+        parts = [self._held[partition] for partition in sorted(self._held)]
+        events = Events.concatenate(parts) if parts else decode(RECORDS.empty_table(), self.world)
+        decisions = decisions_frame(self.store.read("decisions")["value"].to_pylist())
+        labels, refused = labels_frame(self.store.read("labels")["value"].to_pylist())
+        stream = to_stream(events, labels, decisions=decisions, maturity_days=maturity_days)
+        return View(now, since, stream, decisions, stream.ledger.as_of(now), refused)
+
+    def _take_in(self, since: int) -> None:
+        """Adds what is new in the log's own order (by offset, never by time), and lets go of what is too old."""
+        rows = self.store.read("events", since=since)
+        partitions, offsets = rows["partition"].to_numpy(), rows["offset"].to_numpy()
+        for partition in np.unique(partitions).tolist():
+            new = (partitions == partition) & (offsets >= self._reached.get(partition, 0))
+            if not new.any():
+                continue
+            part = rows.filter(pa.array(new)).sort_by("offset")
+            fresh = decode(part, self.world)
+            held = self._held.get(partition)
+            self._held[partition] = fresh if held is None else Events.concatenate([held, fresh])
+            self._reached[partition] = int(part["offset"][-1].as_py()) + 1
+        for partition, held in self._held.items():
+            old = held.batch.time < since
+            if old.any():
+                keep = ~old
+                self._held[partition] = Events(held.table.filter(pa.array(keep)), held.batch.take(keep), held.rejected)
 
 
 def decode(rows: pa.Table, world: World, chunk: int = 20_000) -> Events:
