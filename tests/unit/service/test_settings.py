@@ -1,0 +1,76 @@
+"""Settings are read once, checked whole, and say what is wrong."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.errors import Misconfigured
+from service.settings import Settings, load_settings, settings_table
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variables of the caller's own."""
+    import os
+
+    for name in list(os.environ):  # noqa: TID251 - the environment is what is tested
+        if name.startswith("FRAUD_"):
+            monkeypatch.delenv(name)
+
+
+def test_variables_are_read_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRAUD_PARTITIONS", "3")
+    monkeypatch.setenv("FRAUD_MAX_AHEAD", "90")
+    monkeypatch.setenv("FRAUD_SHUTDOWN", "PT5S")
+    monkeypatch.setenv("FRAUD_ATTRIBUTES", '["basket_weight"]')
+    settings = load_settings()
+    assert settings.partitions == 3
+    assert settings.max_ahead == timedelta(seconds=90)
+    assert settings.shutdown == timedelta(seconds=5)
+    assert settings.attributes == ("basket_weight",)
+
+
+def test_a_secret_may_stand_in_a_file_and_is_never_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hush\n")
+    monkeypatch.setenv("FRAUD_SECRET_FILE", str(tmp_path / "secret"))
+    settings = load_settings()
+    assert settings.secret is not None
+    assert settings.secret.get_secret_value() == "hush"
+    assert "hush" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"FRAUD_TOPIC": "x"}, "unknown setting FRAUD_TOPIC"),
+        ({"FRAUD_SECRET": "a", "FRAUD_SECRET_FILE": "b"}, "not both"),
+        ({"FRAUD_SECRET_FILE": "/nowhere"}, "cannot read /nowhere"),
+        ({"FRAUD_BATCH_RECORDS": "0", "FRAUD_HTTP_PORT": "-1"}, "FRAUD_BATCH_RECORDS.*FRAUD_HTTP_PORT"),
+        ({"FRAUD_LIVENESS": "-3"}, "FRAUD_LIVENESS"),
+        ({"FRAUD_ALERTS_TOPIC": "a b"}, "FRAUD_ALERTS_TOPIC"),
+        ({"FRAUD_ALERTS_TOPIC": "payments.transactions.v1"}, "same name"),
+        ({"FRAUD_ATTRIBUTES": "a,b"}, "JSON"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(Misconfigured, match=said) as error:
+        load_settings()
+    assert "\n" not in str(error.value)
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError):
+        Settings().partitions = 2  # type: ignore[misc]
+
+
+def test_every_setting_has_a_line_for_the_table() -> None:
+    rows = settings_table()
+    assert len(rows) == len(Settings.model_fields)
+    assert all(name.startswith("FRAUD_") and meaning for name, _, meaning in rows)
+    assert ("FRAUD_MAX_AHEAD", "3600") in {row[:2] for row in rows}
