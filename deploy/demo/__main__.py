@@ -17,7 +17,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from training.simulate.malformed import malformed
 
 from deploy.demo.programs import ProgramFailed, Service, service_command, train
 from deploy.demo.stream import TRANSACTIONS, Lost, Outputs, Reader, send
@@ -25,6 +24,7 @@ from deploy.demo.verdict import Broken, Verdict, verdict
 from deploy.demo.world import Target, among, cut, messages
 from deploy.kafka.broker import LocalBroker
 from deploy.kafka.jars import BrokerUnavailable
+from training.simulate.malformed import malformed
 
 FOLDER: Final = Path("build/demo")
 START: Final = datetime(2025, 1, 6, tzinfo=UTC)
