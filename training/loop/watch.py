@@ -67,7 +67,7 @@ def verdict(decisions: pd.DataFrame, labels: pd.DataFrame, reign: Reign) -> str 
     if reign.former is None:
         return None
     analyst = labels[labels["source"] == "analyst"].drop_duplicates("transaction").set_index("transaction")["verdict"]
-    said = decisions["transaction"].map(analyst).fillna("").astype(str)
+    said = decisions["transaction"].map(analyst).astype(object).fillna("").astype(str)
     mine, theirs = decisions["version"] == reign.version, decisions["version"] == reign.former
     now = signals(decisions.loc[mine, "model_action"], said[mine])
     before = signals(decisions.loc[theirs, "model_action"], said[theirs])
