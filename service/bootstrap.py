@@ -3,6 +3,7 @@
 import gc
 import hmac
 import secrets
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,10 @@ from service.runner import Runner, Timing
 from service.settings import Settings
 from service.stopping import Stop
 from service.writing import Writer
+
+SWITCH_SECONDS: Final = 0.0005
+"""How long a thread keeps the interpreter when others wait. A batch passes between threads several times; while a model
+is loaded in the background, each time would cost Python's default of 5 ms."""
 
 COLLECT_AFTER: Final = 200_000
 """New objects after which Python looks for cycles among them: more than a batch of the usual size makes."""
@@ -262,6 +267,7 @@ def serve(settings: Settings) -> None:
                 warm_up(code)
                 models.open()
                 spare_the_collector()
+                sys.setswitchinterval(SWITCH_SECONDS)
                 service.runner.run()
         finally:
             models.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from benchmarks.chaos.faults import FAULTS, Scene
-from benchmarks.chaos.rates import exactly_once_cost, swap_pauses
+from benchmarks.chaos.rates import VERSIONS, exactly_once_cost, swap_pauses
 from benchmarks.chaos.verdict import Verdict, judge
 from benchmarks.chaos.world import World
 from benchmarks.report import Figure, report
@@ -56,10 +56,10 @@ def main(only: Sequence[str], kills: int, scale: float, seed: int) -> None:
 
 
 def write_models(run: Path) -> None:
-    """Two versions for worlds of one partition and of two."""
+    """Some versions for worlds of one partition and of two."""
     for partitions in (1, 2):
         models = run / f"models-{partitions}"
-        for version in (1, 2):
+        for version in range(1, VERSIONS + 1):
             write_bundle(models, version, partitions=partitions)
         serve(models, 1)
 

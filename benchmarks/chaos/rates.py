@@ -2,10 +2,12 @@
 
 import random
 import time
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 from kafka import KafkaProducer
 
 from benchmarks.chaos.world import World, event
@@ -15,15 +17,19 @@ from service.adapters.kafka.group import Reader
 from tests.bundles import serve
 
 SWAPS = 20
+VERSIONS = 3
 SWAP_RATE = 500.0
 PRELOADED = 60_000
 
 
 def swap_pauses(broker: LocalBroker, run: Path, models: Path, *, seed: int, scale: float) -> list[Figure]:
-    """The longest silence between two batches around each model swap, beside what is usual without one."""
+    """How long nothing is scored around each model swap, beside what is usual between two batches.
+
+    The pause of a swap is the time from the last batch by the old model to the first by the new one; while the new one
+    is loaded, in the three seconds before, the longest gap tells what loading costs.
+    """
     world = World(broker.bootstrap_servers, "chaos-swaps", run / "swaps", models, seed=seed)
     service = world.service()
-    moments: list[float] = []
     try:
         service.start()
         service.ready()
@@ -32,40 +38,48 @@ def swap_pauses(broker: LocalBroker, run: Path, models: Path, *, seed: int, scal
             time.sleep(3)
             for number in range(max(3, round(SWAPS * scale))):
                 before = service.metric("fraud_model_swaps_total")
-                moments.append(time.time())  # noqa: TID251 - compared with times that the service wrote
-                serve(models, 2 - number % 2)
+                # Three versions in turn: the one before the present is kept in memory, and would take no loading.
+                serve(models, (number + 1) % VERSIONS + 1)
                 while service.metric("fraud_model_swaps_total") == before:
                     time.sleep(0.05)
                 time.sleep(1.5)
         world.until_caught_up()
         service.stop()
-        batches = _batch_times(world)
+        times, versions = _batches(world)
     finally:
         world.close()
-    gaps = np.diff(batches)
-    near = [gaps[(batches[1:] > at) & (batches[:-1] < at + 3.0)].max() * 1000 for at in moments]
-    usual = gaps[(batches[1:] > moments[0]) & (batches[1:] < moments[-1])] * 1000
+        serve(models, 1)
+    gaps = np.diff(times) * 1000
+    swaps = np.flatnonzero(np.diff(versions))
+    loading = [gaps[(times[:-1] > times[at] - 3) & (times[:-1] <= times[at])].max() for at in swaps]
     return [
-        Figure("swap_pause_ms_p99", float(np.percentile(near, 99)), "ms", float(min(near)), float(max(near))),
-        Figure("batch_gap_ms_p50", float(np.percentile(usual, 50)), "ms"),
-        Figure("batch_gap_ms_p99", float(np.percentile(usual, 99)), "ms"),
+        Figure(
+            "swap_pause_ms_p99",
+            float(np.percentile(gaps[swaps], 99)),
+            "ms",
+            float(gaps[swaps].min()),
+            float(gaps[swaps].max()),
+        ),
+        Figure("swap_loading_gap_ms", float(np.median(loading)), "ms", float(min(loading)), float(max(loading))),
+        Figure("batch_gap_ms_p50", float(np.percentile(gaps, 50)), "ms"),
+        Figure("batch_gap_ms_p99", float(np.percentile(gaps, 99)), "ms"),
     ]
 
 
-def _batch_times(world: World) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """When each batch was scored, in seconds, ascending."""
-    from datetime import datetime
-
+def _batches(world: World) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """When each batch was scored, in seconds, ascending, and by which version."""
     reader = Reader(world.cluster, world.names["decisions_topic"])
     try:
-        times = {
-            msgspec.json.decode(value or b"")["scored_at"]
+        decisions = (
+            msgspec.json.decode(value or b"")
             for records in reader.replay(0, *reader.bounds(0))
             for value in records.values
-        }
+        )
+        found = {decision["scored_at"]: decision["model_version"] for decision in decisions}
     finally:
         reader.close()
-    return np.array(sorted(datetime.fromisoformat(time_).timestamp() for time_ in times))
+    ordered = sorted((datetime.fromisoformat(at).timestamp(), version) for at, version in found.items())
+    return np.array([at for at, _ in ordered]), np.array([version for _, version in ordered])
 
 
 def exactly_once_cost(broker: LocalBroker, run: Path, models: Path, *, seed: int, scale: float) -> list[Figure]:
