@@ -1,0 +1,200 @@
+"""Turns of the loop with a trainer that needs no training: decisions, announcements, and crashes at bad moments."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from prometheus_client import CollectorRegistry
+
+from tests.unit.training.test_datasets import T0, events_table, labels_table
+from tests.unit.training.test_evaluate import publish
+from training import registry
+from training.datasets import World
+from training.datasets.wire import to_wire
+from training.gate import Finding, Judgement, Verdict
+from training.ledger_store import LedgerStore, Record
+from training.loop.announce import Announcement
+from training.loop.config import HOUR_US, LoopConfig
+from training.loop.cycle import Outcome, Trainer
+from training.loop.metrics import LoopMetrics
+from training.loop.record import all_records
+from training.loop.runner import Loop
+from training.loop.state import LoopState, Unfinished, load_state
+from training.loop.view import View
+from training.simulate import labels_to_json
+
+DAY = 24 * HOUR_US
+NOW = T0 + 8 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Ready(Trainer):
+    """Publishes a ready-made candidate with a ready-made judgement, or dies first."""
+
+    verdict: Verdict = Verdict.ACCEPT
+    check: str = "better"
+    dies: list[bool] = field(default_factory=list)
+    seen: list[Unfinished] = field(default_factory=list)
+
+    def run(self, view: View, state: LoopState, begun: Unfinished) -> Outcome:  # noqa: ARG002 - the trainer's signature
+        self.seen.append(begun)
+        if self.dies and self.dies.pop():
+            raise KeyboardInterrupt
+        finding = Finding(self.check, self.verdict, "because", {})
+        judgement = Judgement(self.verdict, "because", (finding,))
+        champion = (
+            registry.champion(self.root, registry.versions(self.root)[0].manifest.features_fingerprint)
+            if (registry.versions(self.root))
+            else None
+        )
+        return Outcome(publish(self.root, "amount"), champion, judgement, "ready", {"labels": 1}, {"recall": 0.5})
+
+
+@dataclass(slots=True)
+class Said:
+    """Keeps announcements; dies on the first when told to."""
+
+    all: list[Announcement] = field(default_factory=list)
+    dies: bool = False
+
+    def announce(self, announcement: Announcement) -> None:
+        if self.dies:
+            self.dies = False
+            raise KeyboardInterrupt
+        self.all.append(announcement)
+
+
+class NoFeed:
+    def pull(self, store: LedgerStore) -> int:  # noqa: ARG002 - the feed's signature
+        return 0
+
+    def close(self) -> None: ...
+
+
+class Shop:
+    """A loop over files that survive it."""
+
+    def __init__(self, folder: Path, **config: object) -> None:
+        self.folder, self.said = folder, Said()
+        settings = {"cooldown": HOUR_US, "interval": 2 * HOUR_US, "watch": 0} | config
+        self.trainer = Ready(folder / "models", World(), LoopConfig(**settings))  # type: ignore[arg-type]  # built by name
+        store = LedgerStore(folder / "ledger")
+        table = events_table()
+        times = table["event_time"].cast(pa.int64()).to_pylist()
+        keys = table["customer_id"].to_pylist()
+        rows = zip(times, keys, to_wire(table), strict=True)
+        store.append("events", [Record(0, i, *row) for i, row in enumerate(rows)])
+
+    def label(self, frauds: range, *, first: int = 0) -> None:
+        table = labels_table(frauds=frauds, delay_days=0).append_column(
+            "schema_version", pa.array(["1.0"] * len(frauds))
+        )
+        values = list(labels_to_json(table))
+        LedgerStore(self.folder / "ledger").append(
+            "labels", [Record(0, first + i, NOW, "t", v) for i, v in enumerate(values)]
+        )
+
+    def loop(self) -> Loop:
+        return Loop(
+            feed=NoFeed(),
+            store=LedgerStore(self.folder / "ledger"),
+            trainer=self.trainer,
+            announcer=self.said,
+            metrics=LoopMetrics(CollectorRegistry()),
+            folder=self.folder,
+        )
+
+    @property
+    def champion(self) -> int | None:
+        return registry.champion(self.trainer.root, self.loop().features)
+
+
+def test_the_first_turn_runs_promotes_records_and_announces(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.label(range(5))
+    done = shop.loop().turn(NOW)
+    assert done.run is not None
+    assert (done.run.decision, shop.champion) == ("promote", 1)
+    assert [(a.type, a.version, a.former) for a in shop.said.all] == [("promotion", 1, None)]
+    assert (tmp_path / "runs" / "00001" / "report.html").read_text(encoding="utf-8").count("because") >= 2
+    state = load_state(tmp_path)
+    assert (state.runs, state.frauds_then, state.unfinished) == (1, 5, None)
+
+
+def test_no_run_without_new_labels_and_another_with_them(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.label(range(5))
+    loop = shop.loop()
+    loop.turn(NOW)
+    assert loop.turn(NOW + DAY).run is None
+    shop.label(range(5, 9), first=5)
+    second = loop.turn(NOW + 2 * DAY).run
+    assert second is not None
+    assert (second.run, shop.champion) == (2, 2)
+    assert shop.said.all[-1].former == 1
+
+
+def test_a_refusal_keeps_the_champion_and_leaves_the_reason_beside_the_candidate(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.label(range(5))
+    shop.loop().turn(NOW)
+    shop.trainer = replace(shop.trainer, verdict=Verdict.REFUSE, check="labels.fraud_rate")
+    shop.label(range(5, 9), first=5)
+    shop.loop().turn(NOW + DAY)
+    assert shop.champion == 1
+    assert {v.version: v.note for v in registry.versions(shop.trainer.root)}[2] == "refused: because"
+    # Labels that looked wrong never become what later ones are compared with.
+    assert load_state(tmp_path).trusted == NOW
+
+
+def test_a_run_killed_while_training_begins_again_with_the_same_facts(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.label(range(5))
+    shop.trainer.dies.append(True)
+    with pytest.raises(KeyboardInterrupt):
+        shop.loop().turn(NOW)
+    done = shop.loop().turn(NOW + 3 * DAY)
+    assert shop.trainer.seen[0] == shop.trainer.seen[1]
+    assert done.run is not None
+    assert done.run.at_us == NOW
+    assert shop.champion == 1
+
+
+def test_a_run_killed_while_promoting_is_carried_out_without_training_again(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.label(range(5))
+    shop.said.dies = True
+    with pytest.raises(KeyboardInterrupt):
+        shop.loop().turn(NOW)
+    shop.loop().turn(NOW + DAY)
+    assert len(shop.trainer.seen) == 1
+    assert shop.champion == 1
+    assert [a.version for a in shop.said.all] == [1]
+    assert len(all_records(tmp_path)) == 1
+
+
+def test_with_probation_an_accepted_version_shadows_and_is_dropped_when_nothing_was_seen_of_it(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, promotion="shadow", probation=2 * DAY)
+    shop.label(range(5))
+    shop.loop().turn(NOW)
+    shop.label(range(5, 9), first=5)
+    shop.loop().turn(NOW + DAY)
+    slot = registry.read_slots(shop.trainer.root).root[shop.loop().features]
+    assert (slot.champion, slot.shadow) == (1, 2)
+    assert shop.said.all[-1].type == "shadow"
+    shop.loop().turn(NOW + 4 * DAY)
+    assert registry.read_slots(shop.trainer.root).root[shop.loop().features].shadow is None
+    assert load_state(tmp_path).probation is None
+
+
+def test_what_cannot_be_learnt_is_a_failed_run_and_not_the_end(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    trainer = Trainer(tmp_path / "models", World(), shop.trainer.config)
+    shop.label(range(5))
+    loop = shop.loop()
+    loop.trainer = trainer
+    done = loop.turn(NOW)
+    assert done.run is not None
+    assert (done.run.decision, done.run.candidate) == ("failed", None)
+    assert "no base" in done.run.reason
