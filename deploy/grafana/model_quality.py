@@ -90,6 +90,18 @@ _LOOP = Row(
         Panel("Drift by kind", (Query("max by (kind) (fraud_loop_drift)", "{{kind}}"),)),
         Panel("Runs by decision", (Query("sum by (decision) (increase(fraud_loop_runs_total[1h]))", "{{decision}}"),)),
         Panel("Age of the newest label", (Query("max(fraud_loop_label_lag_seconds)"),), "s"),
+        Panel(
+            "Labels of unknown payments",
+            (Query("max(fraud_loop_unknown_labels)"),),
+            why="Growing: labels arrive under ids that the payments do not have.",
+            width=12,
+        ),
+        Panel(
+            "Asks for more reviews",
+            (Query("max(fraud_loop_review_sampling)"),),
+            why="1 while there is drift and there are no labels to learn from.",
+            width=12,
+        ),
     ),
 )
 

@@ -12,6 +12,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from service.histogram import BulkHistogram
 from service.metrics import Metrics
+from training.loop.metrics import LoopMetrics
 
 LABELS: Final = {
     "action": ("allow", "review", "block"),
@@ -22,9 +23,10 @@ LABELS: Final = {
 
 
 def registry() -> CollectorRegistry:
-    """A registry with every metric that the service declares, none of them touched."""
+    """A registry with every metric that the service and the loop declare, none of them touched."""
     made = CollectorRegistry()
     Metrics(made)
+    LoopMetrics(made)
     ProcessCollector(registry=made)
     return made
 
