@@ -56,13 +56,13 @@ console = Console(stderr=True, width=120)
 class Plan:
     """How much, and when; days since the start."""
 
-    transactions: int = 100_000
+    transactions: int = 80_000
     days: int = 240
     live: int = 90
     pattern: int = 140
-    step: int = 6
+    step: int = 10
     source: int = 60_000
-    strategy: str = "joint_distilled"
+    strategy: str = "l2sp"
     seed: int = 11
 
 
@@ -90,7 +90,7 @@ def prepare(plan: Plan) -> World:
     for platform, count, more in (("source", plan.source, []), ("target", plan.transactions, new)):
         out = ["--platform", platform, "--transactions", str(count), "--out", str(FOLDER / platform)]
         train("simulate", *out, *size, *more, log=log)
-    source = ["--source", str(FOLDER / "source" / "events.parquet"), "--teachers", "1", "--max-source-rows", "40000"]
+    source = ["--source", str(FOLDER / "source" / "events.parquet"), "--teachers", "1", "--max-source-rows", "30000"]
     train("pretrain", *source, "--models", str(models), log=log)
     target = FOLDER / "target"
     truth = pd.read_parquet(target / "truth.parquet").set_index("transaction_id")
@@ -165,7 +165,7 @@ def run(plan: Plan) -> list[Figure]:
         loop = connect(settings, CollectorRegistry())
         config = LoopConfig(
             strategy=plan.strategy, teachers=1, alert_share=ALERT_SHARE, interval=4 * plan.step * DAY_US,
-            cooldown=plan.step * DAY_US, new_frauds=40, seed=plan.seed,
+            cooldown=plan.step * DAY_US, new_frauds=40, seed=plan.seed, baselines=False,
         )  # fmt: skip
         loop.trainer = Trainer(settings.models_dir, loop.trainer.world, config)
         now = start + plan.live * DAY_US

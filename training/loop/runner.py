@@ -250,7 +250,10 @@ class Loop:
         seed = self.trainer.config.seed
         before, today = (_some(data.take(rows), seed) for rows in (data.time < start, data.time >= start))
         scores = scores_of(champion.path, before.features), scores_of(champion.path, today.features)
-        return measure(before.features, today.features, names=data.names, scores=scores, seed=seed)
+        # Every risk table has its own rates: they would tell the weeks apart, and nothing else.
+        kept = [place for place, name in enumerate(data.names) if name.removesuffix("_risk") not in data.risk_ids]
+        names = tuple(data.names[place] for place in kept)
+        return measure(before.features[:, kept], today.features[:, kept], names=names, scores=scores, seed=seed)
 
     def _sampling(self, state: LoopState, drift: Drift | None, labels: int) -> LoopState:
         """Drift without new labels asks for more reviews: only labels can tell what it means."""
