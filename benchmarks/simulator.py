@@ -58,7 +58,7 @@ def raw_fields(simulation: Simulation) -> tuple[Floats, list[str]]:
         "amount": euros(simulation.attempts),
         "cents": frame.amount % 100,
         "hour": local % 24,
-        "weekday": frame.event_time.dt.weekday,
+        "weekday": frame.event_time.dt.day_of_week,
         "account_days": (frame.event_time - frame.account_created_at).dt.total_seconds() / 86400,
         "card_days": (frame.event_time - frame.card_added_at).dt.total_seconds() / 86400,
         "ip_abroad": frame.ip_country != frame.card_country,

@@ -18,6 +18,9 @@ NONE: Final = -1
 ORDINARY: Final = 0
 """The `kind` of ordinary traffic; fraud patterns and their look-alikes count from 1."""
 
+TINY_LOG_PRICE: Final = (0.3, 0.7)
+"""Mean and spread of the log price, in euros, of what costs next to nothing."""
+
 HIGH_PRICE: Final = 1.0
 """A price is *high* above this log ratio to what the person usually pays at such a merchant."""
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from training.simulate import places
-from training.simulate.attempts import MISSING, Attempts, attempts_of
+from training.simulate.attempts import MISSING, TINY_LOG_PRICE, Attempts, attempts_of, minor_units
 from training.simulate.draws import DAY_US, HOUR_US, Bools, Float64s, Int64s, choose, mix, uniform_of
 from training.simulate.platform import Platform
 from training.simulate.population import Merchants, People, address_in
@@ -22,7 +22,9 @@ RETRY: Final = 0.6
 MAX_RETRIES: Final = 2
 FLASH_SHARE: Final = 0.012
 GIFT_SHARE: Final = 0.05
-VERIFICATION_SHARE: Final = 0.012
+VERIFICATION_SHARE: Final = 0.02
+TINY_SHARE: Final = 0.02
+"""In-app purchases, stamps, single songs: what card testers hide among."""
 SUBSCRIBER_SHARE: Final = 0.06
 SPARE: Final = 1.01
 """Attempts drawn beyond what is needed, so that an exact number is left after retries."""
@@ -161,13 +163,16 @@ def _subscriptions(who: People, attempts: Attempts, platform: Platform) -> Attem
 
 
 def _verifications(attempts: Attempts, rng: np.random.Generator) -> Attempts:
-    """Zero amounts: a card is stored or a trial begins."""
-    zero = (rng.random(len(attempts)) < VERIFICATION_SHARE) & ~attempts.by_merchant
+    """Zero amounts (a card is stored, a trial begins) and tiny ones."""
+    n = len(attempts)
+    which = np.where(attempts.by_merchant, 1.0, rng.random(n))
+    zero, small = which < VERIFICATION_SHARE, which < VERIFICATION_SHARE + TINY_SHARE
+    tiny = minor_units(attempts.billing_country, rng.normal(*TINY_LOG_PRICE, n), rng)
     return attempts.with_columns(
-        amount=np.where(zero, 0, attempts.amount),
-        items=np.where(zero, 1, attempts.items),
+        amount=np.where(zero, 0, np.where(small, tiny, attempts.amount)),
+        items=np.where(small, 1, attempts.items),
         card_added=np.where(zero & (attempts.card_added != MISSING), attempts.time, attempts.card_added),
-        high=attempts.high & ~zero,
+        high=attempts.high & ~small,
     )
 
 

@@ -44,6 +44,7 @@ class Refused(click.ClickException):
 @click.option("--format", "file_format", type=click.Choice(["parquet", "jsonl"]), default="parquet", show_default=True)
 @click.option("--to-kafka", is_flag=True, help="Send the events to Kafka instead of (or besides) --out.")
 @click.option("--topic", default="payments.transactions.v1", show_default=True, envvar="FRAUD_TRANSACTIONS_TOPIC")
+@click.option("--labels-topic", help="Also send labels as they are received, to this topic.")
 @click.option("--bootstrap-servers", envvar="FRAUD_KAFKA_BOOTSTRAP_SERVERS", help="Kafka brokers, host:port.")
 @click.option("--rate", type=click.FloatRange(min=0), default=0.0, show_default=True, help="Events/s; 0: full speed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
@@ -55,6 +56,7 @@ def simulate_command(
     file_format: Format,
     to_kafka: bool,
     topic: str,
+    labels_topic: str | None,
     bootstrap_servers: str | None,
     rate: float,
     as_json: bool,
@@ -72,7 +74,7 @@ def simulate_command(
     if out is not None:
         _write(simulation, out, file_format)
     if to_kafka:
-        _publish(simulation, str(bootstrap_servers), topic, rate)
+        _publish(simulation, str(bootstrap_servers), topic, labels_topic, rate=rate)
     _report(simulation.summary(), as_json=as_json)
 
 
@@ -98,12 +100,14 @@ def _write(simulation: Simulation, out: Path, file_format: Format) -> None:
         raise click.ClickException(f"cannot write to {out}: {error.strerror or error}") from error
 
 
-def _publish(simulation: Simulation, bootstrap_servers: str, topic: str, rate: float) -> None:
+def _publish(
+    simulation: Simulation, bootstrap_servers: str, topic: str, labels_topic: str | None, *, rate: float
+) -> None:
     try:
-        sink = KafkaSink(bootstrap_servers, topic)
+        sink = KafkaSink(bootstrap_servers, topic, labels_topic)
         try:
             with _bar(f"sending to {topic}", len(simulation.log)) as advance:
-                publish(messages(simulation), sink, rate=rate, progress=advance)
+                publish(messages(simulation, labels=labels_topic is not None), sink, rate=rate, progress=advance)
         finally:
             sink.close()
     except (KafkaError, DeliveryError) as error:

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from training.simulate import facts, places
-from training.simulate.attempts import MISSING, NONE, Attempts, attempts_of, minor_units
+from training.simulate.attempts import MISSING, NONE, TINY_LOG_PRICE, Attempts, attempts_of, minor_units
 from training.simulate.behaviour import active_people
 from training.simulate.draws import DAY_US, HOUR_US, Bools, Float64s, Int64s, choose, mix, salt_of
 from training.simulate.fraud_patterns import Odds, Pattern
@@ -277,7 +277,7 @@ def _amounts(attempts: Attempts, pattern: Pattern, rng: np.random.Generator) -> 
     """Verifications cost nothing or next to nothing; gift cards have round values."""
     n = len(attempts)
     if "verification" in pattern.traits:
-        tiny = minor_units(attempts.billing_country, rng.normal(0.3, 0.7, n), rng)
+        tiny = minor_units(attempts.billing_country, rng.normal(*TINY_LOG_PRICE, n), rng)
         usual = rng.random(n) < 0.4
         small = np.where(rng.random(n) < 0.4, 0, tiny)
         return attempts.with_columns(amount=np.where(usual, attempts.amount, small), items=np.ones(n, np.int64))

@@ -1,16 +1,23 @@
-"""Sends a simulated stream to Kafka, at a chosen rate; the record's timestamp is the event's time."""
+"""Sends a simulated stream to Kafka, at a chosen rate; the record's timestamp is the event's time.
+
+Labels may go along: each is sent between the events among which it is received. Those that come after the stream's end
+are not sent.
+"""
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from heapq import merge
+from itertools import repeat
 from typing import Final, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from kafka import KafkaProducer
 
 from training.simulate.config import VERSION
 from training.simulate.simulation import Simulation
-from training.simulate.wire import events_to_json
+from training.simulate.wire import events_to_json, labels_to_json
 
 HEADERS: Final = [("simulator-version", VERSION.encode())]
 _TICK_S: Final = 0.02
@@ -18,11 +25,12 @@ _TICK_S: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One event as a Kafka record."""
+    """One event or label as a Kafka record."""
 
     key: bytes
     value: bytes
     timestamp_ms: int
+    is_label: bool = False
 
 
 class Producer(Protocol):
@@ -42,14 +50,16 @@ class DeliveryError(Exception):
 
 
 class KafkaSink:
-    """A `Producer` that writes to one topic."""
+    """A `Producer` that writes events to one topic and labels to another."""
 
-    def __init__(self, bootstrap_servers: str, topic: str) -> None:
+    def __init__(self, bootstrap_servers: str, topic: str, labels_topic: str | None = None) -> None:
         self._topic = topic
+        self._labels_topic = labels_topic or topic
         self._failure: BaseException | None = None
         self._producer = KafkaProducer(
             bootstrap_servers=bootstrap_servers.split(","), acks="all", linger_ms=20, batch_size=131_072,
             compression_type=None, allow_auto_create_topics=False, client_id="fraud-simulator",
+            bootstrap_timeout_ms=15_000, max_block_ms=15_000,
         )  # fmt: skip
 
     def send(self, message: Message) -> None:
@@ -57,7 +67,11 @@ class KafkaSink:
         if self._failure is not None:
             raise DeliveryError(f"topic {self._topic}: {self._failure}")
         future = self._producer.send(
-            self._topic, key=message.key, value=message.value, headers=HEADERS, timestamp_ms=message.timestamp_ms
+            self._labels_topic if message.is_label else self._topic,
+            key=message.key,
+            value=message.value,
+            headers=HEADERS,
+            timestamp_ms=message.timestamp_ms,
         )
         future.add_errback(self._failed)
 
@@ -75,8 +89,25 @@ class KafkaSink:
         self._failure = error
 
 
-def messages(simulation: Simulation) -> Iterator[Message]:
-    """The events of a simulation as records in log order."""
+def messages(simulation: Simulation, *, labels: bool = False) -> Iterator[Message]:
+    """The events of a simulation as records in log order, labels between them where asked for."""
+    events = _events(simulation)
+    return merge(events, _labels(simulation), key=_time) if labels else events
+
+
+def _time(message: Message) -> int:
+    return message.timestamp_ms
+
+
+def _labels(simulation: Simulation) -> Iterator[Message]:
+    last = pa.scalar(int(simulation.log.time[-1]), pa.int64()).cast(pa.timestamp("us", tz="UTC"))
+    table = simulation.labels.filter(pc.less_equal(simulation.labels["received_at"], last))
+    keys = table["transaction_id"].cast(pa.binary()).to_pylist()
+    times = (table["received_at"].cast(pa.int64()).to_numpy() // 1000).tolist()
+    return map(Message, keys, labels_to_json(table), times, repeat(True))
+
+
+def _events(simulation: Simulation) -> Iterator[Message]:
     for batch in simulation.event_batches():
         table = pa.Table.from_batches([batch])
         keys = table["customer_id"].cast(pa.binary()).to_pylist()

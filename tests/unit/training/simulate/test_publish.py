@@ -39,6 +39,16 @@ def test_records_are_keyed_by_customer_and_stamped_with_event_time(stream: list[
         assert b'"customer_id":"' + message.key + b'"' in message.value
 
 
+def test_labels_travel_between_the_events_among_which_they_are_received() -> None:
+    simulation = simulate(SimulationConfig(transactions=2_000, days=60, base_rate=0.02))
+    mixed = list(messages(simulation, labels=True))
+    assert all(before.timestamp_ms <= after.timestamp_ms for before, after in pairwise(mixed))
+    labels = [message for message in mixed if message.is_label]
+    assert 5 < len(labels) < simulation.labels.num_rows
+    assert all(b'"transaction_id":"' + label.key + b'"' in label.value for label in labels)
+    assert [message for message in mixed if not message.is_label] == list(messages(simulation))
+
+
 def test_everything_is_sent_in_order_and_flushed(stream: list[Message]) -> None:
     recorder = Recorder()
     told: list[int] = []
