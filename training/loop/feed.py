@@ -73,6 +73,7 @@ class KafkaFeed:
         cls, config: Mapping[str, object], kinds: Mapping[str, Kind], token: Token | None = None
     ) -> "KafkaFeed":
         """Connects; BrokerUnavailable when nobody answers or a topic is missing."""
+        where = config["bootstrap_servers"]
         try:
             consumer = KafkaConsumer(
                 **config,
@@ -83,10 +84,16 @@ class KafkaFeed:
                 allow_auto_create_topics=False,
                 max_poll_records=MAX_RECORDS,
             )
-            partitions = [TopicPartition(topic, p) for topic in kinds for p in _partitions(consumer, topic)]
-            consumer.assign(partitions)
         except KafkaError as error:
-            raise BrokerUnavailable(f"{config['bootstrap_servers']}: {_line(error)}") from None
+            raise BrokerUnavailable(f"{where}: {_line(error)}") from None
+        try:
+            consumer.assign([TopicPartition(topic, p) for topic in kinds for p in _partitions(consumer, topic)])
+        except KafkaError as error:
+            consumer.close()
+            raise BrokerUnavailable(f"{where}: {_line(error)}") from None
+        except BrokerUnavailable:
+            consumer.close()
+            raise
         return cls(consumer, kinds, token)
 
     def pull(self, store: LedgerStore) -> int:

@@ -1,0 +1,79 @@
+"""From real topics into the ledger: everything that was committed, once, whatever happens in between."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer
+
+from deploy.kafka.address import KafkaAddress
+from tests.conftest import MakeTopic
+from training.ledger_store import LedgerStore
+from training.loop.announce import Announcement, KafkaAnnouncer
+from training.loop.feed import BrokerUnavailable, KafkaFeed
+
+pytestmark = pytest.mark.kafka
+
+
+def produce(
+    broker: KafkaAddress, topic: str, count: int, *, transactional: str | None = None, abort: bool = False
+) -> None:
+    producer = KafkaProducer(bootstrap_servers=broker.bootstrap_servers, transactional_id=transactional)
+    if transactional:
+        producer.init_transactions()
+        producer.begin_transaction()
+    futures = [
+        producer.send(topic, key=b"k", value=str(i).encode(), timestamp_ms=1_700_000_000_000 + i) for i in range(count)
+    ]
+    producer.flush()
+    for future in futures:
+        future.get(timeout=10)
+    if transactional:
+        producer.abort_transaction() if abort else producer.commit_transaction()
+    producer.close()
+
+
+def feed(broker: KafkaAddress, topic: str) -> KafkaFeed:
+    return KafkaFeed.connect({"bootstrap_servers": [broker.bootstrap_servers]}, {topic: "decisions"})
+
+
+def test_committed_records_arrive_once_and_a_restart_goes_on_where_the_ledger_ends(
+    broker: KafkaAddress, make_topic: MakeTopic, unique_name: Callable[[str], str], tmp_path: Path
+) -> None:
+    topic = make_topic("decisions", partitions=2)
+    store = LedgerStore(tmp_path)
+    produce(broker, topic, 20, transactional=unique_name("a"))
+    produce(broker, topic, 5, transactional=unique_name("b"), abort=True)
+    first = feed(broker, topic)
+    assert first.pull(store) == 20
+    assert first.pull(store) == 0
+    first.close()
+    produce(broker, topic, 10)
+    second = feed(broker, topic)
+    assert second.pull(LedgerStore(tmp_path)) == 10
+    second.close()
+    rows = store.read("decisions")
+    assert sorted(int(value) for value in rows["value"].to_pylist()) == sorted([*range(20), *range(10)])
+    assert rows["timestamp"].to_pylist()[0] == 1_700_000_000_000_000
+
+
+def test_a_missing_topic_and_an_absent_broker_are_one_line(
+    broker: KafkaAddress, unique_name: Callable[[str], str]
+) -> None:
+    with pytest.raises(BrokerUnavailable, match="does not exist"):
+        feed(broker, unique_name("absent"))
+
+
+def test_announcements_are_on_the_models_topic_once_announced(broker: KafkaAddress, make_topic: MakeTopic) -> None:
+    topic = make_topic("models")
+    producer = KafkaProducer(bootstrap_servers=broker.bootstrap_servers, acks="all")
+    said = Announcement(
+        type="promotion", version=3, former=2, at="2026-01-01T00:00:00+00:00", reason="better", features_fingerprint="f"
+    )
+    KafkaAnnouncer(producer, topic).announce(said)
+    producer.close()
+    consumer = KafkaConsumer(
+        topic, bootstrap_servers=broker.bootstrap_servers, auto_offset_reset="earliest", consumer_timeout_ms=10_000
+    )
+    assert next(consumer).value == said.to_json()
+    consumer.close()

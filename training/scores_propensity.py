@@ -1,0 +1,79 @@
+"""Precision of a policy that blocks what it flags, from the few blocks that were let through.
+
+A blocked payment reports nothing, so the labels of a blocking policy are those of what it did *not* block. With
+exploration a share ε of would-be blocks is let through, by a draw that does not depend on the payment; each of those
+stands for 1 / ε payments (Horvitz and Thompson 1952; self-normalised, Hájek 1971):
+
+    precision = Σ w y / Σ w,   w = 1 / propensity over flagged payments whose label is known
+    effective sample size = (Σ w)² / Σ w²      (Kish 1965)
+
+Regions without any let-through payment have no support: nothing can be said about them, and they are named.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import norm
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+MIN_SUPPORT: Final = 5
+"""Observed payments of a region below which nothing is said about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A precision with its 90 % interval.
+
+    Attributes:
+        value, low, high: 0..1; NaN without any support.
+        observed: payments it stands on.
+        effective: as many equally weighted ones would say as much.
+    """
+
+    value: float
+    low: float
+    high: float
+    observed: int
+    effective: float
+
+
+def weighted_precision(fraud: Bools, propensity: Floats, *, confidence: float = 0.9) -> Estimate:
+    """Share of fraud among flagged payments, each observed one weighed by 1 / propensity.
+
+    The interval is Wilson's at the effective sample size, which stays inside 0..1 with few observations.
+
+    Args:
+        fraud: of the observed flagged payments, [n].
+        propensity: probability with which each was let through to be observed, [n], in (0, 1].
+        confidence: of the interval.
+    """
+    if len(fraud) == 0:
+        return Estimate(float("nan"), 0.0, 1.0, 0, 0.0)
+    weight = 1 / propensity
+    effective = float(weight.sum() ** 2 / (weight**2).sum())
+    value = float((weight * fraud).sum() / weight.sum())
+    z = float(norm.ppf((1 + confidence) / 2))
+    middle = (value + z**2 / (2 * effective)) / (1 + z**2 / effective)
+    spread = z * np.sqrt(value * (1 - value) / effective + z**2 / (4 * effective**2)) / (1 + z**2 / effective)
+    return Estimate(value, max(middle - float(spread), 0.0), min(middle + float(spread), 1.0), len(fraud), effective)
+
+
+def unsupported(segments: Mapping[str, npt.NDArray[np.str_]], flagged: Bools, observed: Bools) -> list[str]:
+    """Regions that are flagged but of which hardly anything was let through, as "segment value".
+
+    Args:
+        segments: name -> value of each payment, [n].
+        flagged: payments that the policy flags, [n].
+        observed: those whose label can become known, [n].
+    """
+    return [
+        f"{name} {value}"
+        for name, values in segments.items()
+        for value in np.unique(values[flagged])
+        if int((flagged & observed & (values == value)).sum()) < MIN_SUPPORT
+    ]
