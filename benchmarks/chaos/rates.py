@@ -92,7 +92,8 @@ def exactly_once_cost(broker: LocalBroker, run: Path, models: Path, *, seed: int
                 broker.bootstrap_servers, f"chaos-cost-{delivery}-{repeat}", run / f"cost-{delivery}-{repeat}", models
             )
             try:
-                measured.append(_rate(world, delivery, count, seed))
+                preload(world, count, seed)
+                measured.append(rate_of(world, delivery, count))
             finally:
                 world.close()
     ratios = [once / twice for once, twice in zip(rates["at_least_once"], rates["exactly_once"], strict=True)]
@@ -103,8 +104,8 @@ def exactly_once_cost(broker: LocalBroker, run: Path, models: Path, *, seed: int
     ]
 
 
-def _rate(world: World, delivery: str, count: int, seed: int) -> float:
-    """Events a second over the second half, so that starting does not count."""
+def preload(world: World, count: int, seed: int) -> None:
+    """Fills the input before the service starts."""
     draw = random.Random(seed)  # noqa: S311 - seeded
     producer = KafkaProducer(bootstrap_servers=world.servers, linger_ms=20, batch_size=500_000)
     for number in range(count):
@@ -112,6 +113,10 @@ def _rate(world: World, delivery: str, count: int, seed: int) -> float:
         producer.send(world.names["transactions_topic"], value, customer.encode())
     producer.flush()
     producer.close()
+
+
+def rate_of(world: World, delivery: str, count: int) -> float:
+    """Events a second over the last two thirds of what was preloaded, so that starting does not count."""
     service = world.service(delivery=delivery)
     service.start()
     service.ready()
