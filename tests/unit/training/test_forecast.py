@@ -1,0 +1,56 @@
+"""The forecast transfers when that helps, warns when it hurts, and says how sure it is."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from tests.unit.training.test_scores import scored
+from training.forecast import Forecast, Point, decide
+from training.scores import Scored
+
+
+def blurred(rows: Scored, noise: float, seed: int) -> np.ndarray:
+    logit = np.log(rows.score / (1 - rows.score)) + np.random.default_rng(seed).normal(0, noise, len(rows))
+    return np.asarray(1 / (1 + np.exp(-logit)))
+
+
+def test_a_source_that_helps_is_used_and_one_that_hurts_is_not() -> None:
+    periods = [scored(3_000, seed=seed, skill=2.5) for seed in range(3)]
+    helped = [(rows, blurred(rows, 3.0, seed)) for seed, rows in enumerate(periods)]
+    transfer, reason = decide(helped, seed=1)
+    assert transfer
+    assert reason.startswith("transfer: average precision with transfer minus without: +")
+    hurt = [(replace(rows, score=other), rows.score) for rows, other in helped]
+    transfer, reason = decide(hurt, seed=1)
+    assert not transfer
+    assert reason.startswith("do not transfer")
+
+
+def test_thin_evidence_is_called_thin() -> None:
+    rows = scored(400, seed=5, rate=0.03)
+    transfer, reason = decide([(rows, blurred(rows, 0.3, 1))], seed=1)
+    assert transfer
+    assert "the evidence is thin" in reason
+
+
+def test_without_labels_of_its_own_there_is_nothing_but_transfer() -> None:
+    transfer, reason = decide([], seed=1)
+    assert transfer
+    assert "never enough labels" in reason
+
+
+def test_a_forecast_is_one_json_document() -> None:
+    point = Point(14, 100, 2, 9, 0.4, None, 12.0, None)
+    document = Forecast((point,), True, "transfer").as_json()
+    assert document["points"] == [
+        {
+            "days": 14,
+            "labels": 100,
+            "frauds": 2,
+            "test_frauds": 9,
+            "recall": 0.4,
+            "recall_alone": None,
+            "money": 12.0,
+            "money_alone": None,
+        }
+    ]
