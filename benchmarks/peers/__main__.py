@@ -83,7 +83,7 @@ def measure(
     figures = found.figures()
     few = max(1, repeats // 2)
     if "latency" in wanted:
-        figures += latency.measure(place, repeats=few, seconds=3 if quick else 6, say=say).figures()
+        figures += latency.measure(place, repeats=repeats, seconds=3 if quick else 4, say=say).figures()
     if "batches" in wanted:
         figures += sizes.batches(place, STREAM, repeats=few, seconds=seconds, say=say)
     if "processes" in wanted:

@@ -1,6 +1,7 @@
 """One run of one contender over a loaded topic: its rate, its memory, and when its first decision came out."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -43,7 +44,7 @@ class Program:
     """A child process with its log; stopped when the `with` block ends."""
 
     def __init__(self, arguments: Sequence[str], *, environment: Mapping[str, str], log: Path) -> None:
-        self._arguments = [sys.executable, *arguments]
+        self._arguments = [*_dies_with_parent(), sys.executable, *arguments]
         self._environment = {**_inherited(), **environment}
         self._log = log
         self.started_ms = 0
@@ -73,7 +74,9 @@ class Program:
         code = self._process.poll()
         if code is not None:
             lines = self._log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
-            raise Failed(f"{' '.join(self._arguments[1:3])} ended with {code}: {lines[-1][:300]} (see {self._log})")
+            raise Failed(
+                f"{' '.join(self._arguments[-3:])[:80]} ended with {code}: {lines[-1][:300]} (see {self._log})"
+            )
 
     def cpu_s(self) -> float:
         """Processor time so far, of all its threads."""
@@ -154,6 +157,12 @@ def rate(progress: Sequence[Progress], records: int, *, warm: float = 0.25) -> f
     if len(busy) < 2 or busy[-1].time_ms == busy[0].time_ms:
         raise Failed("committed too seldom to be measured: give it more records or more seconds")
     return 1000 * (busy[-1].records - busy[0].records) / (busy[-1].time_ms - busy[0].time_ms)
+
+
+def _dies_with_parent() -> list[str]:
+    """A prefix that has Linux end the program when this one dies, however it dies; elsewhere nothing."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL"] if setpriv else []
 
 
 def _inherited() -> dict[str, str]:
