@@ -48,7 +48,7 @@ DAY_US: Final = 86_400_000_000
 START: Final = datetime(2025, 1, 6, tzinfo=UTC)
 NEW_PATTERN: Final = "gift_card_mule"
 LABELS: Final = "fraud.labels.v1"
-ALERT_SHARE: Final = 0.01
+ALERT_SHARE: Final = 0.02
 console = Console(stderr=True, width=120)
 
 
@@ -84,7 +84,7 @@ def prepare(plan: Plan) -> World:
     """Simulates both platforms and pre-trains on the source."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     log, models = FOLDER / "training.log", FOLDER / "models"
-    size = ["--days", str(plan.days), "--seed", str(plan.seed), "--base-rate", "0.006"]
+    size = ["--days", str(plan.days), "--seed", str(plan.seed), "--base-rate", "0.012"]
     pattern = (START + timedelta(days=plan.pattern)).date().isoformat()
     new = ["--new-pattern-start", pattern, "--new-pattern-share", "0.8"]
     for platform, count, more in (("source", plan.source, []), ("target", plan.transactions, new)):
@@ -164,7 +164,7 @@ def run(plan: Plan) -> list[Figure]:
         )
         loop = connect(settings, CollectorRegistry())
         config = LoopConfig(
-            strategy=plan.strategy, teachers=1, alert_share=ALERT_SHARE, interval=4 * plan.step * DAY_US,
+            strategy=plan.strategy, teachers=1, alert_share=ALERT_SHARE, interval=2 * plan.step * DAY_US,
             cooldown=plan.step * DAY_US, new_frauds=40, seed=plan.seed, baselines=False,
         )  # fmt: skip
         loop.trainer = Trainer(settings.models_dir, loop.trainer.world, config)

@@ -77,6 +77,21 @@ class Holdout:
 
 
 @dataclass(frozen=True, slots=True)
+class Traffic:
+    """Payments as they come, labelled or not, to count alerts on: labelled ones were partly chosen by the champion.
+
+    Attributes:
+        amount: int64 [n], micro-units of the base currency.
+        candidate: float64 [n], the candidate's scores.
+        champion: float64 [n], the champion's.
+    """
+
+    amount: npt.NDArray[np.int64]
+    candidate: Floats
+    champion: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that the gate looked at: its name, what came out, what that means, and the numbers."""
 
@@ -109,6 +124,7 @@ def judge(
     *,
     candidate_policy: Policy,
     champion_policy: Policy | None,
+    traffic: Traffic | None = None,
     labels: Sequence[Finding] = (),
     config: GateConfig | None = None,
     seed: int,
@@ -119,6 +135,7 @@ def judge(
         holdouts: the matured one first; the frozen one where there has been a promotion.
         candidate_policy: decides what the candidate would flag.
         champion_policy: the same for the champion.
+        traffic: where alerts are counted; without it the volume is not looked at.
         labels: findings about the new labels.
         config: what is demanded.
         seed: of the bootstrap.
@@ -128,8 +145,8 @@ def judge(
     for holdout in holdouts:
         findings += compared(holdout, config, seed)
         findings += guarded(holdout, config, seed)
-    if holdouts and holdouts[0].champion is not None and champion_policy is not None:
-        findings.append(volume(holdouts[0], candidate_policy, champion_policy, config))
+    if traffic is not None and champion_policy is not None:
+        findings.append(volume(traffic, candidate_policy, champion_policy, config))
     return summed_up(findings)
 
 
@@ -197,12 +214,10 @@ def guarded(holdout: Holdout, config: GateConfig, seed: int) -> list[Finding]:
     return findings
 
 
-def volume(holdout: Holdout, candidate: Policy, champion: Policy, config: GateConfig) -> Finding:
+def volume(traffic: Traffic, candidate: Policy, champion: Policy, config: GateConfig) -> Finding:
     """Whether the candidate alerts about as often as the champion."""
-    assert holdout.champion is not None  # noqa: S101 - asked by the caller
-    rows = holdout.rows
-    new = int(candidate.decide(rows.score, rows.amount).flagged.sum())
-    old = int(champion.decide(holdout.champion, rows.amount).flagged.sum())
+    new = int(candidate.decide(traffic.candidate, traffic.amount).flagged.sum())
+    old = int(champion.decide(traffic.champion, traffic.amount).flagged.sum())
     change = new / old - 1 if old else float("inf") if new else 0.0
     text = f"{new} alerts where the champion raises {old} ({change:+.0%})"
     outside = old >= config.min_alerts and abs(change) > config.volume_band

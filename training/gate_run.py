@@ -3,7 +3,7 @@
 from training.datasets import Dataset, World, from_stream
 from training.datasets.stream import Stream
 from training.evaluate import Model, check_features, scores_of, to_scored
-from training.gate import Holdout
+from training.gate import Holdout, Traffic
 
 
 def scored_by(model: Model, stream: Stream, world: World, *, as_of: int) -> Dataset:
@@ -29,3 +29,9 @@ def holdout(name: str, candidate: tuple[Model, Dataset], champion: tuple[Model, 
         None if champion is None else scores_of(champion[0].path, champion[1].labelled().features),
         segments=known.segments,
     )
+
+
+def traffic(candidate: tuple[Model, Dataset], champion: tuple[Model, Dataset]) -> Traffic:
+    """The same payments, labelled or not, as both see them."""
+    (new, rows), (old, theirs) = candidate, champion
+    return Traffic(rows.amount, scores_of(new.path, rows.features), scores_of(old.path, theirs.features))

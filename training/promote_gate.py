@@ -9,7 +9,7 @@ from training.datasets import END_OF_TIME
 from training.evaluate import Model
 from training.evaluate_command import open_stream, to_us
 from training.gate import Verdict, judge
-from training.gate_run import holdout, scored_by
+from training.gate_run import holdout, scored_by, traffic
 from training.registry import RegistryError
 
 
@@ -46,7 +46,11 @@ def ask_gate(
     known_at = END_OF_TIME if as_of is None else as_of
     new, old = ((m, scored_by(m, stream, world, as_of=known_at).between(since, until)) for m in models)
     judgement = judge(
-        [holdout("matured", new, old)], candidate_policy=new[0].policy, champion_policy=old[0].policy, seed=seed
+        [holdout("matured", new, old)],
+        candidate_policy=new[0].policy,
+        champion_policy=old[0].policy,
+        traffic=traffic(new, old),
+        seed=seed,
     )
     if judgement.verdict is not Verdict.ACCEPT:
         registry.refuse(root, version, reason=judgement.reason, at=at, evidence=judgement.as_json())

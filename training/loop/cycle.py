@@ -16,8 +16,9 @@ from training.datasets import Dataset, World, count_risk, from_stream
 from training.evaluate import Floats, Model, scores_of, to_scored
 from training.export import export_bundle
 from training.fitting import Progress, quiet
-from training.gate import Finding, Holdout, Judgement, Verdict, judge
+from training.gate import Finding, Holdout, Judgement, Traffic, Verdict, judge
 from training.gate_labels import sane
+from training.gate_run import traffic
 from training.loop.adaptation import Lesson, find_base, held_out, policy_of, run_seed, teach
 from training.loop.config import LoopConfig
 from training.loop.state import LoopState, Unfinished
@@ -84,6 +85,7 @@ class Trainer:
             [matured, *frozen],
             candidate_policy=candidate.policy,
             champion_policy=champion.policy if champion else None,
+            traffic=_traffic(candidate, champion, _recent(data)) if champion else None,
             labels=_label_findings(view, state, champion, data),
             config=self.config.gate,
             seed=seed,
@@ -140,6 +142,10 @@ def _holdout(
         rivals,
         judged.segments,
     )
+
+
+def _traffic(candidate: Model, champion: Model, recent: Dataset) -> Traffic:
+    return traffic((candidate, recent), (champion, recent.with_risk(champion.risk)))
 
 
 def _frozen(

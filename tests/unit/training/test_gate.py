@@ -8,7 +8,7 @@ import pytest
 
 from fraud.policy import Policy
 from tests.unit.training.test_scores import scored
-from training.gate import GateConfig, Holdout, Judgement, Verdict, judge
+from training.gate import GateConfig, Holdout, Judgement, Traffic, Verdict, judge
 from training.gate_labels import sane
 from training.scores import Scored
 
@@ -25,7 +25,8 @@ def noisy(rows: Scored, noise: float, seed: int = 2) -> Floats:
 def judged(rows: Scored, champion: Floats | None, *, frozen: Holdout | None = None, **config: float) -> Judgement:
     holdouts = [Holdout("matured", rows, champion)] + ([frozen] if frozen else [])
     settings = GateConfig.model_validate({"volume_band": 9.0} | config)
-    return judge(holdouts, candidate_policy=POLICY, champion_policy=POLICY, config=settings, seed=1)
+    traffic = None if champion is None else Traffic(rows.amount, rows.score, champion)
+    return judge(holdouts, candidate_policy=POLICY, champion_policy=POLICY, traffic=traffic, config=settings, seed=1)
 
 
 def test_a_clearly_better_candidate_is_accepted() -> None:
