@@ -233,7 +233,9 @@ class Load:
     def _send_in_bulk(self, producer: KafkaProducer, due: int) -> None:
         """The library's own way, a record at a time, would take a whole processor at such rates."""
         made = [event(number, self._random) for number in range(self.sent, due)]
+        producer.partitions_for(self._topic)  # `append` does not ask for the topic's leader
         append(producer, TopicPartition(self._topic, 0), [c.encode() for c, _ in made], [value for _, value in made])
+        producer._sender.wakeup()  # noqa: SLF001 - it leaves that to `flush`
         self.sent = due
 
     def _place(self, customer: str) -> int:
