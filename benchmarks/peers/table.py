@@ -26,7 +26,7 @@ def markdown(
         rate = rates.get(contender.name)
         if rate is None:
             continue
-        share = "" if limit is None else f"{rate.value / limit.value:.1%}"
+        share = "" if limit is None else f"{rate.value / limit.value:.2%}"
         cpu = Figure.of("cpu", found.cpu_us[contender.name], "us").value
         memory = Figure.of("memory", found.memory_mb[contender.name], "MB").value
         lines.append(

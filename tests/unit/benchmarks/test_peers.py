@@ -66,7 +66,7 @@ def test_the_page_shows_each_contender_beside_the_limit() -> None:
         found, found.figures(), (PASS_THROUGH, SERVICE), broker="4.4.0", command="make bench", date="2026-01-01"
     )
 
-    assert "| 30,000 | 50.0% |" in page
+    assert "| 30,000 | 50.00% |" in page
     assert "| `limit_ratio` | 0.5 | x |" in page
 
 
