@@ -1,0 +1,65 @@
+"""The handbook's transactions through the running service: every row accounted for, with training's own features."""
+
+import os
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+from kafka import KafkaProducer, TopicPartition
+from pyarrow import parquet
+
+from benchmarks.chaos.world import World
+from fraud.features import features_crc
+from fraud.risk import RiskTables
+from service.adapters.kafka.bulk import append
+from service.adapters.kafka.group import Reader
+from training.datasets.stream import build
+from training.datasets.wire import to_wire
+from training.import_events.mapping import load_mapping
+from training.import_events.run import import_file
+
+pytestmark = pytest.mark.kafka
+
+ROWS = 200_000
+SHARE = 1_000
+DATA = Path(os.getenv("FRAUD_DATA_DIR", "../shared/data")) / "fdh_simulated.parquet"
+
+
+@pytest.mark.timeout(900)  # minutes on a machine that does other things too
+@pytest.mark.skipif(not DATA.exists(), reason=f"{DATA} is not here: set FRAUD_DATA_DIR to where it is")
+def test_two_hundred_thousand_rows_are_scored_with_the_features_that_training_sees(
+    make_world: Callable[..., World], tmp_path: Path
+) -> None:
+    events = tmp_path / "events.parquet"
+    imported = import_file(DATA, load_mapping("fdh"), events, limit=ROWS)
+    assert imported.rejects == 0
+    values = to_wire(parquet.read_table(events))
+    world = make_world()
+    send(world, values)
+    service = world.service()
+    service.start()
+    world.until_caught_up(seconds=600)
+    assert service.stop() == 0, service.last_line()
+    dataset = build(events, risk=RiskTables())
+    wanted = dict(zip(dataset.transaction_ids.tolist(), map(features_crc, dataset.features), strict=True))
+    found = {}
+    with closing(Reader(world.cluster, world.names["decisions_topic"])) as reader:
+        for records in reader.replay(0, *reader.bounds(0)):
+            for value in records.values:
+                decision = msgspec.json.decode(value or b"")
+                found[decision["transaction_id"]] = decision["features_crc"]
+    assert imported.transactions == ROWS == len(wanted)
+    assert found == wanted
+
+
+def send(world: World, values: list[bytes]) -> None:
+    topic = world.names["transactions_topic"]
+    producer = KafkaProducer(bootstrap_servers=world.servers, batch_size=1_000_000, linger_ms=1_000)
+    assert producer.partitions_for(topic) == {0}
+    for first in range(0, len(values), SHARE):
+        share = values[first : first + SHARE]
+        append(producer, TopicPartition(topic, 0), [b"k"] * len(share), share)
+    producer.flush(60)
+    producer.close()
