@@ -56,10 +56,10 @@ console = Console(stderr=True, width=120)
 class Plan:
     """How much, and when; days since the start."""
 
-    transactions: int = 80_000
-    days: int = 240
-    live: int = 90
-    pattern: int = 140
+    transactions: int = 90_000
+    days: int = 300
+    live: int = 180
+    pattern: int = 210
     step: int = 10
     source: int = 60_000
     strategy: str = "l2sp"

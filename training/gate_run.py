@@ -31,7 +31,9 @@ def holdout(name: str, candidate: tuple[Model, Dataset], champion: tuple[Model, 
     )
 
 
-def traffic(candidate: tuple[Model, Dataset], champion: tuple[Model, Dataset]) -> Traffic:
+def traffic(
+    candidate: tuple[Model, Dataset], champion: tuple[Model, Dataset], *, budget: float | None = None
+) -> Traffic:
     """The same payments, labelled or not, as both see them."""
     (new, rows), (old, theirs) = candidate, champion
-    return Traffic(rows.amount, scores_of(new.path, rows.features), scores_of(old.path, theirs.features))
+    return Traffic(rows.amount, scores_of(new.path, rows.features), scores_of(old.path, theirs.features), budget)

@@ -85,7 +85,7 @@ class Trainer:
             [matured, *frozen],
             candidate_policy=candidate.policy,
             champion_policy=champion.policy if champion else None,
-            traffic=_traffic(candidate, champion, _recent(data)) if champion else None,
+            traffic=_traffic(candidate, champion, _recent(data), self.config.alert_share) if champion else None,
             labels=_label_findings(view, state, champion, data),
             config=self.config.gate,
             seed=seed,
@@ -144,8 +144,8 @@ def _holdout(
     )
 
 
-def _traffic(candidate: Model, champion: Model, recent: Dataset) -> Traffic:
-    return traffic((candidate, recent), (champion, recent.with_risk(champion.risk)))
+def _traffic(candidate: Model, champion: Model, recent: Dataset, budget: float | None) -> Traffic:
+    return traffic((candidate, recent), (champion, recent.with_risk(champion.risk)), budget=budget)
 
 
 def _frozen(

@@ -92,6 +92,16 @@ def test_alert_volume_outside_its_band_is_refused(factor: float) -> None:
     assert "alerts where the champion raises" in judgement.reason
 
 
+def test_a_champion_that_alerts_too_little_does_not_hold_back_a_candidate_within_the_shops_budget() -> None:
+    traffic = Traffic(ROWS.amount, ROWS.score * 0.1, ROWS.score * 0.02)
+    rows = Holdout("matured", ROWS, None)
+    refused = judge([rows], candidate_policy=POLICY, champion_policy=POLICY, traffic=traffic, seed=1)
+    assert refused.verdict is Verdict.REFUSE
+    budget = replace(traffic, budget=0.9)
+    accepted = judge([rows], candidate_policy=POLICY, champion_policy=POLICY, traffic=budget, seed=1)
+    assert accepted.verdict is Verdict.ACCEPT
+
+
 def labels(n: int, rate: float, seed: int) -> tuple[npt.NDArray[np.int8], Floats]:
     random = np.random.default_rng(seed)
     fraud = random.random(n) < rate
