@@ -93,7 +93,7 @@ def test_alert_volume_outside_its_band_is_refused(factor: float) -> None:
 
 
 def test_a_champion_that_alerts_too_little_does_not_hold_back_a_candidate_within_the_shops_budget() -> None:
-    traffic = Traffic(ROWS.amount, ROWS.score * 0.1, ROWS.score * 0.02)
+    traffic = Traffic(ROWS.amount, ROWS.score * 0.1, ROWS.score * 0.04)
     rows = Holdout("matured", ROWS, None)
     refused = judge([rows], candidate_policy=POLICY, champion_policy=POLICY, traffic=traffic, seed=1)
     assert refused.verdict is Verdict.REFUSE
