@@ -213,9 +213,7 @@ def compose(settings: Settings, adapters: Adapters, metrics: Metrics, config: Hi
     pipeline = build_pipeline(settings, code, clock.monotonic)
     health = Health(clock.monotonic, settings.liveness.total_seconds())
     stop = Stop(seconds=settings.shutdown.total_seconds(), monotonic=clock.monotonic)
-    restorer = Restorer(
-        log=adapters.log, snapshots=adapters.snapshots, pipeline=pipeline, config=code.config, alive=health.beat
-    )
+    restorer = Restorer(log=adapters.log, snapshots=adapters.snapshots, pipeline=pipeline, config=code.config)
     runner = Runner(
         log=adapters.log,
         pipeline=pipeline,

@@ -24,7 +24,6 @@ class Restorer:
         snapshots: where the snapshots are.
         pipeline: takes the history over.
         config: of new histories.
-        alive: called between two steps of a long restore.
     """
 
     def __init__(
@@ -34,16 +33,16 @@ class Restorer:
         snapshots: SnapshotStore,
         pipeline: Pipeline,
         config: HistoryConfig,
-        alive: Callable[[], None],
     ) -> None:
         self._log = log
         self._snapshots = snapshots
         self._pipeline = pipeline
         self._config = config
-        self._alive = alive
 
-    def restore(self, partition: int, committed: int | None) -> None:
+    def restore(self, partition: int, committed: int | None, alive: Callable[[], None]) -> None:
         """Gives the pipeline this partition's history as it stands at the committed position.
+
+        `alive` is called between two steps, since a long log takes minutes; what it raises ends the restore.
 
         Raises:
             OffsetsLost: the log begins after the committed position.
@@ -63,9 +62,9 @@ class Restorer:
                 f"partition {partition}: offset {committed} is committed, but the log ends at {end}: the topic was "
                 "made anew; reset the group's offsets"
             )
-        self._rebuild(partition, first, committed)
+        self._rebuild(partition, first, committed, alive)
 
-    def _rebuild(self, partition: int, first: int, committed: int) -> None:
+    def _rebuild(self, partition: int, first: int, committed: int, alive: Callable[[], None]) -> None:
         found = self._snapshots.newest(partition, committed)
         if found is not None and found.position >= first:
             start, source = found.position, "snapshot"
@@ -76,7 +75,7 @@ class Restorer:
             self._pipeline.adopt(partition, History(self._config), start, since)
         for records in self._log.replay(partition, start, committed):
             self._pipeline.learn(records)
-            self._alive()
+            alive()
         # Markers of transactions may fill the last offsets, where no record moves the position.
         self._pipeline.partitions[partition].position = committed
         _log.info("history restored", partition=partition, source=source, start=start, committed=committed)

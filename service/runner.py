@@ -1,6 +1,7 @@
 """The loop: poll, process, commit; and what happens around it when ownership, the broker or the model changes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -18,6 +19,9 @@ from service.stopping import Stop
 
 POLL_SECONDS: Final = 0.2
 GAUGE_SECONDS: Final = 1.0
+KEEP_SECONDS: Final = 5.0
+"""Between two polls during a restore: well below any max_poll_interval, and others wait for us in a rebalance."""
+
 BACKOFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Pauses between attempts to reach the broker, the last one for as long as it takes."""
 
@@ -28,6 +32,10 @@ _log = structlog.get_logger(__name__)
 
 class Unfinished(ServiceError):  # noqa: N818 - named for what happened
     """The time to stop is over and the batch in hand is not committed: it will be scored again after the next start."""
+
+
+class _Interrupted(ServiceError):  # noqa: N818 - as above
+    """A stop was requested in the middle of a restore."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,7 @@ class Runner:
         self._cap = cap
         self._epoch: int | None = None
         self._gauges_due = 0.0
+        self._poll_due = 0.0
         self._snapshots_due = 0.0
         self._saved: dict[int, tuple[int, float]] = {}
 
@@ -96,7 +105,8 @@ class Runner:
         if polled is None or self._stop.requested:
             return ()  # polled, but nothing was done with it: the next start polls it again
         if self._log.assignment().epoch != self._epoch:
-            self._reach(self._take_over)
+            with suppress(_Interrupted):
+                self._reach(self._take_over)
         elif not self._log.joined():
             self._health.unready = "not a member of the consumer group"
         else:
@@ -126,11 +136,21 @@ class Runner:
         self._pipeline.partitions.pop(partition, None)  # so that half a restore is never taken for a whole one
         start = self._clock.monotonic()
         try:
-            self._restorer.restore(partition, committed)
+            self._restorer.restore(partition, committed, self._stay)
         except BaseException:
             self._pipeline.partitions.pop(partition, None)
             raise
         self._metrics.restore_seconds.set(self._clock.monotonic() - start)
+
+    def _stay(self) -> None:
+        """Keeps the membership through a long restore: everything is paused, so that a poll brings no records."""
+        self._health.beat()
+        if self._stop.requested:
+            raise _Interrupted("stopped while restoring a history; nothing was in hand")
+        now = self._clock.monotonic()
+        if now >= self._poll_due:
+            self._poll_due = now + KEEP_SECONDS
+            self._log.poll(0.0)
 
     def _commit(self, result: Result) -> None:
         """Publishes a batch, however often that must be tried: it is scored once and sent until the log has it."""

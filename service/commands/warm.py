@@ -43,9 +43,9 @@ def warm(settings: Settings) -> Iterator[Warmed]:
         snapshots = snapshot_directory(settings, code, wrote=lambda _: None, failed=lambda: None)
         snapshots.open(reader.cluster_id())
         pipeline = build_pipeline(settings, code, time.monotonic)
-        restorer = Restorer(log=reader, snapshots=snapshots, pipeline=pipeline, config=code.config, alive=lambda: None)
+        restorer = Restorer(log=reader, snapshots=snapshots, pipeline=pipeline, config=code.config)
         for partition in numbers:
-            restorer.restore(partition, committed.get(partition, reader.bounds(partition)[1]))
+            restorer.restore(partition, committed.get(partition, reader.bounds(partition)[1]), lambda: None)
             state = pipeline.partitions.pop(partition)
             history, position = state.encoder.history, state.position or 0
             snapshots.save(Snapshot(partition, position, history, state.history_from))

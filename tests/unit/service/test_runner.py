@@ -331,3 +331,26 @@ def test_models_are_swapped_between_two_batches() -> None:
     run_until(running, turn)
     versions = [msgspec.json.decode(m.value)["model_version"] for m in broker.published[Channel.DECISIONS]]
     assert versions == [1] * 10 + [2] * 20
+
+
+def test_a_stop_during_a_long_restore_ends_it_and_the_next_start_begins_again() -> None:
+    broker = filled(40)
+    run_until(service(broker)[0], all_done(broker))
+    for i in range(40, 45):
+        broker.produce(raw(transaction(i)), key=b"c", timestamp_us=at_us(i))
+    broker.leave("one")
+    stopped, _ = service(broker, instance="two", batch=5)
+    replay = stopped.runner._log.replay
+
+    def replayed(partition: int, start: int, end: int) -> object:
+        for records in replay(partition, start, end):
+            stopped.stop.request()
+            yield records
+
+    stopped.runner._log.replay = replayed  # type: ignore[method-assign, assignment]
+    run_until(stopped, lambda: False)
+    assert stopped.pipeline.partitions == {}
+    broker.leave("two")
+    run_until(service(broker, instance="three")[0], all_done(broker))
+    assert scored(broker) == [f"t{i}" for i in range(45)]
+    assert crcs(broker) == undisturbed(45)
