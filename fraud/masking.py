@@ -50,22 +50,27 @@ def _is_suspect(value: str | float) -> bool:
 def _mask_event(event: Event, token: Token) -> int:
     masked = 0
     for name in ("card_id", *TEXT_FIELDS):
-        value = getattr(event, name, None)
-        if value:
-            text, count = mask_text(value, token)
-            setattr(event, name, text[:MAX_TEXT])
+        text = getattr(event, name, None)
+        if text:
+            held, count = mask_value(text, token)
+            setattr(event, name, held)
             masked += count
     attributes = event.attributes or {}
     for name, value in attributes.items():
-        text, count = _mask_value(value, token)
-        if count:
-            attributes[name] = text
-            masked += count
+        attributes[name], count = mask_value(value, token)
+        masked += count
     return masked
 
 
-def _mask_value(value: str | float, token: Token) -> tuple[str, int]:
+def mask_value(value: str | float, token: Token) -> tuple[str | float, int]:
+    """A field's or an attribute's value without card numbers, and how many there were.
+
+    A whole number is looked at as its digits; one that is a card number becomes the token's text.
+    """
     if isinstance(value, str):
         text, count = mask_text(value, token)
         return text[:MAX_TEXT], count
-    return mask_text(str(int(value)), token) if value >= _SMALLEST and value == int(value) else ("", 0)
+    if value < _SMALLEST or value != int(value):
+        return value, 0
+    text, count = mask_text(str(int(value)), token)
+    return (text, count) if count else (value, 0)

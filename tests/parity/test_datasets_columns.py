@@ -149,3 +149,12 @@ def test_a_data_set_holds_the_features_that_the_service_computes_from_the_wire(p
                     expected[event.transaction_id] = features_crc(row)
     got = {str(i): features_crc(row) for i, row in zip(dataset.transaction_ids, dataset.features, strict=True)}
     assert got == expected
+
+
+@pytest.mark.parametrize(
+    "value", [4111111111111111, 4111111111111111.0, "4111 1111 1111 1111", 4111111111111112, -1, 0.5]
+)
+def test_a_card_number_in_an_attribute_is_masked_alike_in_files_and_on_the_wire(value: float | str) -> None:
+    row = {"type": "transaction", "transaction_id": "t", "customer_id": "c", "currency": "EUR", "amount": 1}
+    table = pa.Table.from_pylist([row | {"event_time": 1, "attributes": json.dumps({"tier": value})}], EVENTS)
+    assert_equal(to_columns(table, rates=RATES, attributes=ATTRIBUTES, token=TOKEN).batch, decoded(table))

@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 
 from fraud.batch import CATEGORIES, ENTITIES, INTEGERS, MISSING, Batch, Kind, hash_category, hash_id
 from fraud.columns import attribute_number
+from fraud.masking import mask_value
 from fraud.money import MICRO, Rates, minor_to_micro
-from fraud.pan import ID_FIELDS, Token, mask_text, may_hold_pan
+from fraud.pan import ID_FIELDS, Token, may_hold_pan
 from training.datasets.schema import EVENTS, FLAGS, TIMES, conform
 
 ID_COLUMNS: Final = {
@@ -101,7 +102,7 @@ class _Text:
             encoded = encoded.unify_dictionaries().combine_chunks()
         values = encoded.dictionary.to_pylist()
         if token is not None and name not in ID_FIELDS:
-            values = [mask_text(value, token)[0] if may_hold_pan(value) else value for value in values]
+            values = [mask_value(value, token)[0] if may_hold_pan(value) else value for value in values]
         return cls(values, encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64))
 
     def mapped(
@@ -158,8 +159,8 @@ def _attributes(column: pa.ChunkedArray, names: Sequence[str], token: Token | No
         held = json.loads(text) if text else {}
         for place, name in enumerate(names):
             value = held.get(name)
-            if isinstance(value, str) and token:
-                value, _ = mask_text(value, token)
+            if value is not None and token:
+                value, _ = mask_value(value, token)
             if value is not None:
                 values[row, place] = attribute_number(value)
     return values
