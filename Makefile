@@ -39,8 +39,9 @@ format: $(READY) ## format the code and mend what ruff can mend
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-contracts: $(READY) ## write docs/contracts from fraud.events
+contracts: $(READY) ## write docs/contracts and the README's tables from the code
 	$(PY) -m fraud.contracts
+	$(PY) -m deploy.reference
 
 kafka: $(READY) ## run a local Kafka in the foreground until Ctrl-C
 	$(PY) -m deploy.kafka
