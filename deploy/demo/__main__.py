@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,9 +20,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from deploy.demo.programs import ProgramFailed, Service, service_command, train
-from deploy.demo.stream import TRANSACTIONS, Lost, Outputs, Reader, send
+from deploy.demo.stream import Lost, Outputs, Reader, Topics, send
 from deploy.demo.verdict import Broken, Verdict, verdict
 from deploy.demo.world import Target, among, cut, messages
+from deploy.kafka.address import KafkaAddress, ask
 from deploy.kafka.broker import LocalBroker
 from deploy.kafka.jars import BrokerUnavailable
 from training.simulate.malformed import malformed
@@ -56,16 +58,29 @@ console = Console(stderr=True, width=120)
 @click.command()
 @click.option("--quick", is_flag=True, help="Less data, and the first act alone.")
 @click.option("--seed", default=1, show_default=True)
-def main(*, quick: bool, seed: int) -> None:
+@click.option(
+    "--bootstrap-servers", envvar="FRAUD_KAFKA_BOOTSTRAP_SERVERS", help="Use that broker, not one of our own."
+)
+def main(*, quick: bool, seed: int, bootstrap_servers: str | None) -> None:
     """Run the whole story on a local broker; the last line on standard output is one JSON object."""
     size = QUICK if quick else FULL
     try:
-        with LocalBroker() as broker:
+        with a_broker(bootstrap_servers) as (broker, topics):
             console.print(f"Kafka {broker.version} at {broker.bootstrap_servers}")
             target = prepare(size, seed)
-            show(*serve(broker.bootstrap_servers, target, seed))
+            show(*serve(broker.bootstrap_servers, topics, target, seed))
     except (BrokerUnavailable, ProgramFailed, Lost, Broken) as error:
         raise click.ClickException(str(error)) from None
+
+
+@contextmanager
+def a_broker(bootstrap_servers: str | None) -> Iterator[tuple[KafkaAddress, Topics]]:
+    """The given broker with topics of this run's own, or a new broker with the usual ones."""
+    if bootstrap_servers:
+        yield ask(bootstrap_servers), Topics(prefix=f"demo-{uuid.uuid4().hex[:8]}.")
+        return
+    with LocalBroker() as broker:
+        yield KafkaAddress(broker.bootstrap_servers, broker.version), Topics()
 
 
 def prepare(size: Size, seed: int) -> Target:
@@ -96,22 +111,23 @@ def prepare(size: Size, seed: int) -> Target:
     return target
 
 
-def serve(bootstrap_servers: str, target: Target, seed: int) -> tuple[Outputs, Verdict]:
+def serve(bootstrap_servers: str, topics: Topics, target: Target, seed: int) -> tuple[Outputs, Verdict]:
     """Streams the target through the service: a backlog at full speed, then live and steady with bad input among it."""
     environment = {
         "FRAUD_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
         "FRAUD_MODELS_DIR": str(FOLDER / "models"),
         "FRAUD_SNAPSHOTS_DIR": str(FOLDER / "snapshots"),
-        "FRAUD_INSTANCE_ID": "demo",
+        "FRAUD_INSTANCE_ID": f"{topics.prefix}demo",
+        **topics.settings(),
     }
     service_command(environment, "topics")
     paced = int(PACED_SECONDS * PACED_RATE)
     backlog = [*messages(target.history), *messages(target.live.slice(0, len(target.live) - paced))]
     steady = list(among(messages(target.live.slice(len(target.live) - paced)), malformed(seed, MALFORMED), every=20))
     with console.status(f"sending a backlog of {len(backlog):,} events"):
-        send(bootstrap_servers, TRANSACTIONS, backlog)
+        send(bootstrap_servers, topics.transactions, backlog)
     with (
-        Reader(bootstrap_servers) as reader,
+        Reader(bootstrap_servers, topics) as reader,
         Service(environment, port=free_port(), log=FOLDER / "service.log") as service,
     ):
         console.print(f"service ready after {service.wait_until_ready():.1f} s at {service.url}")
@@ -121,7 +137,7 @@ def serve(bootstrap_servers: str, target: Target, seed: int) -> tuple[Outputs, V
         events_per_second = len(backlog) / (outputs.last - outputs.first)
         sent += sum(message.counts for message in steady)
         with ThreadPoolExecutor(1) as pool, bar(f"live, {PACED_RATE:.0f} events/s", sent) as progress:
-            sending = pool.submit(send, bootstrap_servers, TRANSACTIONS, steady, rate=PACED_RATE)
+            sending = pool.submit(send, bootstrap_servers, topics.transactions, steady, rate=PACED_RATE)
             reader.wait_for(sent, check=service.check, progress=progress)
             due = sending.result()
         check_metrics(service.get("/metrics"), outputs)

@@ -9,11 +9,41 @@ from typing import Final
 import msgspec
 from kafka import KafkaConsumer, KafkaProducer
 
-TRANSACTIONS: Final = "payments.transactions.v1"
-DEAD_LETTERS: Final = "payments.transactions.v1.dlq"
-ALERTS: Final = "fraud.alerts.v1"
-DECISIONS: Final = "fraud.decisions.v1"
 IDLE_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Names of the topics of one run; a prefix keeps a run on somebody's broker away from the rest of it."""
+
+    prefix: str = ""
+
+    @property
+    def transactions(self) -> str:
+        """What the service reads."""
+        return f"{self.prefix}payments.transactions.v1"
+
+    @property
+    def dlq(self) -> str:
+        """What could not be scored."""
+        return f"{self.transactions}.dlq"
+
+    @property
+    def alerts(self) -> str:
+        """The flagged ones."""
+        return f"{self.prefix}fraud.alerts.v1"
+
+    @property
+    def decisions(self) -> str:
+        """One for each that was scored."""
+        return f"{self.prefix}fraud.decisions.v1"
+
+    def settings(self) -> dict[str, str]:
+        """As settings of the service."""
+        names = {name: getattr(self, name) for name in ("transactions", "dlq", "alerts", "decisions")}
+        names |= {name: f"{self.prefix}fraud.{name}.v1" for name in ("labels", "models")}
+        group = {"FRAUD_GROUP_ID": f"{self.prefix}fraudstream"}
+        return group | {f"FRAUD_{name.upper()}_TOPIC": topic for name, topic in names.items()}
 
 
 class Lost(Exception):  # noqa: N818 - named for what happened
@@ -80,9 +110,13 @@ class Outputs:
 class Reader:
     """Reads decisions, alerts and dead letters in the background, each exactly as committed."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    def __init__(self, bootstrap_servers: str, topics: Topics) -> None:
         self.outputs = Outputs()
-        self._topics = {DECISIONS: self._decision, ALERTS: self._alert, DEAD_LETTERS: self._dead_letter}
+        self._topics = {
+            topics.decisions: self._decision,
+            topics.alerts: self._alert,
+            topics.dlq: self._dead_letter,
+        }
         self._consumer = KafkaConsumer(
             *self._topics,
             bootstrap_servers=bootstrap_servers,
