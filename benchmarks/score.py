@@ -1,0 +1,116 @@
+"""`make bench-score`: what it costs to score with a bundle, on one core, at the batch sizes that a service has.
+
+Models are untrained: the time depends on their size alone. Features are random, of the real spec's kinds and width.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from time import process_time
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.report import Figure, report
+
+REPEATS = 60
+SIZES = (1, 100, 1000, 4096)
+CALIBRATION_SLOPE = 0.7
+
+
+def spec_rows(rows: int, seed: int) -> tuple[npt.NDArray[np.float32], tuple[str, ...], tuple[str, ...]]:
+    """(features [rows, d], kinds, names) like the default spec's: skewed numbers, flags, hashes, a fifth missing."""
+    from fraud.features import SPEC
+
+    rng = np.random.default_rng(seed)
+    features = np.exp(rng.normal(size=(rows, SPEC.width)) * 2).astype(np.float32)
+    for column, feature in enumerate(SPEC.features):
+        if feature.kind == "flag":
+            features[:, column] = features[:, column] > 1
+        elif feature.kind == "category":
+            features[:, column] = rng.integers(1, 2**24, rows)
+    features[rng.random(features.shape) < 0.2] = np.nan
+    return features, tuple(str(f.kind) for f in SPEC.features), SPEC.names
+
+
+def export(root: Path, kind: str, seed: int) -> Path:
+    """A bundle with a student ("net") or trees of the default size ("trees")."""
+    from fraud.bundle import TrainedOn
+    from training.boosting import fit_booster
+    from training.boosting_graph import Forest
+    from training.calibrate import Calibration
+    from training.datasets import Identity
+    from training.distil import DistilOptions, most_useful
+    from training.encoder import fit_encoding
+    from training.explain import reference_row
+    from training.export import Candidate, export_bundle, golden_rows
+    from training.model import build_net
+
+    features, kinds, names = spec_rows(20_000, seed)
+    label = (np.nansum(features[:, :30], axis=1) > np.quantile(np.nansum(features[:, :30], axis=1), 0.95)).astype(int)
+    booster = fit_booster(features, label, kinds, seed=seed)
+    options = DistilOptions()
+    encoding = fit_encoding(
+        [features], kinds, options=options.encoding, columns=most_useful(booster, options.columns), seed=seed
+    )
+    net = build_net(encoding, features=len(kinds), seed=seed, options=options.net)
+    line = Calibration(np.zeros(1, np.float32), np.array([CALIBRATION_SLOPE], np.float32), 0.0)
+    candidate = Candidate(
+        scorer=net if kind == "net" else Forest(booster, kinds),
+        calibration=line,
+        reference=reference_row(features, kinds),
+        names=names,
+        golden=golden_rows(features, seed=seed),
+        strategy="joint_distilled" if kind == "net" else "boosted",
+        seed=seed,
+        prior=0.01,
+        trained_on=TrainedOn(),
+        report={},
+    )
+    identity = Identity("0" * 16, "0" * 16, 1, "pre_auth", "EUR")
+    version = export_bundle(root, candidate, identity=identity, created_at=datetime.now(UTC), parent=None, policy=b"{}")
+    return root / "candidates" / str(version)
+
+
+def milliseconds(call: Callable[[], object], repeats: int = REPEATS) -> list[float]:
+    """Processor time of a warm call: what it takes on a core that nobody else uses, however busy the machine is."""
+    for _ in range(5):
+        call()
+    times = []
+    for _ in range(repeats):
+        started = process_time()
+        call()
+        times.append(1000 * (process_time() - started))
+    return times
+
+
+@click.command()
+@click.option("--seed", default=1, show_default=True)
+def main(*, seed: int) -> None:
+    """Export, load, time."""
+    # One core, as a service's scoring thread has beside its others.
+    os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[0]})
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    figures = []
+    rows = spec_rows(max(SIZES), seed + 1)[0]
+    for kind, prefix in (("net", "score"), ("trees", "score_trees")):
+        with tempfile.TemporaryDirectory() as folder:
+            loaded = tf.saved_model.load(str(export(Path(folder), kind, seed)))
+            serve, explain = loaded.signatures["serve"], loaded.signatures["explain"]
+            for size in SIZES:
+                times = milliseconds(partial(serve, features=tf.constant(rows[:size])))
+                figures.append(Figure.of(f"{prefix}_{size}_rows_ms", times, "ms"))
+            times = milliseconds(partial(explain, features=tf.constant(rows[:10])))
+            figures.append(Figure.of(f"{prefix}_explain_10_rows_ms", times, "ms"))
+    report("score", figures, title="Processor time of one SavedModel on one core; trees: 150 of 31 leaves")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Transfer strategies against boosted trees: pairs of platforms, label budgets, days since launch, seeds."""

@@ -1,0 +1,96 @@
+"""What is compared: the strategies, and what a good practitioner would do with LightGBM instead.
+
+Nothing is tuned per cell: nets and trees have one setting each, found on worlds of other seeds with equal effort.
+"""
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from training.adapt import strategy_named
+from training.boosting import booster_logits, fit_booster
+from training.model import predict
+from training.strategies import auto
+from training.strategies.boosted import fit_pooled
+from training.strategies.target_only import fit_alone
+from training.strategies.task import Task
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Method: TypeAlias = Callable[[Task, Floats], Floats]
+"""(task, features of the test [t, d]) -> logits [t]."""
+
+SAME_AS: Final = {"boosted": "lightgbm_pooled", "target_only": "lightgbm_target"}
+"""Strategies of `auto` that are one of the rivals, compiled: equal scores."""
+
+
+def lightgbm_target(task: Task, test: Floats) -> Floats:
+    """Trees on the target's labels."""
+    return booster_logits(fit_alone(task, task.target), test, task.base.kinds)
+
+
+def lightgbm_pooled(task: Task, test: Floats) -> Floats:
+    """Trees on source and target, the target up-weighted to a fifth."""
+    return booster_logits(fit_pooled(task, task.target), test, task.base.kinds)
+
+
+def lightgbm_source(task: Task, test: Floats) -> Floats:
+    """Trees on the source alone."""
+    return booster_logits(task.base.booster, test, task.base.kinds)
+
+
+def lightgbm_score_feature(task: Task, test: Floats) -> Floats:
+    """Trees on the target with the source trees' score as one more feature."""
+    kinds = (*task.base.kinds, "number")
+    train, later = (_with_score(task, rows) for rows in (task.target.features, test))
+    booster = fit_booster(train, task.target.label, kinds, seed=task.seed, options=task.options.few)
+    return booster_logits(booster, later, kinds)
+
+
+def lightgbm_init_score(task: Task, test: Floats) -> Floats:
+    """Trees on the target that start from the source trees' score."""
+    start = lightgbm_source(task, task.target.features)
+    booster = fit_booster(
+        task.target.features,
+        task.target.label,
+        task.base.kinds,
+        seed=task.seed,
+        options=task.options.few,
+        init_score=start,
+    )
+    return booster_logits(booster, test, task.base.kinds) + lightgbm_source(task, test)
+
+
+def strategy(name: str) -> Method:
+    """A strategy as a method."""
+
+    def run(task: Task, test: Floats) -> Floats:
+        return predict(strategy_named(name)(task).scorer, test)
+
+    return run
+
+
+def chosen_by_auto(task: Task) -> tuple[str, str]:
+    """(method whose scores `auto` would have, why)."""
+    choice = auto.choose(task)
+    return SAME_AS.get(choice.strategy, choice.strategy), choice.why
+
+
+def _with_score(task: Task, rows: Floats) -> Floats:
+    return np.column_stack([rows, booster_logits(task.base.booster, rows, task.base.kinds)]).astype(np.float32)
+
+
+RIVALS: Final[dict[str, Method]] = {
+    "lightgbm_target": lightgbm_target,
+    "lightgbm_pooled": lightgbm_pooled,
+    "lightgbm_score_feature": lightgbm_score_feature,
+    "lightgbm_init_score": lightgbm_init_score,
+    "lightgbm_source": lightgbm_source,
+}
+
+STRATEGIES: Final = (
+    "joint_distilled", "l2sp", "frozen", "adapters", "dann", "coral", "mmd", "multitask", "source_only",
+)  # fmt: skip
+
+METHODS: Final[dict[str, Method]] = RIVALS | {name: strategy(name) for name in STRATEGIES}
