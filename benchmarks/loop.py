@@ -27,7 +27,7 @@ from rich.console import Console
 from benchmarks.report import Figure, report
 from deploy.demo.__main__ import free_port
 from deploy.demo.programs import Service, service_command, train
-from deploy.demo.stream import TRANSACTIONS, Outputs, Reader, send
+from deploy.demo.stream import Outputs, Reader, Topics, send
 from deploy.demo.world import messages
 from deploy.kafka.broker import LocalBroker
 from fraud.risk import RiskTables
@@ -114,7 +114,7 @@ class Shop:
     def pay(self, since: int, until: int) -> None:
         """Sends the payments of a period."""
         part = self.world.between(since, until)
-        send(self.servers, TRANSACTIONS, messages(part))
+        send(self.servers, Topics().transactions, messages(part))
         self.sent += int((np.array(part["type"].to_pylist()) == "transaction").sum())
 
     def judge(self, outputs: Outputs) -> None:
@@ -173,7 +173,7 @@ def run(plan: Plan) -> list[Figure]:
         shop.tell(now, set())
         turn(loop, now)
         with (
-            Reader(broker.bootstrap_servers) as reader,
+            Reader(broker.bootstrap_servers, Topics()) as reader,
             Service(environment, port=free_port(), log=FOLDER / "service.log") as service,
         ):
             service.wait_until_ready()
