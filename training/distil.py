@@ -6,11 +6,15 @@ The student sees no label: at every row of the pool it learns the teachers' mean
 
 (Hinton et al. 2015; Ba & Caruana 2014.) The pool is source rows and *all* unlabelled target rows, so that the student
 agrees with its teachers where it will be used; half of each batch comes from the rows that the teachers find riskiest.
+
+Risky rows are few, and a student that has only those learns them by heart. So the pool gets rows that never happened: a
+risky row with each value exchanged, at some rate, for another row's, and the teachers score that too (Bucilă, Caruana &
+Niculescu-Mizil 2006, "Model Compression").
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import lightgbm
 import numpy as np
@@ -22,6 +26,9 @@ from training.losses import logit_distance, soft_cross_entropy
 from training.model import STUDENT, FraudNet, NetOptions, build_net
 from training.sample import Floats, uniform
 
+Teacher: TypeAlias = Callable[[Floats], Floats]
+"""Features [n, d] -> logits [n]."""
+
 
 @dataclass(frozen=True, slots=True)
 class DistilOptions:
@@ -30,7 +37,9 @@ class DistilOptions:
     Attributes:
         columns: features it may read, the ones that the trees gain most from; scoring time grows with them.
         steps, batch: of its training.
-        risky: share of the pool that counts as risky and makes up half of each batch.
+        risky: share of the real rows that counts as risky.
+        mixed_rows: invented rows, two thirds of them risky with risky, the rest risky with any row.
+        mix_rate: share of an invented row's values that come from the other row.
         huber: λ.
         net, encoding, fit: of the parts.
     """
@@ -39,6 +48,8 @@ class DistilOptions:
     steps: int = 2000
     batch: int = 512
     risky: float = 0.05
+    mixed_rows: int = 90_000
+    mix_rate: float = 0.3
     huber: float = 0.1
     net: NetOptions = STUDENT
     encoding: EncodingOptions = field(default_factory=lambda: EncodingOptions(quantiles=FEW_QUANTILES, buckets=256))
@@ -47,7 +58,7 @@ class DistilOptions:
 
 def distil(
     parts: Sequence[Floats],
-    teacher: Floats,
+    teacher: Teacher,
     *,
     kinds: Sequence[str],
     columns: Sequence[int],
@@ -55,11 +66,11 @@ def distil(
     options: DistilOptions = DistilOptions(),
     report: Report = silent,
 ) -> FraudNet:
-    """A student of the given logits.
+    """A student of the given teacher.
 
     Args:
         parts: the pool's feature arrays, [n_i, d]; each has the same say in where the bins lie.
-        teacher: logits of the pool's rows, float32 [Σ n_i].
+        teacher: features [n, d] -> logits [n].
         kinds: of the features.
         columns: that the student reads.
         seed: of everything drawn.
@@ -68,41 +79,41 @@ def distil(
     """
     encoding = fit_encoding(parts, kinds, options=options.encoding, columns=columns, seed=seed)
     student = build_net(encoding, features=len(kinds), seed=seed, options=options.net)
-    pool: dict[str, npt.NDArray[Any]] = {"features": np.concatenate(parts), "teacher": teacher}
-    risky = np.argsort(teacher)[-max(round(options.risky * len(teacher)), 1) :]
+    real = np.concatenate(parts)
+    logits = teacher(real)
+    risky = np.argsort(logits, kind="stable")[-max(round(options.risky * len(real)), 1) :]
+    mixed = mix(real, risky, options=options, seed=seed)
+    pool: dict[str, npt.NDArray[Any]] = {
+        "features": np.concatenate([real, mixed]),
+        "teacher": np.concatenate([logits, teacher(mixed)]),
+    }
+    # Half of a batch as payments come, half risky or invented.
+    special = np.concatenate([risky, np.arange(len(real), len(real) + len(mixed))])
     half = options.batch // 2
-    draws = np.concatenate(
-        [
-            uniform(len(teacher), steps=options.steps, batch=half, seed=seed),
-            risky[uniform(len(risky), steps=options.steps, batch=half, seed=seed + 1)],
-        ],
-        axis=1,
-    )
+    common = uniform(len(real), steps=options.steps, batch=half, seed=seed)
+    rare = special[uniform(len(special), steps=options.steps, batch=half, seed=seed + 1)]
 
     def loss(batch: dict[str, Rows], _share: object) -> Any:  # noqa: ANN401  # a tensor
         import tensorflow as tf
 
         rows = batch["pool"]
-        logits = student(rows["features"], training=True)
-        soft = soft_cross_entropy(logits, tf.sigmoid(rows["teacher"]))
-        return soft + options.huber * logit_distance(logits, rows["teacher"])
+        guess = student(rows["features"], training=True)
+        soft = soft_cross_entropy(guess, tf.sigmoid(rows["teacher"]))
+        return soft + options.huber * logit_distance(guess, rows["teacher"])
 
-    fit(
-        loss,
-        student.trainable_variables,
-        {"pool": pool},
-        {"pool": draws},
-        options=options.fit,
-        seed=seed,
-        report=report,
-    )
+    draws = {"pool": np.concatenate([common, rare], axis=1)}
+    fit(loss, student.trainable_variables, {"pool": pool}, draws, options=options.fit, seed=seed, report=report)
     return student
 
 
-def align(logits: Floats, reference: Floats) -> Floats:
-    """Gives `logits` [n] the mean and spread of `reference` [n]: trees and nets speak at different scales."""
-    spread = float(reference.std()) / max(float(logits.std()), 1e-6)
-    return np.asarray((logits - logits.mean()) * spread + reference.mean(), np.float32)
+def mix(rows: Floats, risky: npt.NDArray[np.intp], *, options: DistilOptions, seed: int) -> Floats:
+    """Rows that never happened: risky ones with values of others, float32 [options.mixed_rows, d]."""
+    rng = np.random.default_rng(seed)
+    count = options.mixed_rows
+    own = rng.choice(risky, count)
+    other = np.where(rng.random(count) < 2 / 3, rng.choice(risky, count), rng.integers(len(rows), size=count))
+    exchanged = rng.random((count, rows.shape[1]), dtype=np.float32) < options.mix_rate
+    return np.where(exchanged, rows[other], rows[own])
 
 
 def most_useful(booster: lightgbm.Booster, count: int) -> list[int]:

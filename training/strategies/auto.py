@@ -70,7 +70,7 @@ def rank_block(task: Task, block: Sample) -> dict[str, Floats]:
     net = joint_distilled.fit_net(task, 0)
     l2sp = import_module("training.strategies.l2sp").adapt(task).scorer
     return {
-        DEFAULT: joint_distilled.combine(task, [net], pooled, block.features),
+        DEFAULT: joint_distilled.ensemble(task, [net], pooled)(block.features),
         "boosted": booster_logits(pooled, block.features, task.base.kinds),
         "l2sp": predict(l2sp, block.features),
         "target_only": booster_logits(fit_alone(task, task.target), block.features, task.base.kinds),

@@ -9,15 +9,21 @@ No net beats pooled trees alone; the two err differently, and their mean beats b
 student keeps most of that (Hinton et al. 2015) and is what one core can serve.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
 import lightgbm
 import numpy as np
 
 from training.boosting import booster_logits, fit_booster, pooled
-from training.distil import align, distil, most_useful
+from training.distil import distil, most_useful
 from training.model import FraudNet, predict
 from training.sample import Floats, thin
 from training.strategies.batches import classify, fit_strategy
 from training.strategies.task import Adapted, Task
+
+MATCHED_ROWS: Final = 20_000
 
 
 def adapt(task: Task) -> Adapted:
@@ -26,10 +32,9 @@ def adapt(task: Task) -> Adapted:
     nets = [fit_net(task, number) for number in range(task.options.teachers)]
     parts = distillation_pool(task)
     task.progress("teachers' scores", 0.0)
-    teacher = combine(task, nets, trees, np.concatenate(parts))
     student = distil(
         parts,
-        teacher,
+        ensemble(task, nets, trees),
         kinds=task.base.kinds,
         columns=most_useful(trees, task.options.distil.columns),
         seed=task.seed,
@@ -73,7 +78,40 @@ def distillation_pool(task: Task) -> list[Floats]:
     return [thin(task.base.source, rows, seed=task.seed).features, unlabelled, task.target.features]
 
 
-def combine(task: Task, nets: list[FraudNet], trees: lightgbm.Booster, features: Floats) -> Floats:
-    """The teachers' logits of `features` [n, d]: half the nets' mean, half the trees at the nets' scale."""
-    mean = np.asarray(np.mean([predict(net, features) for net in nets], axis=0, dtype=np.float64), np.float32)
-    return np.asarray(0.5 * (mean + align(booster_logits(trees, features, task.base.kinds), mean)), np.float32)
+@dataclass(frozen=True, slots=True)
+class Ensemble:
+    """Half the nets' mean logit, half the trees' logit at the nets' scale; calling it gives logits [n].
+
+    Attributes:
+        nets: the teachers.
+        trees: on source and target.
+        kinds: of the features.
+        stretch, shift: bring the trees' logits to the mean and spread of the nets'.
+    """
+
+    nets: Sequence[FraudNet]
+    trees: lightgbm.Booster
+    kinds: tuple[str, ...]
+    stretch: float
+    shift: float
+
+    @classmethod
+    def of(cls, nets: Sequence[FraudNet], trees: lightgbm.Booster, kinds: tuple[str, ...], rows: Floats) -> Self:
+        """The ensemble, its two scales matched on `rows` [n, d]."""
+        net, tree = _mean(nets, rows), booster_logits(trees, rows, kinds)
+        stretch = float(net.std()) / max(float(tree.std()), 1e-6)
+        return cls(nets, trees, kinds, stretch, float(net.mean()) - stretch * float(tree.mean()))
+
+    def __call__(self, features: Floats) -> Floats:
+        """Logits, float32 [n]."""
+        trees = self.stretch * booster_logits(self.trees, features, self.kinds) + self.shift
+        return np.asarray(0.5 * (_mean(self.nets, features) + trees), np.float32)
+
+
+def ensemble(task: Task, nets: Sequence[FraudNet], trees: lightgbm.Booster) -> Ensemble:
+    """The teachers of a task, matched on some of its unlabelled rows."""
+    return Ensemble.of(nets, trees, task.base.kinds, task.unlabelled[:MATCHED_ROWS])
+
+
+def _mean(nets: Sequence[FraudNet], features: Floats) -> Floats:
+    return np.asarray(np.mean([predict(net, features) for net in nets], axis=0, dtype=np.float64), np.float32)
