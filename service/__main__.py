@@ -11,6 +11,7 @@ import structlog
 
 from fraud.events import Reason
 from service.adapters.logs import configure_logs
+from service.adapters.model import import_lean
 from service.errors import ServiceError
 from service.settings import Settings, load_settings
 
@@ -21,6 +22,7 @@ INTERNAL_ERROR = 1
 
 def main() -> None:
     """Runs the command line; every failure is one line and an exit code."""
+    import_lean()
     try:
         commands(standalone_mode=False)
     except click.exceptions.Exit as stop:

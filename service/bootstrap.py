@@ -25,7 +25,7 @@ from service.adapters.identity import sole
 from service.adapters.kafka.client import Cluster, Security
 from service.adapters.kafka.log import KafkaLog
 from service.adapters.kafka.topics import DAY_MS, Topic
-from service.adapters.model import Expected, ModelDirectory, import_lean
+from service.adapters.model import Expected, ModelDirectory
 from service.adapters.snapshots import SnapshotDirectory
 from service.deadletters import DeadLetterCap, DeadLetters
 from service.errors import Misconfigured
@@ -262,7 +262,6 @@ def serve(settings: Settings) -> None:
         _log.info("starting", http_port=port, instance=settings.instance_id, delivery=settings.delivery)
         try:
             with sole(settings.snapshots_dir, settings.instance_id):
-                import_lean()
                 warm_up(code)
                 models.open()
                 spare_the_collector()
