@@ -21,12 +21,15 @@ from fraud.history import HistoryConfig
 from tests.bundles import serve, write_bundle
 
 FOLDER = Path("build/soak")
-PLOT = Path("docs/soak.svg")
+PLOT = Path("docs/soak.png")
 EVERY = 2.0
 PRELOADED = 60_000
 MOST = 8_000.0
 WARM_UP = 0.2
 """Share of the time after which memory must not grow any more."""
+
+EVENTS_PER_TRANSACTION = 1.2
+"""Somewhat more than there are: one in twenty is an outcome, and one is broken."""
 
 
 @dataclass
@@ -53,7 +56,7 @@ def main(minutes: float, rate: float | None, seed: int, plot: bool) -> None:
     write_bundle(run / "models", 1)
     serve(run / "models", 1)
     with LocalBroker() as broker:
-        kept = {"retention.bytes": str(1 << 30), "segment.bytes": str(1 << 27)}  # half an hour would fill a disk
+        kept = {"retention.bytes": str(3 << 30), "segment.bytes": str(1 << 27)}  # half an hour would fill a disk
         world = World(broker.bootstrap_servers, "soak", run / "world", run / "models", seed=seed, topic_config=kept)
         try:
             wanted = rate or _half_of_the_maximum(broker, run, seed)
@@ -61,13 +64,15 @@ def main(minutes: float, rate: float | None, seed: int, plot: bool) -> None:
             samples, errors, missing = _soak(world, minutes * 60, wanted)
         finally:
             world.close()
+    after = _settled(samples, minutes * 60)
     if plot:
-        _plot(samples)
-    settled = [s.resident for s in _settled(samples, minutes * 60)]
+        _plot(samples, after[0].at)
+    settled = [s.resident for s in after]
     drift = _drift(settled)
     seconds = samples[-1].at - samples[0].at
     figures = [
         Figure("soak.minutes", seconds / 60, "min"),
+        Figure("soak.settled_minutes", (after[-1].at - after[0].at) / 60, "min"),
         Figure("soak.events_per_s", (samples[-1].done - samples[0].done) / seconds, "1/s"),
         Figure("soak.memory_drift", drift, "share"),
         Figure("soak.memory_mb", float(np.median(settled)), "MB", min(settled), max(settled)),
@@ -82,7 +87,7 @@ def main(minutes: float, rate: float | None, seed: int, plot: bool) -> None:
 def _settled(samples: list[Sample], seconds: float) -> list[Sample]:
     """Those after the warm-up, which ends when the memory for repeated transactions is full, if it ever is."""
     warm = [s for s in samples if s.at > seconds * WARM_UP]
-    full = [s for s in warm if s.done > HistoryConfig().recent_capacity * 1.1]
+    full = [s for s in warm if s.done > HistoryConfig().recent_capacity * EVENTS_PER_TRANSACTION]
     return full if len(full) > len(warm) // 4 else warm
 
 
@@ -104,7 +109,7 @@ def _soak(world: World, seconds: float, rate: float) -> tuple[list[Sample], int,
     samples: list[Sample] = []
     with world.load(rate=rate) as load, _sampling(service, samples):
         time.sleep(seconds)
-    world.until_caught_up()
+    world.until_caught_up(seconds=900)
     missing = load.sent - service.metric("fraud_records_total")
     code = service.stop()
     lines = service.log.read_text().splitlines()
@@ -150,18 +155,19 @@ def _drift(settled: list[float]) -> float:
     return last / first - 1
 
 
-def _plot(samples: list[Sample]) -> None:
+def _plot(samples: list[Sample], settled: float) -> None:
+    """Memory and pace over time, with a line where the warm-up ends, `settled` seconds after the start."""
     import matplotlib as mpl
 
-    mpl.use("svg")
+    mpl.use("agg")
     from matplotlib import pyplot
 
-    mpl.rcParams["svg.hashsalt"] = "soak"
     figure, (top, bottom) = pyplot.subplots(2, 1, sharex=True, figsize=(8, 5))
     minutes = [s.at / 60 for s in samples]
     top.plot(minutes, [s.resident for s in samples])
     top.set_ylabel("resident memory, MB")
     top.set_ylim(bottom=0)
+    top.axvline(settled / 60, linestyle=":", color="gray")
     pace = np.diff([s.done for s in samples]) / np.diff([s.at for s in samples])
     bottom.plot(minutes[1:], pace)
     bottom.set_ylabel("events a second")
@@ -169,7 +175,7 @@ def _plot(samples: list[Sample]) -> None:
     bottom.set_ylim(bottom=0)
     figure.tight_layout()
     PLOT.parent.mkdir(exist_ok=True)
-    figure.savefig(PLOT, metadata={"Date": None})
+    figure.savefig(PLOT, dpi=80)
     pyplot.close(figure)
 
 
