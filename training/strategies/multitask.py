@@ -29,7 +29,13 @@ TYPES: Final = 3
 TINY: Final = 2.0
 """Amounts up to this many units of the base currency are what card testers try."""
 
-EVENT_GROUPS: Final = ("amount", "cents", "is_round", "merchant_category", "merchant_id", "items_count", "is_digital")
+OWN: Final = ("amount", "cents", "items_count", "is_digital")
+"""Features of the event itself that give its amount or its shop away."""
+
+OWN_BEGINNINGS: Final = ("merchant_", "customer_merchant_")
+"""The shop's own past tells which shop it is."""
+
+OWN_ENDS: Final = ("amount_gap", "amount_score")
 
 
 def adapt(task: Task) -> Adapted:
@@ -73,7 +79,7 @@ def adapt(task: Task) -> Adapted:
 
 def own_columns(names: Sequence[str]) -> list[int]:
     """Columns that tell the event itself rather than its history."""
-    return [i for i, name in enumerate(names) if name in EVENT_GROUPS or name.endswith(("amount_gap", "amount_score"))]
+    return [i for i, n in enumerate(names) if n in OWN or n.startswith(OWN_BEGINNINGS) or n.endswith(OWN_ENDS)]
 
 
 def amount_loss(predicted: tf.Tensor, features: tf.Tensor, names: Sequence[str]) -> tf.Tensor:
