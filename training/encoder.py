@@ -24,8 +24,8 @@ TAIL_QUANTILES: Final = (0.0, 0.05, 0.25, 0.5, 0.75, 0.9, 0.97, 0.995, 1.0)
 FEW_QUANTILES: Final = (0.02, 0.5, 0.8, 0.95, 0.99, 0.999)
 """For the student: bins are what scoring costs."""
 
-MISSING_Z: Final = -1e9
-"""Stands for NaN before the bins: every bin of it is 0, as below the lowest edge."""
+MISSING_Z: Final = -1e30
+"""Stands for NaN before the bins: below every edge, also where numbers stay as large as they come."""
 
 
 @dataclass(frozen=True, slots=True)
