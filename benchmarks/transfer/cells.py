@@ -1,17 +1,21 @@
-"""One cell = pair, budget, seed: every method's scores on the test, kept on disk so that a run can be continued."""
+"""One cell = pair, budget, seed: every method learns from the same labels and is judged on the same test."""
 
-import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
+import click
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.transfer.methods import METHODS, chosen_by_auto
-from benchmarks.transfer.pairs import CACHE, Pair
+from benchmarks.transfer.methods import METHODS, OURS, RIVALS, UNADAPTED, chosen_by_auto
+from benchmarks.transfer.pairs import CACHE, PRESETS, Pair
+from benchmarks.transfer.results import Cell, Measured, measure
 from training.adapt_inputs import kinds_of, lacking, without
+from training.boosting import FEW_LABELS, BoostOptions
 from training.datasets import Dataset, draw_labels
 from training.fitting import make_deterministic
 from training.pretrain import PretrainOptions, pretrain
@@ -21,102 +25,143 @@ from training.strategies.task import AdaptOptions, Task
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
+OPTIONS: AdaptOptions = AdaptOptions(boost=BoostOptions(threads=1), few=replace(FEW_LABELS, threads=1))
+"""The product's own, on one thread."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is run.
+    """One pair and seed.
 
     Attributes:
-        folder: where this pair and seed keep their results.
-        teachers: nets of base and ensemble.
-        max_source_rows: for pre-training.
+        pair: opened.
+        seed: of world, labels and methods.
         control: what is done to the source: "" nothing, "shuffled" or "flipped" labels, "half" of the target instead.
+        code: commit of what is measured.
     """
 
-    folder: Path
-    teachers: int
-    max_source_rows: int
-    control: str = ""
+    pair: Pair
+    seed: int
+    control: str
+    code: str
+
+    @property
+    def base(self) -> Path:
+        """Where the base is kept."""
+        shared = f"source-{self.seed}" if self.pair.name in PRESETS else self.pair.name
+        return CACHE / "kept" / (f"{self.pair.name}-{self.seed}-{self.control}" if self.control else shared)
+
+    def cell(self, budget: str) -> Cell:
+        """The cell of that budget, with what is known of it."""
+        return Cell(self.pair.name, budget, self.seed, self.control).known()
 
 
-def source_of(pair: Pair, control: str, seed: int) -> tuple[Sample, Dataset]:
+def source_of(plan: Plan) -> tuple[Sample, Dataset]:
     """(source sample, target's past), after the control."""
-    source, target = Sample.of(pair.source), pair.target
-    if control == "shuffled":
-        return replace(source, label=np.random.default_rng(seed).permutation(source.label)), target
-    if control == "flipped":
+    source, target, rng = Sample.of(plan.pair.source), plan.pair.target, np.random.default_rng(plan.seed)
+    if plan.control == "shuffled":
+        return replace(source, label=rng.permutation(source.label)), target
+    if plan.control == "flipped":
         # As many rows as there are frauds change sides: the frauds become genuine, as many genuine ones fraud.
         label = np.zeros_like(source.label)
-        genuine = np.flatnonzero(source.label == 0)
-        label[np.random.default_rng(seed).choice(genuine, source.frauds, replace=False)] = 1
+        label[rng.choice(np.flatnonzero(source.label == 0), source.frauds, replace=False)] = 1
         return replace(source, label=label), target
-    if control == "half":
+    if plan.control == "half":
         odd = np.arange(len(target)) % 2 == 1
         return Sample.of(target.take(odd)), target.take(~odd)
     return source, target
 
 
-def base_of(pair: Pair, plan: Plan, seed: int) -> Base:
-    """The pair's base, pre-trained once with its target's past as unlabelled rows."""
-    folder = plan.folder / "base"
+def base_of(plan: Plan) -> Base:
+    """The base, pre-trained once.
+
+    A simulated source's base is made before a target is known and serves every preset of the seed; an imported pair's
+    has seen the unlabelled past of its target and serves every seed.
+    """
+    folder = plan.base
     if not (folder / "booster.txt").is_file():
-        source, target = source_of(pair, plan.control, seed)
+        source, target = source_of(plan)
         base = pretrain(
             without(source, lacking(target.features)),
-            target.features,
-            names=pair.source.names,
-            kinds=kinds_of(pair.source.names),
-            seed=seed,
-            options=PretrainOptions(teachers=plan.teachers, max_rows=plan.max_source_rows),
+            target.features[: 0 if plan.pair.name in PRESETS else len(target)],
+            names=plan.pair.source.names,
+            kinds=kinds_of(plan.pair.source.names),
+            seed=plan.seed,
+            options=PretrainOptions(boost=BoostOptions(threads=1)),
         )
         folder.mkdir(parents=True, exist_ok=True)
         save_base(base, folder)
     return load_base(folder)
 
 
-def budget_sample(pair: Pair, plan: Plan, budget: str, seed: int) -> tuple[Sample, Dataset]:
-    """(labels to learn from, all the payments known then) of "500", "all" or "60d"."""
+def budget_sample(plan: Plan, budget: str) -> tuple[Sample, Dataset]:
+    """(labels to learn from, all the payments known then) of "500", "all" or "60d".
+
+    Raises:
+        NoData, InvalidDataset: there are no such labels.
+    """
     if budget.endswith("d"):
-        known = pair.after(int(budget[:-1]))
+        known = plan.pair.after(int(budget[:-1]))
         return Sample.of(known), known
-    _, target = source_of(pair, plan.control, seed)
+    _, target = source_of(plan)
     if budget == "all":
         return Sample.of(target), target
-    return Sample.of(target.take(draw_labels(target, int(budget), seed, MIN_FRAUDS))), target
+    return Sample.of(target.take(draw_labels(target, int(budget), plan.seed, MIN_FRAUDS))), target
 
 
-def run_cell(pair: Pair, plan: Plan, budget: str, seed: int, methods: Sequence[str]) -> Iterator[tuple[str, Floats]]:
-    """Each method's test scores, from disk where they are there."""
-    missing = [name for name in methods if not _kept(plan, budget, name, seed).is_file()]
-    if missing:
-        base = base_of(pair, plan, seed)
-        sample, known = budget_sample(pair, plan, budget, seed)
-        task = Task(base, sample, known.features, seed, AdaptOptions(teachers=plan.teachers))
-        make_deterministic(seed)
-        for name in sorted(missing, key=lambda name: name == "auto"):
-            _keep(_kept(plan, budget, name, seed), _scores(task, pair, plan, budget=budget, name=name, seed=seed))
-    for name in methods:
-        yield name, np.load(_kept(plan, budget, name, seed), allow_pickle=False)
+def run_cell(plan: Plan, base: Base, budget: str, methods: Sequence[str]) -> None:
+    """Measures the methods that are missing in the cell, saving after each."""
+    cell, test = plan.cell(budget), plan.pair.test
+    sample, known = budget_sample(plan, budget)
+    cell.labels, cell.frauds = len(sample), sample.frauds
+    cell.test_rows, cell.test_frauds = len(test), int(plan.pair.truth.sum())
+    cell.bayes = plan.pair.bayes
+    if sample.frauds < MIN_FRAUDS:
+        cell.why = f"{sample.frauds} frauds among the labels: nothing can be adapted"
+    task = Task(base, sample, known.features, plan.seed, OPTIONS)
+    for name in cell.possible(methods):
+        if name not in cell.methods:
+            make_deterministic(plan.seed)
+            cell.methods[name] = _auto(task, plan, cell) if name == "auto" else _measured(task, plan, name)
+            cell.save()
+            click.echo(f"{time.strftime('%H:%M:%S')} {cell.path.parent.name} {told(cell, name)}")
+    cell.save()
 
 
-def _scores(task: Task, pair: Pair, plan: Plan, *, budget: str, name: str, seed: int) -> Floats:
-    if name != "auto":
-        return METHODS[name](task, pair.test.features)
-    chosen, why = chosen_by_auto(task)
-    _kept(plan, budget, "auto", seed).with_suffix(".json").write_text(json.dumps({"chosen": chosen, "why": why}))
-    same = _kept(plan, budget, chosen, seed)
-    return np.load(same, allow_pickle=False) if same.is_file() else METHODS[chosen](task, pair.test.features)
+def told(cell: Cell, name: str) -> str:
+    """A method's figures in one line."""
+    figures = cell.methods[name]
+    return f"{cell.budget} {cell.seed} {name}: ap {figures.ap:.3f}, {figures.seconds:.0f} s"
 
 
-def _kept(plan: Plan, budget: str, name: str, seed: int) -> Path:
-    return plan.folder / "scores" / f"{budget}.{name}.{seed}.npy"
+def _auto(task: Task, plan: Plan, cell: Cell) -> Measured:
+    """What the chosen method measured, with the seconds of choosing on top."""
+    started = time.process_time()
+    method, cell.why = chosen_by_auto(task)
+    seconds = time.process_time() - started
+    same = cell.methods.get(method) or _measured(task, plan, method)
+    return msgspec.structs.replace(same, seconds=round(same.seconds + seconds, 1))
 
 
-def _keep(path: Path, scores: Floats) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, scores.astype(np.float32), allow_pickle=False)
+def _measured(task: Task, plan: Plan, name: str) -> Measured:
+    pair = plan.pair
+    started = time.process_time()
+    scores = _unadapted(task, plan, name) if name in UNADAPTED else METHODS[name](task, pair.test.features)
+    return measure(
+        scores,
+        pair.truth,
+        np.unique(pair.test.customer, return_inverse=True)[1],
+        # The imported tests are the same rows for every seed, so they get the same draws.
+        seed=plan.seed if pair.name in PRESETS else 0,
+        drawn=name in OURS or name in RIVALS,
+        seconds=time.process_time() - started,
+        code=plan.code,
+    )
 
 
-def folder_of(pair: str, world: int, control: str) -> Path:
-    """Where a pair of a seed keeps what was computed."""
-    return CACHE / "results" / "-".join(filter(None, (pair, str(world), control)))
+def _unadapted(task: Task, plan: Plan, name: str) -> Floats:
+    """Scores that are the same for every budget, kept beside the base."""
+    kept = plan.base / f"{plan.pair.name}-{name}.npy"
+    if not kept.is_file():
+        np.save(kept, METHODS[name](task, plan.pair.test.features), allow_pickle=False)
+    return np.asarray(np.load(kept, allow_pickle=False), np.float32)

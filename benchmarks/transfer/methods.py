@@ -89,8 +89,12 @@ RIVALS: Final[dict[str, Method]] = {
     "lightgbm_source": lightgbm_source,
 }
 
-STRATEGIES: Final = (
-    "joint_distilled", "l2sp", "frozen", "adapters", "dann", "coral", "mmd", "multitask", "source_only",
-)  # fmt: skip
+STRATEGIES: Final = ("source_only", "l2sp", "joint_distilled", "frozen", "adapters", "dann", "coral")
 
 METHODS: Final[dict[str, Method]] = RIVALS | {name: strategy(name) for name in STRATEGIES}
+
+OURS: Final = ("auto", "joint_distilled")
+"""What is compared with the best rival."""
+
+UNADAPTED: Final = ("lightgbm_source", "source_only")
+"""What learns nothing from the target's labels."""

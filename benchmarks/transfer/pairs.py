@@ -1,13 +1,14 @@
 """Pairs of platforms: a source with many labels, a target's past to learn from, and its future to be judged on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.metrics import average_precision_score
 
 from fraud.risk import RiskTables
 from training.datasets import Dataset, World, build, read_stream
@@ -22,11 +23,15 @@ from training.simulate.write import write_simulation
 
 CACHE: Final = Path("build/transfer")
 SHARED: Final = Path("../shared/data")
-TEST_SHARE: Final = 0.5
-"""The target's last half, in time, is the test; with days since launch, the days after `TEST_FROM_DAY`."""
 
+DAYS: Final = 360
 TEST_FROM_DAY: Final = 180
-DAYS: Final = 240
+"""Simulated targets: half a year to learn from, as labels come in, and half a year to be judged on."""
+
+TEST_SHARE: Final = 0.5
+"""Files: the target's last half, in time, is the test."""
+
+HANDBOOK_SEED: Final = 101
 
 PRESETS: Final = ("positive", "neutral", "negative", "regime-change")
 PAIRS: Final = (*PRESETS, "multimaus", "handbook-synccfd")
@@ -59,63 +64,87 @@ class Pair:
     stream: Stream | None
 
     def after(self, days: int) -> Dataset:
-        """The target as known `days` after its first payment: payments until then, labels received by then."""
+        """The target as known `days` after its first payment: payments until then, labels received by then.
+
+        Raises:
+            NoData: nobody knows when this pair's labels were received.
+        """
         if self.stream is None:
             raise NoData(f"{self.name}: labels by day are only measured on simulated pairs")
         until = int(self.target.time[0]) + days * DAY_US
-        whole = Dataset.concatenate([self.target, self.test])
-        return whole.between(None, until).with_labels(self.stream.ledger, until)
+        return self.target.between(None, until).with_labels(self.stream.ledger, until)
 
 
-def open_pair(name: str, seed: int, transactions: int, *, by_day: bool) -> Pair:
-    """The pair of that name, made or read from `build/transfer`."""
+def open_pair(name: str, seed: int, sizes: tuple[int, int]) -> Pair:
+    """The pair of that name, made or read from `build/transfer`; sizes of (source, target) where it is simulated."""
     if name in PRESETS:
-        return _simulated(name, seed, transactions, by_day=by_day)
+        return _simulated(name, seed, sizes)
     if not SHARED.is_dir():
         raise NoData(f"{name}: {SHARED} is not here")
-    return _imported(name, _multimaus if name == "multimaus" else _handbook, seed)
+    return _imported(name, _multimaus if name == "multimaus" else _handbook)
 
 
-def _simulated(name: str, seed: int, transactions: int, *, by_day: bool) -> Pair:
-    folder = CACHE / f"{name}-{seed}-{transactions}"
-    configs = preset(name, source=SimulationConfig(transactions=transactions, seed=seed, days=DAYS))
-    for side, config in zip(("source", "target"), configs, strict=True):
-        if not (folder / side / "events.parquet").is_file():
-            (folder / side).mkdir(parents=True, exist_ok=True)
-            write_simulation(simulate(config), folder / side, file_format="parquet", progress=lambda _: None)
-    truth = pd.read_parquet(folder / "target" / "truth.parquet").set_index("transaction_id")
-    source, target = _datasets(folder, "parquet")
-    known = truth.loc[list(target.transaction_ids)]
-    fraud, probability = known["is_fraud"].to_numpy(bool), known["probability"].to_numpy(float)
-    stream = None
-    if by_day:
-        events = folder / "target" / "events.parquet"
-        stream = read_stream([events], events.with_name("labels.parquet"), World())
-    return _cut(name, source, target, fraud, probability=probability, stream=stream)
+def _simulated(name: str, seed: int, sizes: tuple[int, int]) -> Pair:
+    source, target = preset(name, source=SimulationConfig(transactions=sizes[0], seed=seed, days=DAYS))
+    # One source serves all presets of a seed: only the target's dials differ.
+    sources = _world(CACHE / f"source-{seed}-{sizes[0]}", source, risk=None)
+    folder = CACHE / f"{name}-{seed}-{sizes[1]}"
+    payments = _world(folder, replace(target, transactions=sizes[1]), risk=RiskTables())
+    truth = pd.read_parquet(folder / "truth.parquet").set_index("transaction_id").loc[list(payments.transaction_ids)]
+    fraud, probability = truth["is_fraud"].to_numpy(bool), truth["probability"].to_numpy(float)
+    stream = read_stream([folder / "events.parquet"], folder / "labels.parquet", World())
+    cut = int(np.searchsorted(payments.time, payments.time[0] + TEST_FROM_DAY * DAY_US))
+    return Pair(
+        name=name,
+        source=sources,
+        target=payments.take(slice(0, cut)),
+        test=payments.take(slice(cut, len(payments))),
+        truth=fraud[cut:],
+        bayes=float(average_precision_score(fraud[cut:], probability[cut:])),
+        stream=stream,
+    )
 
 
-def _imported(name: str, write: Callable[[Path, int], None], seed: int) -> Pair:
+def _world(folder: Path, config: SimulationConfig, *, risk: RiskTables | None) -> Dataset:
+    if not (folder / "events.parquet").is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_simulation(simulate(config), folder, file_format="parquet", progress=lambda _: None)
+    return _replayed(folder, risk)
+
+
+def _imported(name: str, write: Callable[[Path], None]) -> Pair:
+    """The same rows for every seed, which draws the labels and starts the methods."""
     folder = CACHE / name
     if not (folder / "target" / "labels.parquet").is_file():
-        write(folder, seed)
-    source, target = _datasets(folder, "parquet")
-    return _cut(name, source, target, target.label == 1, probability=None, stream=None)
+        write(folder)
+    payments = _replayed(folder / "target", RiskTables())
+    cut = round(len(payments) * (1 - TEST_SHARE))
+    test = payments.take(slice(cut, len(payments))).labelled()
+    return Pair(
+        name=name,
+        source=_replayed(folder / "source", None),
+        target=payments.take(slice(0, cut)),
+        test=test,
+        truth=test.label == 1,
+        bayes=None,
+        stream=None,
+    )
 
 
-def _multimaus(folder: Path, _seed: int) -> None:
+def _multimaus(folder: Path) -> None:
     """Payments with French cards are the source, with American cards the target."""
     rows = pd.read_csv(SHARED / "multimaus_uni.csv.gz", dtype=str, keep_default_na=False)
     for side, country in (("source", "FR"), ("target", "US")):
         _import(rows[rows["Country"] == country], folder / side, "multimaus", "csv")
 
 
-def _handbook(folder: Path, seed: int) -> None:
+def _handbook(folder: Path) -> None:
     """The handbook's payments are the source; synccfd makes the target, with other places and two other frauds."""
     from synccfd import DatasetGenerator
 
     rows = pd.read_parquet(SHARED / "fdh_simulated.parquet")
     _import(rows[rows["CUSTOMER_ID"].astype(int) % 5 == 0], folder / "source", "fdh", "parquet")
-    _, _, made = DatasetGenerator(n_customers=1000, n_terminals=2000, nb_days=183, random_state=seed).generate()
+    _, _, made = DatasetGenerator(n_customers=500, n_terminals=1000, nb_days=183, random_state=HANDBOOK_SEED).generate()
     _import(made, folder / "target", "synccfd", "parquet")
 
 
@@ -129,43 +158,9 @@ def _import(rows: pd.DataFrame, folder: Path, mapping: str, suffix: str) -> None
     import_file(file, load_mapping(mapping), folder / "events.parquet")
 
 
-def _datasets(folder: Path, suffix: str) -> tuple[Dataset, Dataset]:
-    """(source, target), replayed once and kept; the target's risk features stay empty, as with `--labels`."""
-    found = []
-    for side, risk in (("source", None), ("target", RiskTables())):
-        kept = folder / f"{side}.npz"
-        if not kept.is_file():
-            events = folder / side / f"events.{suffix}"
-            save(build(events, events.with_name("labels.parquet"), risk=risk), kept)
-        found.append(load(kept))
-    return found[0], found[1]
-
-
-def _cut(
-    name: str,
-    source: Dataset,
-    target: Dataset,
-    fraud: npt.NDArray[np.bool_],
-    *,
-    probability: npt.NDArray[np.float64] | None,
-    stream: Stream | None,
-) -> Pair:
-    from sklearn.metrics import average_precision_score
-
-    if stream is None:
-        cut = round(len(target) * (1 - TEST_SHARE))
-    else:
-        cut = int(np.searchsorted(target.time, target.time[0] + TEST_FROM_DAY * DAY_US))
-    future = slice(cut, len(target))
-    bayes = None if probability is None else float(average_precision_score(fraud[future], probability[future]))
-    test = target.take(future)
-    observed = np.ones(len(test), bool) if probability is not None else test.observed
-    return Pair(
-        name=name,
-        source=source,
-        target=target.take(slice(0, cut)),
-        test=test.take(observed),
-        truth=fraud[future][observed],
-        bayes=bayes,
-        stream=stream,
-    )
+def _replayed(folder: Path, risk: RiskTables | None) -> Dataset:
+    """The folder's events as rows, replayed once and kept; a target's risk features stay empty, as with `--labels`."""
+    kept = folder / "rows.npz"
+    if not kept.is_file():
+        save(build(folder / "events.parquet", folder / "labels.parquet", risk=risk), kept)
+    return load(kept)
