@@ -127,7 +127,7 @@ def _sampling(service: ServiceProcess, samples: list[Sample]) -> Iterator[None]:
             samples.append(
                 Sample(
                     time.monotonic() - began,
-                    _resident(service.pid),
+                    service.resident_mb(),
                     service.metric("fraud_batch_size_sum"),
                     service.metric("fraud_consumer_lag_records"),
                 )
@@ -140,12 +140,6 @@ def _sampling(service: ServiceProcess, samples: list[Sample]) -> Iterator[None]:
     finally:
         done.set()
         watcher.join()
-
-
-def _resident(pid: int) -> float:
-    """Resident memory of a process, MB."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
 
 
 def _drift(settled: list[float]) -> float:

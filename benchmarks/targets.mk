@@ -28,8 +28,8 @@ bench-decode: $(READY) ## cost of decoding an event
 bench-score: $(READY) ## cost of scoring with a bundle
 	$(PY) -m benchmarks.score
 
-chaos: $(READY) ## faults on a real broker: nothing lost, nothing doubled
-	$(PY) -m benchmarks.chaos
+chaos: $(READY) ## faults on a real broker: nothing lost, nothing doubled (ONLY="kill stalled": some of them)
+	$(PY) -m benchmarks.chaos $(addprefix --only ,$(ONLY))
 
 soak: $(READY) ## 30 minutes at half the maximal rate: memory stays flat
 	$(PY) -m benchmarks.soak

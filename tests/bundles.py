@@ -65,6 +65,7 @@ def write_bundle(
     half: float = HALF,
     partitions: int = 1,
     poison: float | None = None,
+    slow: tuple[float, float] | None = None,
     **facts: Any,  # noqa: ANN401 - any field of a manifest
 ) -> Path:
     """The same formula as a blessed SavedModel `<root>/<version>`.
@@ -75,6 +76,7 @@ def write_bundle(
         half: amount that scores one half.
         partitions: that it is made for.
         poison: amount at which the graph raises.
+        slow: amount at which the graph takes so many seconds.
         facts: other fields of its manifest.
     """
     import tensorflow as tf
@@ -89,6 +91,8 @@ def write_bundle(
             score = tf.where(tf.math.is_nan(score), 0.0, score)
             if poison is not None:
                 tf.debugging.assert_none_equal(amount, tf.constant(poison, tf.float32))
+            if slow is not None:
+                score += tf.cast(_wait(tf, tf.reduce_any(amount == slow[0]), slow[1]) * 0, tf.float32)
             return {"score": score, "raw": score}
 
         @tf.function(  # type: ignore[untyped-decorator] # as above
@@ -125,6 +129,12 @@ def write_bundle(
     (path / MANIFEST).write_text(manifest.model_dump_json())
     (path / BLESSED).touch()
     return path
+
+
+def _wait(tf: Any, needed: Any, seconds: float) -> Any:  # noqa: ANN401 - TensorFlow has no types
+    """The time in seconds, in the graph, `seconds` later if `needed`."""
+    end = tf.timestamp() + tf.where(needed, tf.constant(seconds, tf.float64), tf.constant(0, tf.float64))
+    return tf.while_loop(lambda now: now < end, lambda _: tf.timestamp(), [tf.timestamp()])[0]
 
 
 def fingerprint() -> str:

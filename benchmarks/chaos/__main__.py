@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import msgspec
 
 from benchmarks.chaos.faults import FAULTS, Scene
 from benchmarks.chaos.rates import VERSIONS, exactly_once_cost, swap_pauses
 from benchmarks.chaos.verdict import Verdict, judge
 from benchmarks.chaos.world import World
+from benchmarks.report import FOLDER as REPORTS
 from benchmarks.report import Figure, report
 from deploy.kafka.broker import LocalBroker
 from tests.bundles import serve, write_bundle
@@ -35,24 +37,34 @@ def main(only: Sequence[str], kills: int, scale: float, seed: int) -> None:
     chosen = only or (*FAULTS, "swaps", "cost")
     figures: list[Figure] = []
     damage: list[str] = []
-    with LocalBroker() as broker:
-        click.echo(f"Kafka {broker.version}, seed {seed}; logs in {run}", err=True)
-        for name in (name for name in chosen if name in FAULTS):
-            try:
-                found, verdict = suffer(name, broker, run, kills=kills, scale=scale, seed=seed)
-            except AssertionError as error:
-                damage.append(f"{name}: {error}")
-            else:
-                figures += found
-                damage += [] if verdict.clean else [f"{name}: {verdict}"]
-        if "swaps" in chosen:
-            figures += swap_pauses(broker, run, run / "models-1", seed=seed, scale=scale)
-        if "cost" in chosen:
-            figures += exactly_once_cost(broker, run, run / "models-1", seed=seed, scale=scale)
-    report("chaos", figures, title="Faults on a real broker")
+    try:
+        with LocalBroker() as broker:
+            click.echo(f"Kafka {broker.version}, seed {seed}; logs in {run}", err=True)
+            for name in (name for name in chosen if name in FAULTS):
+                try:
+                    found, verdict = suffer(name, broker, run, kills=kills, scale=scale, seed=seed)
+                except AssertionError as error:
+                    damage.append(f"{name}: {error}")
+                else:
+                    figures += found
+                    damage += [] if verdict.clean else [f"{name}: {verdict}"]
+            if "swaps" in chosen:
+                figures += swap_pauses(broker, run, run / "models-1", seed=seed, scale=scale)
+            if "cost" in chosen:
+                figures += exactly_once_cost(broker, run, run / "models-1", seed=seed, scale=scale)
+    finally:
+        report("chaos", figures if not only else merged(figures), title="Faults on a real broker")
     for line in damage:
         click.echo(f"damage: {line}", err=True)
     sys.exit(1 if damage else 0)
+
+
+def merged(figures: Sequence[Figure]) -> list[Figure]:
+    """The figures of former runs, those that were measured again replaced: a long list may be run in parts."""
+    path = REPORTS / "chaos.json"
+    former = msgspec.json.decode(path.read_bytes(), type=list[Figure]) if path.is_file() else []
+    known = {figure.name: figure for figure in (*former, *figures)}
+    return list(known.values())
 
 
 def write_models(run: Path) -> None:
@@ -77,9 +89,10 @@ def suffer(
         partitions=partitions,
         seed=seed,
     )
+    scene = Scene(world, broker, random.Random(seed), kills=kills, scale=scale)  # noqa: S311 - seeded
     began = time.monotonic()
     try:
-        recoveries = fault(Scene(world, broker, random.Random(seed), kills=kills, scale=scale))  # noqa: S311 - seeded
+        recoveries = fault(scene)
         verdict = judge(world)
     finally:
         world.close()
@@ -95,6 +108,7 @@ def suffer(
         Figure(f"{name}.doubled", verdict.doubled, "records"),
         Figure(f"{name}.changed", verdict.changed, "decisions"),
         Figure.of(f"{name}.recovery_s", recoveries, "s"),
+        *scene.figures,
     ], verdict
 
 

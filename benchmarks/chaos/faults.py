@@ -8,10 +8,12 @@ import random
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmarks.chaos.process import ServiceProcess
+from benchmarks.chaos.rates import preload
 from benchmarks.chaos.world import World
+from benchmarks.report import Figure
 from deploy.kafka.broker import LocalBroker
 from service.errors import Fenced
 from tests.bundles import serve, write_bundle
@@ -19,6 +21,16 @@ from tests.bundles import serve, write_bundle
 RATE = 400.0
 POISON = "77777.77"
 """Amount at which the second bundle's graph raises."""
+
+SLOW = "66666.66"
+SLOW_SECONDS = 16.0
+"""Amount at which a bundle's graph takes so long: longer than max_poll_interval and the session together."""
+
+MOST_GROWTH_MB = 150.0
+"""While the broker is slow: a batch in flight, fetched records behind it, and what the history itself takes in."""
+
+IN_DOUBT = "commit in doubt"
+"""What the service logs when a commit has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +43,7 @@ class Scene:
         draw: seeded.
         kills: how often to kill, for the fault that does.
         scale: share of the full durations, for short versions.
+        figures: what a fault tells beside its recoveries.
     """
 
     world: World
@@ -38,6 +51,7 @@ class Scene:
     draw: random.Random
     kills: int = 30
     scale: float = 1.0
+    figures: list[Figure] = field(default_factory=list)
 
 
 def kill(scene: Scene) -> list[float]:
@@ -76,18 +90,42 @@ def broker_frozen(scene: Scene) -> list[float]:
 
 
 def broker_killed(scene: Scene) -> list[float]:
-    """The broker is killed in the midst of transactions."""
+    """The broker is killed in the midst of transactions: again and again, until one was hit at least."""
     world, service = scene.world, scene.world.service()
     service.start()
-    recoveries = []
+    recoveries: list[float] = []
+    wanted = max(1, round(5 * scene.scale))
     with world.load(rate=RATE):
         world.until_moved(0)
-        for _ in range(max(1, round(5 * scene.scale))):
+        while len(recoveries) < wanted or (IN_DOUBT not in service.log.read_text() and len(recoveries) < 4 * wanted):
             time.sleep(scene.draw.uniform(0.5, 2.0))
             scene.broker.kill()
             scene.broker.start()
             recoveries.append(world.until_moved(world.committed()))
+    _felt(service, IN_DOUBT)
     return _end(world, service, recoveries)
+
+
+def broker_slow(scene: Scene) -> list[float]:
+    """The broker answers a fifth of the time, with much to do: memory must stay bounded."""
+    world, service = scene.world, scene.world.service()
+    preload(world, 100_000, seed=world.seed)
+    service.start()
+    world.until_moved(20_000)
+    before = service.resident_mb()
+    seen: list[float] = []
+    with world.load(rate=RATE), world.silences() as silences:
+        for _ in range(round(40 * scene.scale)):
+            scene.broker.pause()
+            time.sleep(0.8)
+            scene.broker.resume()
+            time.sleep(0.2)
+            seen.append(service.resident_mb())
+    growth = max(seen) - before
+    scene.figures.append(Figure("broker_slow.memory_growth_mb", growth, "MB"))
+    if growth > MOST_GROWTH_MB:
+        raise AssertionError(f"memory grew by {growth:.0f} MB while the broker was slow")
+    return _end(world, service, [max(silences)])
 
 
 def stalled(scene: Scene) -> list[float]:
@@ -166,19 +204,24 @@ def rebalance(scene: Scene) -> list[float]:
 
 
 def slow_batch(scene: Scene) -> list[float]:
-    """A batch takes longer than max_poll_interval."""
+    """A batch takes so long that the group moves on without this instance."""
     world = scene.world
-    service = world.service(max_poll_interval="7", session_timeout="30", transaction_timeout="15")
+    models = world.folder / "models"
+    write_bundle(models, 1, slow=(float(SLOW), SLOW_SECONDS))
+    serve(models, 1)
+    service = world.service(models_dir=str(models), max_poll_interval="6", session_timeout="6")
     service.start()
     recoveries = []
-    with world.load(rate=RATE):
+    with world.load(rate=RATE) as load:
         world.until_moved(0)
         for _ in range(max(1, round(3 * scene.scale))):
             time.sleep(scene.draw.uniform(0.5, 2.0))
-            service.signal(signal.SIGSTOP)
-            time.sleep(9.0)
-            service.signal(signal.SIGCONT)
-            recoveries.append(world.until_moved(world.committed()))
+            with world.silences() as silences:
+                load.poison(SLOW)
+                time.sleep(SLOW_SECONDS + 4.0)
+                world.until_moved(world.committed())
+            recoveries.append(max(silences) - SLOW_SECONDS)
+    _felt(service, IN_DOUBT)
     return _end(world, service, recoveries)
 
 
@@ -238,6 +281,12 @@ def _outage(scene: Scene, hurt: Callable[[LocalBroker], None], seconds: float) -
     return _end(world, service, recoveries)
 
 
+def _felt(service: ServiceProcess, line: str) -> None:
+    """Makes sure that a fault hit what it aims at: the service's log tells."""
+    if line not in service.log.read_text():
+        raise AssertionError(f"the fault was not felt: {line!r} is not in {service.log}")
+
+
 def _end(world: World, service: ServiceProcess, recoveries: list[float], *others: ServiceProcess) -> list[float]:
     """Lets everything be processed, then stops in order."""
     world.until_caught_up()
@@ -253,6 +302,7 @@ FAULTS: dict[str, tuple[Callable[[Scene], list[float]], int]] = {
     "broker_stopped": (broker_stopped, 1),
     "broker_frozen": (broker_frozen, 1),
     "broker_killed": (broker_killed, 1),
+    "broker_slow": (broker_slow, 1),
     "stalled": (stalled, 2),
     "same_id": (same_id, 1),
     "same_id_here": (same_id_here, 1),

@@ -86,6 +86,11 @@ class ServiceProcess:
             lines = answer.read().decode().splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
 
+    def resident_mb(self) -> float:
+        """Its resident memory, MB."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
+        return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+
     @property
     def pid(self) -> int:
         """Its process id."""
