@@ -37,6 +37,7 @@ def save(dataset: Dataset, path: Path) -> None:
     arrays = {name: getattr(dataset, name) for name in COLUMNS}
     arrays["transaction_ids"] = arrays["transaction_ids"].astype(np.str_)
     arrays |= {f"segment_{name}": values for name, values in dataset.segments.items()}
+    arrays |= {f"risk_{entity}": ids for entity, ids in dataset.risk_ids.items()}
     np.savez(
         temporary, names=np.array(dataset.names), identity=np.array(json.dumps(asdict(dataset.identity))), **arrays
     )
@@ -50,5 +51,9 @@ def load(path: Path) -> Dataset:
         arrays["transaction_ids"] = arrays["transaction_ids"].astype(object)
         identity = json.loads(str(held["identity"]))
         identity["sources"] = tuple(identity["sources"])
-        segments = {n.removeprefix("segment_"): held[n] for n in held.files if n.startswith("segment_")}
-        return Dataset(identity=Identity(**identity), names=tuple(held["names"].tolist()), segments=segments, **arrays)
+        segments, risk_ids = (
+            {name.removeprefix(prefix): held[name] for name in held.files if name.startswith(prefix)}
+            for prefix in ("segment_", "risk_")
+        )
+        names = tuple(held["names"].tolist())
+        return Dataset(identity=Identity(**identity), names=names, segments=segments, risk_ids=risk_ids, **arrays)

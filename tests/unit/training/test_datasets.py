@@ -145,6 +145,7 @@ def test_a_data_set_survives_its_file(tmp_path: Path, dataset: Dataset) -> None:
     assert again.transaction_ids.tolist() == dataset.transaction_ids.tolist()
     assert (again.identity, again.names) == (dataset.identity, dataset.names)
     assert again.segments["country"].tolist() == dataset.segments["country"].tolist()
+    assert np.isnan(again.with_risk(RiskTables()).features[:, again.names.index("merchant_risk")]).all()
 
 
 def test_a_cached_build_is_made_once_and_made_anew_when_a_file_changes(tmp_path: Path) -> None:
