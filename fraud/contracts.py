@@ -145,7 +145,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, Json]]] = {
             "reasons": [
                 {
                     "code": "device",
-                    "text": "8 cards with this device in 24 h, 6 declined for this device in 24 h",
+                    "text": "8 cards from this device in 24 h, 6 declined attempts",
                     "contribution": 2.41,
                 }
             ],

@@ -9,6 +9,7 @@ from fraud.batch import ENTITIES
 from fraud.kernel.columns import EVENT_MEASURES
 from fraud.kernel.layout import BUCKETED, KINDS, PAIRS
 from fraud.kernel.measures import MEASURES
+from fraud.wording import Wording
 
 EVENT: Final = "event"
 ATTRIBUTE: Final = "attribute"
@@ -44,7 +45,7 @@ class Feature:
         name: unique in its spec.
         meaning: one line for a reader.
         source: where it is read: (entity, pair, `event`, `attribute` or `risk`; measure).
-        wording: what a reason says; `{value}` is the feature's value.
+        wording: what a reason says.
         group: reasons of one group are told as one.
         kind: number, category (a hash below 2**24) or flag (0, 1).
         horizon: how far back it looks, in µs; 0 for the event alone.
@@ -54,7 +55,7 @@ class Feature:
     name: str
     meaning: str
     source: tuple[str, str]
-    wording: str
+    wording: Wording
     group: str
     kind: FeatureKind = FeatureKind.NUMBER
     horizon: int = 0

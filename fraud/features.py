@@ -1,7 +1,7 @@
 """Events to feature rows: read the history, then update it, the same code in the service, in datasets and in replay."""
 
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, TypeAlias
 
@@ -126,8 +126,11 @@ def _plan(spec: FeatureSpec) -> kernel.Plan:
 
 
 def features_fingerprint(spec: FeatureSpec, config: HistoryConfig) -> str:
-    """16 hex digits that name the features and the history behind them: bundles of another one are refused."""
-    features = [asdict(feature) for feature in spec.features]
+    """16 hex digits that name the features and the history behind them: bundles of another one are refused.
+
+    Texts are left out: a reason may be worded better without a new model.
+    """
+    features = [(f.name, f.source, f.kind, f.horizon, f.stage) for f in spec.features]
     return fingerprint({"history": history_fingerprint(config), "features": features, "attributes": spec.attributes})
 
 

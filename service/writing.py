@@ -93,7 +93,13 @@ class Writer:
         if self.pseudonyms is not None:
             event = msgspec.structs.replace(event, **self.pseudonyms.event(event))
         model, score = verdicts.model, float(verdicts.score[row])
-        found = reasons(verdicts.features[row], why, self.spec)
+        found = reasons(
+            verdicts.features[row],
+            why,
+            self.spec,
+            texts=msgspec.structs.asdict(event),
+            currency=model.policy.base_currency,
+        )
         return AlertOut(
             alert_id=sheet.alert_ids[row] or "",
             transaction_id=event.transaction_id,

@@ -12,6 +12,7 @@ from fraud.features import Encoder, Status
 from fraud.history import History, HistoryConfig
 from fraud.kernel.layout import KINDS
 from fraud.kernel.measures import MEASURES
+from fraud.wording import Wording
 from tests.property.history_oracle import DAY, HOUR, MINUTE, PARTNERS, Oracle
 from tests.unit.fraud.event_columns import START, event
 
@@ -21,7 +22,7 @@ CONFIG = HistoryConfig(
 )  # fmt: skip
 EVERYTHING = FeatureSpec(
     tuple(
-        Feature(name=f"{kind}.{measure}", meaning="", source=(kind, measure), wording="", group=kind)
+        Feature(name=f"{kind}.{measure}", meaning="", source=(kind, measure), wording=Wording(""), group=kind)
         for kind in KINDS
         for measure in MEASURES
         if valid_source((kind, measure))

@@ -5,6 +5,7 @@ from fraud.batch import Batch, Kind
 from fraud.feature_spec import Feature, FeatureSpec
 from fraud.features import SPEC, Encoder, Status, features_crc, features_fingerprint
 from fraud.history import History, HistoryConfig
+from fraud.wording import Wording
 from tests.unit.fraud.event_columns import DAY, HOUR, MINUTE, event
 
 SMALL = HistoryConfig(max_entities=4096, max_entries=8192, max_bucketed=64, recent_capacity=1024)
@@ -123,7 +124,7 @@ def test_a_feature_that_looks_back_further_than_the_history_is_refused() -> None
 
 
 def test_a_feature_of_an_unknown_source_is_refused() -> None:
-    odd = Feature(name="odd", meaning="", source=("merchant", "first_24h"), wording="", group="x")
+    odd = Feature(name="odd", meaning="", source=("merchant", "first_24h"), wording=Wording(""), group="x")
     with pytest.raises(ValueError, match="feature odd reads"):
         FeatureSpec((odd,))
 
