@@ -39,12 +39,14 @@ def erase(settings: Settings, customer_id: str, *, really: bool) -> Erased:
             kept: list[Outgoing] = []
             found = 0
             for records in reader.replay(partition, first, end):
-                columns = zip(records.keys, records.values, records.headers, strict=True)
-                for key, value, headers in columns:
+                columns = zip(records.keys, records.values, records.headers, records.timestamps_us, strict=True)
+                for key, value, headers, time_us in columns:
                     if names(customer_id, key, value):
                         found += 1
-                    else:
-                        kept.append(Outgoing(settings.dlq_topic, partition, key, value or b"", list(headers)))
+                    else:  # its own time, or each forgotten customer would prolong everybody's retention
+                        kept.append(
+                            Outgoing(settings.dlq_topic, partition, key, value or b"", list(headers), time_us // 1000)
+                        )
             if found and really:
                 send_all(where, kept)
                 delete_before(where, settings.dlq_topic, {partition: end})

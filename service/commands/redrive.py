@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 from pydantic import ValidationError
@@ -15,6 +15,9 @@ from service.adapters.kafka.group import Reader
 from service.adapters.kafka.publisher import Outgoing, send_all
 from service.deadletters import ATTEMPT_HEADER
 from service.errors import Misconfigured
+
+Origin: TypeAlias = tuple[str, int, int]
+"""Topic, partition and offset of the record that became a dead letter."""
 
 SHARE: Final = 500
 """Letters sent, confirmed and recorded together."""
@@ -96,14 +99,14 @@ class Letter:
         )
 
 
-def select(reader: Reader, selection: Selection, done: frozenset[tuple[int, int]]) -> Iterator[Letter]:
+def select(reader: Reader, selection: Selection, done: frozenset[Origin]) -> Iterator[Letter]:
     """The chosen letters that were not redriven before, in log order."""
     for partition in reader.partitions():
         for records in reader.replay(partition, *reader.bounds(partition)):
             columns = zip(records.offsets, records.keys, records.values, records.headers, strict=True)
             for offset, key, value, headers in columns:
                 facts = _facts(headers)
-                if facts is not None and (partition, offset) not in done and selection.takes(facts):
+                if facts is not None and _origin(facts) not in done and selection.takes(facts):
                     yield Letter(partition, offset, key, value or b"", headers, facts)
 
 
@@ -124,8 +127,8 @@ def redrive(cluster: Cluster, letters: Sequence[Letter], record: Path) -> int:
     return sent
 
 
-def recorded(record: Path) -> frozenset[tuple[int, int]]:
-    """Partition and offset of every dead letter in the record.
+def recorded(record: Path) -> frozenset[Origin]:
+    """Where the dead letters in the record came from: their own offsets change when a customer is forgotten.
 
     Raises:
         Misconfigured: it is no such record.
@@ -136,7 +139,11 @@ def recorded(record: Path) -> frozenset[tuple[int, int]]:
         entries = [msgspec.json.decode(line, type=Entry) for line in record.read_bytes().splitlines()]
     except (OSError, msgspec.MsgspecError) as error:
         raise Misconfigured(f"{record} is no record of redriven letters: {error}") from None
-    return frozenset((entry.partition, entry.offset) for entry in entries)
+    return frozenset(_origin(entry) for entry in entries)
+
+
+def _origin(letter: DeadLetter | Entry) -> Origin:
+    return letter.source_topic, letter.source_partition, letter.source_offset
 
 
 def _facts(headers: Sequence[tuple[str, bytes]]) -> DeadLetter | None:

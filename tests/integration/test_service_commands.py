@@ -73,6 +73,10 @@ class Place:
                 for key, headers in zip(records.keys, records.headers, strict=True)
             ]
 
+    def times(self, topic: str) -> list[int]:
+        with closing(Reader(self.world.cluster, topic)) as reader:
+            return [time for records in reader.replay(0, *reader.bounds(0)) for time in records.timestamps_us]
+
     def select(self, selection: redrive.Selection, record: Path) -> list[redrive.Letter]:
         with closing(Reader(self.world.cluster, self.settings.dlq_topic)) as reader:
             return list(redrive.select(reader, selection, redrive.recorded(record)))
@@ -138,11 +142,21 @@ def test_warm_builds_the_history_at_the_committed_position(place: Place) -> None
 
 def test_a_forgotten_customer_is_gone_from_the_dead_letters_and_others_stay(place: Place) -> None:
     list(warm(place.settings))
+    before = place.times(place.settings.dlq_topic)
     assert forget.erase(place.settings, "later", really=False) == forget.Erased(3, 1)
     assert len(place.letters()) == 5
     assert forget.erase(place.settings, "later", really=True) == forget.Erased(3, 1)
     assert [key for key, _ in place.letters()] == [b"broken"] * 2
+    assert place.times(place.settings.dlq_topic) == before[3:], "their retention goes on where it was"
     assert forget.erase(place.settings, "later", really=True) == forget.Erased(0, 0)
+
+
+def test_letters_that_were_redriven_stay_so_when_a_customer_is_forgotten(place: Place, tmp_path: Path) -> None:
+    record, selection = tmp_path / "redriven.jsonl", redrive.Selection(reasons=frozenset({Reason.NOT_JSON}))
+    assert redrive.redrive(place.world.cluster, place.select(selection, record), record) == 2
+    forget.erase(place.settings, "later", really=True)
+    assert len(place.letters()) == 2
+    assert place.select(selection, record) == []
 
 
 def test_creating_topics_twice_changes_nothing(place: Place) -> None:

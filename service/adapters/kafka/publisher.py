@@ -153,13 +153,14 @@ class OrderedPublisher:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A record for any topic, outside of the service's own flow."""
+    """A record for any topic, outside of the service's own flow; without a timestamp it is of the moment."""
 
     topic: str
     partition: int
     key: bytes | None
     value: bytes
     headers: list[tuple[str, bytes]]
+    timestamp_ms: int | None = None
 
 
 def send_all(cluster: Cluster, records: Sequence[Outgoing], *, timeout_ms: int = 30_000) -> None:
@@ -171,7 +172,7 @@ def send_all(cluster: Cluster, records: Sequence[Outgoing], *, timeout_ms: int =
     with cluster.translated("sending"):
         producer = connect(KafkaProducer, producer_config(cluster, timeout_ms))
         try:
-            futures = [producer.send(r.topic, r.value, r.key, r.headers, r.partition) for r in records]
+            futures = [producer.send(r.topic, r.value, r.key, r.headers, r.partition, r.timestamp_ms) for r in records]
             producer.flush(timeout_ms / 1000)
             for future in futures:
                 _confirm(future)
