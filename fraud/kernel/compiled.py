@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 _HERE: Final = Path(__file__).parent
 SOURCES: Final = (*sorted(_HERE.glob("*.py")), _HERE.parent / "batch.py")
-"""All that compiled code is made of: this package, and the names of columns that it takes for constants."""
+"""All that the kernel's machine code is made of: this package, and the names of columns that it takes for constants."""
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
@@ -39,7 +39,7 @@ def _cached(function: Callable[P, R], **options: bool) -> Callable[P, R]:
 
 
 class _Cache(FunctionCache):  # type: ignore[misc] # Numba has no types
-    """Out of date as soon as any of SOURCES changes.
+    """Out of date as soon as the function's file or any of SOURCES changes.
 
     Numba's own looks at the function's file alone, while the machine code holds everything that the function calls: an
     edit of one module would leave the old loop in use.
@@ -47,7 +47,8 @@ class _Cache(FunctionCache):  # type: ignore[misc] # Numba has no types
 
     def __init__(self, function: Callable[..., object]) -> None:
         super().__init__(function)
-        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, _stamp())
+        stamp = self._impl.locator.get_source_stamp(), _stamp()
+        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, stamp)
 
 
 @cache
