@@ -20,7 +20,7 @@ class InvalidSettings(Exception):  # noqa: N818 - named for what it says
 
 
 class Settings(BaseSettings):
-    """The loop's settings; each field's description is its line in docs/loop.md."""
+    """The loop's settings; each field's description is its line in the README."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", validate_default=True)
 
@@ -105,7 +105,7 @@ def load_settings(**given: object) -> Settings:
         n for n in environment if n.startswith(f"{PREFIX}loop_") and n.removeprefix(PREFIX) not in Settings.model_fields
     ]
     if unknown:
-        raise InvalidSettings(f"unknown setting {sorted(unknown)[0].upper()}; docs/loop.md lists them")
+        raise InvalidSettings(f"unknown setting {sorted(unknown)[0].upper()}; the README lists them")
     files = {name: environment.get(f"{PREFIX}{name}_file") for name in SECRETS}
     try:
         secrets = {name: Path(path).read_text(encoding="utf-8").strip() for name, path in files.items() if path}
