@@ -133,7 +133,7 @@ class ModelDirectory:
     """Watches `serving.json`; see `service.ports.ModelSource`.
 
     A version that cannot be used is refused, counted through `swapped`, and the one before goes on. The champion before
-    the present one is kept in memory, so that a rollback takes no loading.
+    the present one is kept in memory, so that a rollback takes no loading, until another version is loaded.
     """
 
     def __init__(
@@ -221,23 +221,28 @@ class ModelDirectory:
 
     def _version(self, number: int, *, shadow: bool) -> Model:
         """A loaded version, from memory where it serves or has just served."""
-        known: list[Model | None] = [self._before]
-        if self._models is not None:
-            known += [self._models.champion, self._models.shadow]
-        for model in known:
-            if model is not None and model.version == number and not shadow:
-                self._verify_again(number)
-                return model
         path = self._root / str(number)
         if shadow and not path.is_dir():
             path = self._root / "candidates" / str(number)
+        known = self._in_memory(number)
+        if known is not None:
+            self._verify_again(path, shadow=shadow)
+            return known
+        self._before = None  # beside those that serve there is room for one: the one before, or the one that is loaded
         return load(path, self._expected, batch_records=self._batch_records, shadow=shadow)
 
-    def _verify_again(self, number: int) -> None:
+    def _in_memory(self, number: int) -> Model | None:
+        serving = (self._models.champion, self._models.shadow) if self._models else ()
+        return next(
+            (model for model in (self._before, *serving) if model is not None and model.version == number), None
+        )
+
+    def _verify_again(self, path: Path, *, shadow: bool) -> None:
         """A version in memory must still be one that may serve: its blessing may be gone."""
         verify(
-            self._root / str(number),
+            path,
             features_fingerprint=self._expected.features_fingerprint,
             partitions=self._expected.partitions,
             stage=self._expected.stage,
+            require_blessing=not shadow,
         )

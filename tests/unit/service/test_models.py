@@ -1,7 +1,9 @@
 """The model directory: verified before use, swapped when proven, and the old one goes on otherwise."""
 
+import gc
 import json
 import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from fraud.bundle import BLESSED, MANIFEST, InvalidBundle
 from fraud.features import SPEC
-from service.adapters.model import Expected, ModelDirectory, load
+from service.adapters.model import Expected, ModelDirectory, SavedModel, load
 from service.errors import Misconfigured
 from tests.bundles import AMOUNT, AmountModel, fingerprint, serve, write_bundle
 
@@ -65,6 +67,47 @@ def test_a_promotion_swaps_and_a_rollback_swaps_back_from_memory(root: Path) -> 
     assert models.current().champion is first
     assert models.current().shadow is None
     assert results == ["swapped", "swapped"]
+    models.close()
+
+
+def test_beside_those_that_serve_one_more_model_is_in_memory_at_most(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[weakref.ref[SavedModel]] = []
+    alive_while_loading: list[int] = []
+
+    def watched(path: Path, expected: Expected, *, batch_records: int, shadow: bool = False) -> SavedModel:
+        gc.collect()
+        alive_while_loading.append(sum(model() is not None for model in held))
+        made = load(path, expected, batch_records=batch_records, shadow=shadow)
+        held.append(weakref.ref(made))
+        return made
+
+    monkeypatch.setattr("service.adapters.model.load", watched)
+    write_bundle(root, 3)
+    models = directory(root, [])
+    for version in (2, 3, 1, 2):
+        serve(root, version)
+        models.refresh()
+        assert models.current().champion.version == version
+    assert alive_while_loading == [0, 1, 1, 1, 1]
+    models.close()
+
+
+def test_a_shadow_that_is_promoted_serves_at_once_and_must_be_blessed_for_it(root: Path) -> None:
+    results: list[str] = []
+    serve(root, 1, shadow=2)
+    (root / "2" / BLESSED).unlink()
+    models = directory(root, results)
+    shadow = models.current().shadow
+    assert shadow is not None
+    serve(root, 2)
+    models.refresh()
+    assert models.current().champion.version == 1
+    (root / "2" / BLESSED).touch()
+    models.refresh()
+    assert models.current().champion is shadow
+    assert results == ["refused", "swapped"]
     models.close()
 
 
