@@ -158,7 +158,7 @@ def same_id(scene: Scene) -> list[float]:
         world.until_moved(0)
         with world.silences() as silences:
             two.start()
-            code = one.wait(seconds=90)
+            code = one.wait()
             if code != Fenced.code or "instance's id" not in one.log.read_text():
                 raise AssertionError(f"the fenced process ended with {code}: {one.last_line()}")
             world.until_moved(world.committed())
@@ -174,7 +174,7 @@ def same_id_here(scene: Scene) -> list[float]:
         world.until_moved(0)
         with world.silences() as silences:
             two.start()
-            code = two.wait(seconds=90)
+            code = two.wait()
             if code != Fenced.code or "one" not in two.log.read_text():
                 raise AssertionError(f"the second process ended with {code}: {two.last_line()}")
             world.until_moved(world.committed())
@@ -255,11 +255,11 @@ def pipeline_raises(scene: Scene) -> list[float]:
     with world.load(rate=RATE) as load:
         world.until_moved(0)
         load.poison(POISON)
-        if service.wait(seconds=90) != 1:
+        if service.wait() != 1:
             raise AssertionError(f"the service should have stopped with 1: {service.last_line()}")
         before = world.committed()
         service.start()
-        if service.wait(seconds=90) != 1 or world.committed() > before + load.sent:
+        if service.wait() != 1 or world.committed() > before + load.sent:
             raise AssertionError(f"the service should have stopped again: {service.last_line()}")
         serve(models, 2)
         before = world.committed()

@@ -121,7 +121,7 @@ class World:
         positions = self.positions()
         return sum(positions.values()) if positions else -1
 
-    def until_moved(self, since: int, *, seconds: float = 120.0) -> float:
+    def until_moved(self, since: int, *, seconds: float = 300.0) -> float:
         """Blocks until more than `since` is committed; how long that took."""
         began = time.monotonic()
         while time.monotonic() - began < seconds:
@@ -155,7 +155,7 @@ class World:
             done.set()
             watcher.join()
 
-    def until_caught_up(self, *, seconds: float = 180.0) -> None:
+    def until_caught_up(self, *, seconds: float = 300.0) -> None:
         """Blocks until every input record is behind the group's position."""
         reader = Reader(self.cluster, self.names["transactions_topic"])
         try:

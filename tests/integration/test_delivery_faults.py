@@ -23,7 +23,7 @@ def test_nothing_is_lost_or_doubled_and_features_do_not_change(broker: object, t
         env={**os.environ, "PYTHONPATH": str(ROOT)},  # noqa: TID251 - passed on
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
         check=False,
     )
     assert done.returncode == 0, done.stderr
