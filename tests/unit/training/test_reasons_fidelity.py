@@ -1,0 +1,125 @@
+"""Reasons are true: take away what they name, and the score falls further than by taking away anything else."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+
+from fraud.features import SPEC
+from fraud.policy import Policy
+from fraud.reasons import named_columns, reasons
+from service.adapters.model import Expected, SavedModel, load
+from tests.unit.training import toy
+from training.adapt import adapt
+from training.datasets import Identity, build
+from training.export import export_bundle
+from training.pretrain import pretrain
+from training.pretrained import Base
+from training.sample import Sample
+from training.simulate.cli import config_of
+from training.simulate.simulation import simulate
+from training.simulate.write import write_simulation
+from training.strategies.task import Task
+
+FLAGGED = 60
+KINDS = tuple(feature.kind.value for feature in SPEC.features)
+Floats = npt.NDArray[np.float32]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sample, Identity]:
+    """Simulated payments with the project's own features and the truth as labels."""
+    folder = tmp_path_factory.mktemp("shop")
+    dials = {"transactions": 6_000, "days": 60, "seed": 3, "base_rate": 0.02}
+    write_simulation(simulate(config_of("positive", "source", dials)), folder)
+    data = build(folder / "events.parquet", folder / "labels.parquet")
+    truth = pd.read_parquet(folder / "truth.parquet").set_index("transaction_id")["is_fraud"]
+    fraud = truth.loc[list(data.transaction_ids)].to_numpy(np.int8)
+    return Sample(data.features, fraud, data.time), data.identity
+
+
+@pytest.fixture(scope="module")
+def shop_base(shop: tuple[Sample, Identity]) -> Base:
+    """A small base with the project's own features."""
+    sample, _ = shop
+    sizes = replace(toy.SIZES, teachers=1, steps=120)
+    return pretrain(sample, sample.features[:1_000], names=SPEC.names, kinds=KINDS, seed=1, options=sizes)
+
+
+@pytest.fixture(scope="module", params=["source_only", "boosted"])
+def model(
+    request: pytest.FixtureRequest,
+    shop: tuple[Sample, Identity],
+    shop_base: Base,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[SavedModel, Floats]:
+    """A net and trees as bundles, read back as the service reads them, and the reference of their contributions."""
+    sample, identity = shop
+    task = Task(shop_base, sample.take(slice(0, 1_500)), sample.features, 1, toy.OPTIONS)
+    candidate = adapt(task, request.param, frauds_counted=sample.frauds, rows_counted=len(sample))
+    root = tmp_path_factory.mktemp("models")
+    number = export_bundle(
+        root,
+        candidate,
+        identity=identity,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        parent=None,
+        policy=Policy.default("EUR").model_dump_json().encode(),
+    )
+    expected = Expected(identity.features_fingerprint, 1, "pre_auth", "EUR", tuple(SPEC.names))
+    loaded = load(root / "candidates" / str(number), expected, batch_records=10, shadow=True)
+    return loaded, candidate.reference
+
+
+def log_odds(model: SavedModel, features: Floats) -> npt.NDArray[np.float64]:
+    score = np.clip(model.score(features)[0].astype(np.float64), 1e-9, 1 - 1e-9)
+    return np.log(score / (1 - score))
+
+
+def drop(
+    model: SavedModel, reference: Floats, features: Floats, chosen: Callable[[int], npt.NDArray[np.intp]]
+) -> float:
+    """Mean fall of the log-odds when the chosen columns of each row become those of a typical payment."""
+    changed = features.copy()
+    for row in range(len(features)):
+        columns = chosen(row)
+        changed[row, columns] = reference[columns]
+    return float(np.mean(log_odds(model, features) - log_odds(model, changed)))
+
+
+def test_without_what_the_reasons_name_the_score_falls_further_than_without_as_many_others(
+    model: tuple[SavedModel, Floats], shop: tuple[Sample, Identity]
+) -> None:
+    loaded, reference = model
+    sample, _ = shop
+    features = sample.features[np.argsort(-loaded.score(sample.features)[0], kind="stable")[:FLAGGED]]
+    contributions = loaded.explain(features)
+    told = [reasons(row, why, SPEC) for row, why in zip(features, contributions, strict=True)]
+    named = [
+        np.array([c for reason in told[i] for c in named_columns(features[i], contributions[i], SPEC, reason.code)])
+        for i in range(FLAGGED)
+    ]
+    assert all(1 <= len(one) <= 5 for one in told)
+    random = np.random.default_rng(0)
+    others = [random.choice(SPEC.width, len(columns), replace=False) for columns in named]
+    by_reasons = drop(loaded, reference, features, named.__getitem__)
+    by_chance = max(drop(loaded, reference, features, others.__getitem__) for _ in range(5))
+    assert by_reasons > 0.5
+    assert by_reasons > 3 * max(by_chance, 0.0)
+
+
+def test_the_same_payment_is_told_alike_alone_and_in_a_batch(
+    model: tuple[SavedModel, Floats], shop: tuple[Sample, Identity]
+) -> None:
+    loaded, _ = model
+    sample, _ = shop
+    features = sample.features[np.argsort(-loaded.score(sample.features)[0], kind="stable")[:20]]
+    together = loaded.explain(features)
+    for row, why in zip(features, together, strict=True):
+        alone = reasons(row, loaded.explain(row[None])[0], SPEC)
+        among = reasons(row, why, SPEC)
+        assert [(r.code, r.text) for r in alone] == [(r.code, r.text) for r in among]
