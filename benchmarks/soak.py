@@ -18,6 +18,7 @@ from benchmarks.chaos.world import World
 from benchmarks.report import Figure, report
 from deploy.kafka.broker import LocalBroker
 from fraud.history import HistoryConfig
+from service.notices import DEAD
 from tests.bundles import serve, write_bundle
 
 FOLDER = Path("build/soak")
@@ -113,7 +114,7 @@ def _soak(world: World, seconds: float, rate: float) -> tuple[list[Sample], int,
     missing = load.sent - service.metric("fraud_records_total")
     code = service.stop()
     lines = service.log.read_text().splitlines()
-    errors = sum('"level": "error"' in line or '"level": "warning"' in line for line in lines)
+    errors = sum('"level": "error"' in line or '"level": "warning"' in line for line in lines if DEAD not in line)
     return samples, errors + (code != 0), missing
 
 

@@ -21,6 +21,9 @@ ID_FIELDS: Final = frozenset(
 )  # fmt: skip
 """Exempt fields of events."""
 
+PREFIX: Final = "pan_"
+"""Of every token."""
+
 SHORTEST: Final = 13
 _LONGEST: Final = 19
 
@@ -44,7 +47,7 @@ _DIGITS_TO_ZERO: Final = bytes(ord("0") if chr(i) in "0123456789" else ord("x") 
 
 def tokeniser(secret: bytes) -> Token:
     """Tokens by HMAC-SHA-256: equal for equal numbers, useless without the secret."""
-    return lambda digits: "pan_" + hmac.digest(secret, digits.encode(), "sha256")[:16].hex()
+    return lambda digits: PREFIX + hmac.digest(secret, digits.encode(), "sha256")[:16].hex()
 
 
 def is_pan(digits: str) -> bool:

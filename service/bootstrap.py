@@ -31,6 +31,7 @@ from service.deadletters import DeadLetterCap, DeadLetters
 from service.errors import Misconfigured
 from service.health import Health
 from service.metrics import Metrics
+from service.notices import Notices
 from service.pipeline import Pipeline
 from service.ports import Channel, Clock, Log, ModelSource, SnapshotStore
 from service.restoring import Restorer
@@ -178,10 +179,15 @@ def keyed(settings: Settings, purpose: bytes) -> bytes | None:
     return None if secret is None else hmac.digest(secret.encode(), purpose, "sha256")
 
 
+def pseudonyms(settings: Settings) -> Pseudonyms | None:
+    """The same in logs and in alerts; None without a secret."""
+    key = keyed(settings, b"pseudonyms")
+    return None if key is None else Pseudonyms(key)
+
+
 def build_pipeline(settings: Settings, code: Domain, monotonic: Callable[[], float]) -> Pipeline:
     """The pipeline, without any partition yet."""
     reader = decoder(settings, code)
-    pseudonyms = keyed(settings, b"pseudonyms") if settings.pseudonyms else None
     return Pipeline(
         decoder=reader,
         spec=code.spec,
@@ -192,7 +198,7 @@ def build_pipeline(settings: Settings, code: Domain, monotonic: Callable[[], flo
             spec=code.spec,
             fingerprint=code.features_fingerprint,
             decisions=settings.decisions == "all",
-            pseudonyms=None if pseudonyms is None else Pseudonyms(pseudonyms),
+            pseudonyms=pseudonyms(settings) if settings.pseudonyms else None,
         ),
         exploration=_exploration(settings),
         monotonic=monotonic,
@@ -221,6 +227,7 @@ def compose(settings: Settings, adapters: Adapters, metrics: Metrics, config: Hi
         snapshots=adapters.snapshots,
         restorer=restorer,
         metrics=metrics,
+        notices=Notices(pseudonyms(settings), clock.monotonic),
         health=health,
         clock=clock,
         stop=stop,

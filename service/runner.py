@@ -11,6 +11,7 @@ from service.deadletters import DeadLetterCap
 from service.errors import ServiceError, Unavailable
 from service.health import Health
 from service.metrics import Metrics
+from service.notices import Notices
 from service.pipeline import Pipeline
 from service.ports import Clock, Log, ModelSource, Output, Records, Snapshot, SnapshotStore
 from service.restoring import Restorer
@@ -57,6 +58,7 @@ class Runner:
         snapshots: SnapshotStore,
         restorer: Restorer,
         metrics: Metrics,
+        notices: Notices,
         health: Health,
         clock: Clock,
         stop: Stop,
@@ -69,6 +71,7 @@ class Runner:
         self._snapshots = snapshots
         self._restorer = restorer
         self._metrics = metrics
+        self._notices = notices
         self._health = health
         self._clock = clock
         self._stop = stop
@@ -167,6 +170,7 @@ class Runner:
             else:
                 break
         self._metrics.batch(result, committed_us=self._clock.now_us(), seconds=laps)
+        self._notices.tell(result)
 
     def _settle(self, outputs: Sequence[Output], error: Unavailable) -> Sequence[Output]:
         """After a commit of unknown fate: which outputs must be sent again. The committed positions decide."""
