@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from fraud.decode import Decoder
 from fraud.exploration import Exploration
@@ -244,6 +244,7 @@ def serve(settings: Settings) -> None:
         ServiceError: whatever stops it otherwise.
     """
     code, clock, registry = domain(settings), SystemClock(), CollectorRegistry()
+    ProcessCollector(registry=registry)
     metrics = Metrics(registry)
     models = ModelDirectory(
         settings.models_dir,

@@ -6,6 +6,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from fraud.batch import Kind
+from fraud.events import Reason
 from fraud.features import Status
 from fraud.money import MICRO
 from fraud.policy import ACTIONS
@@ -84,10 +85,18 @@ class Metrics:
         self.retried = counter("transactions_retried_total", "Batches whose commit had to be settled or repeated")
 
         # Label values that exist from the start: a rate over a series that appears with its first count misses it.
-        for action in ACTIONS:
-            self.transactions.labels(action)
-        for result in ("swapped", "refused"):
-            self.model_swaps.labels(result)
+        bounded: tuple[tuple[Counter, Iterable[str]], ...] = (
+            (self.records, ("transaction", "outcome", "dead_letter")),
+            (self.transactions, ACTIONS),
+            (self.alerts, ACTIONS[1:]),
+            (self.flagged_amount, ACTIONS[1:]),
+            (self.dead_letters, Reason),
+            (self.model_swaps, ("swapped", "refused")),
+            (self.shadow_agreement, ("agree", "differ")),
+        )
+        for metric, values in bounded:
+            for value in values:
+                metric.labels(value)
         self._evicted: dict[str, int] = {}
         self._models: Models | None = None
 

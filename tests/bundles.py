@@ -66,6 +66,7 @@ def write_bundle(
     partitions: int = 1,
     poison: float | None = None,
     slow: tuple[float, float] | None = None,
+    rules: Policy | None = None,
     **facts: Any,  # noqa: ANN401 - any field of a manifest
 ) -> Path:
     """The same formula as a blessed SavedModel `<root>/<version>`.
@@ -77,6 +78,7 @@ def write_bundle(
         partitions: that it is made for.
         poison: amount at which the graph raises.
         slow: amount at which the graph takes so many seconds.
+        rules: its policy; `policy()` by default.
         facts: other fields of its manifest.
     """
     import tensorflow as tf
@@ -108,7 +110,7 @@ def write_bundle(
     features[:, AMOUNT] = [0, 1, 500, 1000]
     score = features[:, AMOUNT] / (features[:, AMOUNT] + np.float32(half))
     np.savez(path / "golden.npz", features=features, score=score, raw=score)
-    (path / "policy.json").write_text(policy().model_dump_json())
+    (path / "policy.json").write_text((rules or policy()).model_dump_json())
     (path / "metrics.json").write_text("{}")
     files = {file.relative_to(path).as_posix(): checksum(file) for file in sorted(path.rglob("*")) if file.is_file()}
     manifest = Manifest(

@@ -1,25 +1,41 @@
-"""A real Prometheus over the programs' own metric classes: every panel's query and every rule gives data."""
+"""A real Prometheus that scrapes the real programs: every panel's query and every rule gives data."""
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from kafka import KafkaProducer
 
-from tests.integration.sample_exporter import serving
+from benchmarks.chaos.world import World
+from deploy.demo.programs import inherited
+from deploy.kafka.address import KafkaAddress
+from fraud.pacing import Capacity
+from fraud.policy import CostModel, Policy
+from tests.bundles import serve, write_bundle
+from training.loop.state import LoopState, Reign, save_state
+from training.simulate.cli import config_of
+from training.simulate.malformed import malformed
+from training.simulate.publish import KafkaSink, messages, publish
+from training.simulate.simulation import simulate
 
 ROOT = Path(__file__).parents[2]
 RULES = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
 TESTS = sorted((ROOT / "deploy" / "prometheus" / "tests").glob("*.yml"))
+SHOP = {"transactions": 2_500, "days": 80, "seed": 5, "base_rate": 0.02}
+CHAMPION, SHADOW = 1, 2
 
 
 def program(name: str) -> str:
@@ -51,40 +67,106 @@ class Server:
             return False
 
 
-def wait_for(what: str, condition: Callable[[], object], seconds: float = 40) -> None:
+def wait_for(what: str, condition: Callable[[], object], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
         time.sleep(0.5)
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
+@contextmanager
+def running(command: list[str], log: Path, environment: dict[str, str] | None = None) -> Iterator[None]:
+    """A program for as long as the block lasts; it must still run at its end, and end well when asked to."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+    try:
+        yield
+        assert process.poll() is None, log.read_text(errors="replace")[-2_000:]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def prometheus_of(folder: Path, binary: str, *, service: int, loop: int, port: int) -> list[str]:
+    """The command of a Prometheus with the project's own configuration, but quick, and with this test's targets."""
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    config["rule_files"] = [str(file) for file in RULES]
+    targets = {"fraud-service": service, "fraud-loop": loop, "prometheus": port}
+    for job in config["scrape_configs"]:
+        job["static_configs"] = [{"targets": [f"127.0.0.1:{targets[job['job_name']]}"]}]
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    paths = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
+    return [binary, *paths, f"--web.listen-address=127.0.0.1:{port}"]
+
+
+def make_models(root: Path) -> None:
+    """A champion that reviews as much as analysts can take, and a shadow."""
+    rules = Policy.from_costs(CostModel(), base_currency="EUR", flag_from=0.1, review_capacity=Capacity(per_day=20))
+    for version in (CHAMPION, SHADOW):
+        write_bundle(root, version, half=500.0 * version, rules=rules)
+    serve(root, CHAMPION, SHADOW)
+
+
+def make_loops_past(folder: Path) -> None:
+    """The loop has promoted the champion earlier, so that it made a promise."""
+    reign = Reign(version=CHAMPION, since=0, promised={"precision": 0.2, "recall": 0.7})
+    save_state(folder, LoopState(runs=1, reign=reign))
+
+
+def send_shop(servers: str, topics: dict[str, str]) -> None:
+    """Eighty simulated days with their labels, and broken records at their end."""
+    simulation = simulate(config_of("positive", "target", SHOP))
+    sink = KafkaSink(servers, topics["transactions_topic"], topics["labels_topic"])
+    publish(messages(simulation, labels=True), sink, rate=0)
+    sink.close()
+    producer = KafkaProducer(bootstrap_servers=servers)
+    for value in malformed(1, 30):
+        producer.send(topics["transactions_topic"], value=value, timestamp_ms=int(simulation.log.time[-1]) // 1000)
+    producer.flush()
+    producer.close()
+
+
 @pytest.fixture(scope="module")
-def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Prometheus with the project's own configuration, but quick, and with the targets of this test."""
+def prometheus(broker: KafkaAddress, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Prometheus beside a service that has scored a simulated shop and a loop that has looked at it."""
     binary = program("prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
-    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with serving() as exporter:
-        config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-        config["rule_files"] = [str(file) for file in RULES]
-        for job in config["scrape_configs"]:
-            job["static_configs"] = [{"targets": [f"127.0.0.1:{exporter}"]}]
-        (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
-        arguments = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [binary, *arguments, f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log
-            )
-        try:
-            server = Server(port)
-            wait_for("Prometheus ready", server.ready)
-            wait_for("a recorded rate", lambda: server.query("fraud:end_to_end_seconds:p99_5m"))
-            yield server
-        finally:
-            process.terminate()
-            process.wait(20)
+    make_models(folder / "models")
+    make_loops_past(folder / "loop")
+    world = World(broker.bootstrap_servers, folder.name, folder, folder / "models")
+    service = world.service()
+    ports = {"service": int(service.url.rpartition(":")[2]), "loop": free_port(), "port": free_port()}
+    settings = {
+        **world.names,
+        "kafka_bootstrap_servers": broker.bootstrap_servers,
+        "models_dir": str(folder / "models"),
+        "loop_data_dir": str(folder / "loop"),
+        "loop_http_port": str(ports["loop"]),
+        "loop_clock": "stream",
+        "loop_poll_seconds": "1",
+    }
+    environment = {f"FRAUD_{name.upper()}": value for name, value in settings.items() if name != "group_id"}
+    server = Server(ports["port"])
+    with ExitStack() as stack:
+        stack.callback(world.close)
+        service.start()
+        stack.enter_context(running(prometheus_of(folder, binary, **ports), folder / "prometheus.log"))
+        service.ready()
+        wait_for("a scrape of the service", lambda: server.ready() and server.query("fraud_records_total"))
+        send_shop(broker.bootstrap_servers, world.names)
+        world.until_caught_up()
+        loop = [sys.executable, "-m", "training", "loop"]
+        stack.enter_context(running(loop, folder / "loop.log", {**inherited(), **environment}))
+        wait_for("a look of the loop, its last figure", lambda: server.query("fraud_business_net_money_total > -Inf"))
+        wait_for("a recorded rate", lambda: server.query("fraud:end_to_end_seconds:p99_5m >= 0"))
+        yield server
 
 
 def panels() -> list[tuple[str, str]]:
@@ -96,9 +178,21 @@ def panels() -> list[tuple[str, str]]:
     return found
 
 
+def rules() -> list[dict[str, str]]:
+    loaded = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in RULES]
+    return [rule for one in loaded for group in one["groups"] for rule in group["rules"]]
+
+
 @pytest.mark.parametrize(("panel", "expr"), panels())
-def test_a_panels_query_returns_data(prometheus: Server, panel: str, expr: str) -> None:
-    assert prometheus.query(expr), f"{panel} shows nothing for {expr}"
+def test_a_panels_query_returns_numbers(prometheus: Server, panel: str, expr: str) -> None:
+    samples = prometheus.query(expr)
+    assert samples, f"{panel} shows nothing for {expr}"
+    assert not any(sample["value"][1] == "NaN" for sample in samples), f"{panel} shows NaN for {expr}"
+
+
+@pytest.mark.parametrize("record", [rule["record"] for rule in rules() if "record" in rule])
+def test_a_recording_rule_records(prometheus: Server, record: str) -> None:
+    assert prometheus.query(record)
 
 
 def test_no_rule_fails(prometheus: Server) -> None:
@@ -111,6 +205,13 @@ def test_the_service_counts_as_up_and_its_ratios_are_shares(prometheus: Server) 
     for ratio in ("fraud:flagged:ratio5m", "fraud:dead_letters:ratio5m"):
         (sample,) = prometheus.query(ratio)
         assert 0 < float(sample["value"][1]) <= 1
+
+
+def test_what_was_sent_is_what_was_counted(prometheus: Server) -> None:
+    (scored,) = prometheus.query("sum(fraud_transactions_total)")
+    (dead,) = prometheus.query("sum(fraud_dead_letters_total)")
+    assert int(scored["value"][1]) == SHOP["transactions"]
+    assert 0 < int(dead["value"][1]) <= 30
 
 
 def test_every_alert_fires_when_it_should_and_keeps_quiet_otherwise() -> None:

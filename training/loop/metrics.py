@@ -31,7 +31,9 @@ class LoopMetrics:
         # features and scores: population stability index; scores_ks: Kolmogorov-Smirnov; domain: AUC.
         self.drift = Gauge("fraud_loop_drift", "Distance of today from the training data", ["kind"], registry=registry)
         self.last_success = Gauge(
-            "fraud_loop_last_success_timestamp_seconds", "When a turn of the loop last succeeded", registry=registry
+            "fraud_loop_last_success_timestamp_seconds",
+            "Wall time of the last turn that succeeded, or of the start",
+            registry=registry,
         )
         self.sampling = Gauge(
             "fraud_loop_review_sampling", "1 while drift without labels asks for more reviews", registry=registry
@@ -42,6 +44,11 @@ class LoopMetrics:
         self.business = {
             name: Gauge(f"fraud_business_{name}", text, registry=registry) for name, text in BUSINESS.items()
         }
+        # What is not known yet is neither 0 nor perfect: NaN, which no alert's comparison holds for.
+        for gauge in (self.label_lag, self.precision, self.recall, *self.business.values()):
+            gauge.set(float("nan"))
+        # A loop that never succeeds is late from its start on.
+        self.last_success.set_to_current_time()
         for decision in ("promote", "shadow", "keep", "refuse", "rollback", "failed"):
             self.runs.labels(decision)
 

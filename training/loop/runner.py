@@ -91,7 +91,7 @@ class Loop:
             self._measure(view, state)
             done = replace(done, run=record, rolled_back=rolled_back)
         save_state(self.folder, state)
-        self.metrics.last_success.set(now / 1e6)
+        self.metrics.last_success.set_to_current_time()
         return done
 
     def pull(self) -> int:

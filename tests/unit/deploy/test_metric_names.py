@@ -6,11 +6,24 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry
 
-from tests.integration.sample_exporter import declared
+from service.metrics import Metrics
+from training.loop.metrics import LoopMetrics
 
 ROOT = Path(__file__).parents[3]
-OTHERS = frozenset({"process_resident_memory_bytes"})
+
+
+def declared() -> set[str]:
+    """Names of every series that the programs export."""
+    made = CollectorRegistry()
+    Metrics(made)
+    LoopMetrics(made)
+    names = set()
+    for family in made.collect():
+        suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))
+        names |= {family.name + suffix for suffix in suffixes}
+    return names
 
 
 def rules() -> list[dict[str, str]]:
