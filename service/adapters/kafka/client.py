@@ -10,6 +10,7 @@ from typing import Any, Final
 from kafka import errors
 from kafka.net.compat import KafkaNetClient
 
+from service.adapters.kafka.transport import deliver_last_words
 from service.errors import Fenced, Misconfigured, Unavailable
 
 CONNECT_MS: Final = 5_000
@@ -89,6 +90,7 @@ def connect(kind: Any, config: Mapping[str, object]) -> Any:  # noqa: ANN401 - k
     One whose constructor fails would leave its I/O thread behind, at every attempt to reach a broker that is away; so
     its network client is made here, where it can be closed.
     """
+    deliver_last_words()
     made: list[KafkaNetClient] = []
     refusals: list[errors.KafkaError] = []
 
