@@ -1,27 +1,59 @@
 """Is the model good: which one serves, what it promised and delivers, drift, the loop."""
 
-from deploy.grafana.panels import Board, Panel, Query, Row, number
+from deploy.grafana.panels import FIRING, Board, Panel, Query, Row, number
+
+DAY = 86_400
 
 _NOW = Row(
-    "Good?",
+    "Good when every tile is green",
     (
+        FIRING,
         Panel(
             "Champion",
             (Query('max by (version) (fraud_model_info{role="champion"})', "v{{version}}"),),
             why="The versions that serve; two at once only during a swap.",
             kind="name",
-            width=4,
+            width=3,
         ),
-        number("Age of the champion", "max(fraud_model_age_seconds)", "s", orange=14 * 86_400, red=30 * 86_400),
-        number("Recall, matured", "max(fraud_loop_matured_recall)", "percentunit", orange=0.5, red=0.3),
-        number("Precision, matured", "max(fraud_loop_matured_precision)", "percentunit", orange=0.3, red=0.1),
-        number("Drift", 'max(fraud_loop_drift{kind!="domain"})', orange=0.1, red=0.25, why="The largest index."),
+        number("Champion's age", "max(fraud_model_age_seconds)", "s", orange=14 * DAY, red=30 * DAY),
         number(
-            "Since the last good loop run",
+            "Recall",
+            "max(fraud_loop_matured_recall) >= 0",
+            "percentunit",
+            orange=0.5,
+            red=0.3,
+            why="Of the frauds that are known by now, the share that had raised an alert.",
+        ),
+        number(
+            "Precision",
+            "max(fraud_loop_matured_precision) >= 0",
+            "percentunit",
+            orange=0.1,
+            red=0.03,
+            why="Of the alerts whose label is known by now, the share that was fraud.",
+        ),
+        number(
+            "Drift",
+            'max(fraud_loop_drift{kind=~"features|scores"})',
+            orange=0.1,
+            red=0.25,
+            why="The larger of the population stability indices of features and scores.",
+        ),
+        number(
+            "Newest label's age",
+            "max(fraud_loop_label_lag_seconds) >= 0",
+            "s",
+            orange=3 * DAY,
+            red=7 * DAY,
+            why="Without labels the loop has nothing to learn from.",
+        ),
+        number(
+            "Loop's last turn",
             "time() - max(fraud_loop_last_success_timestamp_seconds)",
             "s",
-            orange=86_400,
-            red=2 * 86_400,
+            orange=3_600,
+            red=2 * DAY,
+            why="Since the loop last succeeded in looking at what came.",
         ),
     ),
 )
@@ -54,10 +86,11 @@ _VERSIONS = Row(
         Panel(
             "Promised and realised",
             (
-                Query("fraud_loop_promised", "promised {{figure}} v{{version}}"),
-                Query("fraud_loop_realised", "realised {{figure}} v{{version}}"),
+                Query("max by (figure, version) (fraud_loop_promised)", "promised {{figure}} v{{version}}"),
+                Query("max by (figure, version) (fraud_loop_realised)", "realised {{figure}} v{{version}}"),
             ),
             "percentunit",
+            why="Realised well below promised: FraudModelBelowPromise.",
             width=12,
         ),
         Panel(
@@ -89,7 +122,7 @@ _LOOP = Row(
     (
         Panel("Drift by kind", (Query("max by (kind) (fraud_loop_drift)", "{{kind}}"),)),
         Panel("Runs by decision", (Query("sum by (decision) (increase(fraud_loop_runs_total[1h]))", "{{decision}}"),)),
-        Panel("Age of the newest label", (Query("max(fraud_loop_label_lag_seconds)"),), "s"),
+        Panel("Age of the newest label", (Query("max(fraud_loop_label_lag_seconds) >= 0"),), "s"),
         Panel(
             "Labels of unknown payments",
             (Query("max(fraud_loop_unknown_labels)"),),

@@ -1,10 +1,11 @@
 """Is the scorer healthy: throughput, latency, lag, dead letters, history, Kafka."""
 
-from deploy.grafana.panels import Board, Panel, Query, Row, number
+from deploy.grafana.panels import FIRING, Board, Panel, Query, Row, number
 
 _HEALTH = Row(
-    "Healthy?",
+    "Healthy when every tile is green",
     (
+        FIRING,
         number(
             "Instances up",
             'sum(up{job="fraud-service"})',
@@ -30,6 +31,13 @@ _HEALTH = Row(
             red=0.5,
             why="1: the features see their whole horizon. 0: retention or a warm-up was too short.",
         ),
+        Panel(
+            "Model that serves",
+            (Query('max by (version) (fraud_model_info{role="champion"})', "v{{version}}"),),
+            why="Two at once only during a swap.",
+            kind="name",
+            width=3,
+        ),
     ),
 )
 _FLOW = Row(
@@ -52,9 +60,9 @@ _FLOW = Row(
         ),
         Panel(
             "Dead letters by reason",
-            (Query("sum by (reason) (rate(fraud_dead_letters_total[1m]))", "{{reason}}"),),
+            (Query("sum by (reason) (rate(fraud_dead_letters_total[5m])) > 0", "{{reason}}"),),
             "reqps",
-            why="Each one is an unscored payment.",
+            why="Each one is an unscored payment; empty is good.",
         ),
         Panel(
             "Records waiting by partition",
@@ -113,6 +121,7 @@ _HISTORY = Row(
             "Entities forgotten for room",
             (Query("sum by (entity) (rate(fraud_history_evictions_total[5m]))", "{{entity}}"),),
             "reqps",
+            why="Zero is good: otherwise more are active than there is room for.",
         ),
         Panel(
             "Snapshots",

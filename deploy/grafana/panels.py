@@ -1,7 +1,7 @@
 """What a dashboard of ours is made of: rows of stats and graphs over Prometheus queries."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat, timeseries
 from grafana_foundation_sdk.models.common import BigValueColorMode, BigValueGraphMode, BigValueTextMode, VisibilityMode
@@ -36,6 +36,7 @@ class Panel:
         width: of 24 columns.
         orange: from this value on a stat turns orange.
         red: from this value on a stat turns red; below ``orange`` it means that small values are the bad ones.
+        signed: whether values below zero can be.
     """
 
     title: str
@@ -46,6 +47,7 @@ class Panel:
     width: int = 8
     orange: float | None = None
     red: float | None = None
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,39 @@ def number(
     orange: float | None = None,
     red: float | None = None,
 ) -> Panel:
-    """Return a stat of one query, a sixth of the width."""
-    return Panel(title, (Query(expr),), unit, why, kind="stat", width=4, orange=orange, red=red)
+    """Return a stat of one query, an eighth of the width; its title says what is good."""
+    good = ""
+    if orange is not None:
+        good = f" (≥ {told(orange, unit)})" if red is not None and red < orange else f" (< {told(orange, unit)})"
+    return Panel(title + good, (Query(expr),), unit, why, kind="stat", width=3, orange=orange, red=red)
+
+
+def told(value: float, unit: str) -> str:
+    """Return a value as its unit has it, short."""
+    if unit == "percentunit":
+        return f"{100 * value:.3g} %"
+    if unit == "s" and value == 0:
+        return "0 s"
+    if unit == "s":
+        return next(
+            (f"{value / size:.3g} {name}" for size, name in _TIMES if abs(value) >= size), f"{value * 1e3:.3g} ms"
+        )
+    if unit == "bytes":
+        return f"{value / 1e6:.3g} MB"
+    return f"{value:,.3g}" if abs(value) < 1_000 else f"{value:,.0f}"
+
+
+_TIMES: Final = ((86_400, "days"), (3_600, "h"), (60, "min"), (1, "s"))
+"""From the largest down; less than a second is told in ms."""
+
+FIRING = number(
+    "Alerts firing",
+    'count(ALERTS{alertname=~"Fraud.*", alertstate="firing"}) or vector(0)',
+    orange=1,
+    red=2,
+    why="Prometheus' alerts page names them, and each links its runbook.",
+)
+"""The first tile of every dashboard."""
 
 
 def dashboard_of(board: Board) -> dashboard.Dashboard:
@@ -104,7 +137,9 @@ def dashboard_of(board: Board) -> dashboard.Dashboard:
 def _graph(panel: Panel) -> timeseries.Panel:
     legend = common.VizLegendOptions().show_legend(len(panel.queries) > 1 or bool(panel.queries[0].legend))
     built = timeseries.Panel().legend(legend).show_points(VisibilityMode.NEVER).fill_opacity(8).span(panel.width)
-    built.title(panel.title).description(panel.why).unit(panel.unit).height(7).datasource(_SOURCE).min(0)
+    built.title(panel.title).description(panel.why).unit(panel.unit).height(7).datasource(_SOURCE)
+    if not panel.signed:
+        built.min(0)
     for letter, query in zip("ABCDEFGH", panel.queries, strict=False):
         built.with_target(_target(query, letter))
     return built
