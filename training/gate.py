@@ -84,7 +84,7 @@ class Traffic:
         amount: int64 [n], micro-units of the base currency.
         candidate: float64 [n], the candidate's scores.
         champion: float64 [n], the champion's.
-        budget: share of payments that the shop wants to look at; so many alerts are never too many.
+        budget: share of payments that the shop wants to look at; so many alerts are neither too many nor too few.
     """
 
     amount: npt.NDArray[np.int64]
@@ -222,9 +222,9 @@ def volume(traffic: Traffic, candidate: Policy, champion: Policy, config: GateCo
     old = int(champion.decide(traffic.champion, traffic.amount).flagged.sum())
     change = new / old - 1 if old else float("inf") if new else 0.0
     text = f"{new} alerts where the champion raises {old} ({change:+.0%})"
-    wanted = (traffic.budget or 0.0) * len(traffic.amount) * (1 + config.volume_band)
-    most = max(old * (1 + config.volume_band), wanted)
-    outside = old >= config.min_alerts and (change < -config.volume_band or new > most)
+    wanted = traffic.budget * len(traffic.amount) if traffic.budget is not None else old
+    least, most = min(old, wanted) * (1 - config.volume_band), max(old, wanted) * (1 + config.volume_band)
+    outside = old >= config.min_alerts and not least <= new <= most
     return Finding(
         "volume", Verdict.REFUSE if outside else Verdict.ACCEPT, text, {"alerts": new, "champion_alerts": old}
     )

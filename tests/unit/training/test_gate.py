@@ -102,6 +102,18 @@ def test_a_champion_that_alerts_too_little_does_not_hold_back_a_candidate_within
     assert accepted.verdict is Verdict.ACCEPT
 
 
+def test_a_champion_that_outgrew_the_shops_budget_does_not_hold_back_a_candidate_that_keeps_it() -> None:
+    traffic = Traffic(ROWS.amount, ROWS.score * 0.04, ROWS.score * 0.1)
+    rows = Holdout("matured", ROWS, None)
+    refused = judge([rows], candidate_policy=POLICY, champion_policy=POLICY, traffic=traffic, seed=1)
+    assert refused.verdict is Verdict.REFUSE
+    kept = float(POLICY.decide(traffic.candidate, traffic.amount).flagged.mean())
+    budget = replace(traffic, budget=kept)
+    assert (
+        judge([rows], candidate_policy=POLICY, champion_policy=POLICY, traffic=budget, seed=1).verdict is Verdict.ACCEPT
+    )
+
+
 def labels(n: int, rate: float, seed: int) -> tuple[npt.NDArray[np.int8], Floats]:
     random = np.random.default_rng(seed)
     fraud = random.random(n) < rate
