@@ -1,16 +1,25 @@
 """Snapshots come back whole, or not at all."""
 
+import os
+import signal
+import socket
+import time
+import zipfile
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from fraud.decode import Decoder
 from fraud.features import SPEC, Encoder
-from fraud.history import History, HistoryConfig
+from fraud.history import History, HistoryConfig, history_fingerprint
 from fraud.money import Rates
 from service.adapters.snapshots import SnapshotDirectory
+from service.adapters.snapshots.forked import fork
 from service.errors import Misconfigured
 from service.ports import Snapshot
 from tests.events import at_us, raw, transaction
@@ -31,8 +40,10 @@ def grow(made: History, first: int, last: int) -> np.ndarray[tuple[int, int], np
     return Encoder(SPEC, made).encode(decoded.batch).features
 
 
-def directory(root: Path, *, config: HistoryConfig = CONFIG, cluster: str = "cluster") -> SnapshotDirectory:
-    made = SnapshotDirectory(root, topic="topic", config=config, wrote=lambda _: None, failed=lambda: None)
+def directory(
+    root: Path, *, config: HistoryConfig = CONFIG, cluster: str = "cluster", topic: str = "topic"
+) -> SnapshotDirectory:
+    made = SnapshotDirectory(root, topic=topic, config=config, wrote=lambda _: None, failed=lambda: None)
     made.open(cluster)
     return made
 
@@ -69,17 +80,115 @@ def test_what_happens_after_saving_is_not_in_it(tmp_path: Path) -> None:
     assert found.history.events == 50
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied"])
-def test_a_damaged_snapshot_is_passed_over(tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["cut", "emptied"])
+def test_a_cut_snapshot_is_passed_over(tmp_path: Path, damage: str) -> None:
     store = saved(tmp_path, 20, 40)
     (path,) = tmp_path.glob("*/0-40.npz")
-    content = bytearray(path.read_bytes())
-    if damage == "flipped":
-        content[len(content) // 2] ^= 0xFF
-    path.write_bytes({"cut": bytes(content[: len(content) // 2]), "flipped": bytes(content), "emptied": b""}[damage])
-    found = store.newest(0, 99)
+    content = path.read_bytes()
+    path.write_bytes({"cut": content[: len(content) // 2], "emptied": b""}[damage])
+    with capture_logs() as logged:
+        found = store.newest(0, 99)
     assert found is not None
     assert found.position == 20
+    assert [(line["event"], line["path"]) for line in logged] == [("snapshot refused", str(path))]
+    assert logged[0]["error"].startswith("damaged: ")
+
+
+def test_a_flipped_bit_anywhere_is_noticed_or_does_not_matter(tmp_path: Path) -> None:
+    store = saved(tmp_path, 20, 40)
+    (path,) = tmp_path.glob("*/0-40.npz")
+    content, whole = path.read_bytes(), history(40).arrays()
+    rng, refused = np.random.default_rng(5), 0
+    with zipfile.ZipFile(path) as archive:
+        starts = [member.header_offset for member in archive.infolist()] + [archive.start_dir]
+    arrays = [int(rng.integers(*span)) for span in pairwise(starts)]
+    headers = [start + int(at) for start in starts for at in rng.integers(0, 250, 12) if start + at < len(content)]
+    with capture_logs():
+        for place in arrays + headers:
+            damaged = bytearray(content)
+            damaged[place] ^= 1 << int(rng.integers(8))
+            path.write_bytes(damaged)
+            found = store.newest(0, 99)
+            assert found is not None
+            refused += found.position == 20
+            if found.position == 40:
+                assert_same(found.history.arrays(), whole)
+    assert refused > len(arrays + headers) * 0.8
+
+
+def assert_same(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> None:
+    assert left.keys() == right.keys()
+    for name, array in left.items():
+        assert array.tobytes() == right[name].tobytes(), name
+
+
+def test_each_position_of_a_changing_history_is_kept_as_it_was_array_by_array(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = tmp_path / "started"
+    savez = np.savez
+
+    def slow(*args: object, **arrays: object) -> None:
+        started.touch()  # arrays are chosen by now; the parent changes its own
+        time.sleep(0.3)
+        savez(*args, **arrays)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("service.adapters.snapshots.file.np.savez", slow)
+    store, changing = directory(tmp_path), History(CONFIG)
+    for position in (60, 130):
+        grow(changing, changing.events, position)
+        assert store.save(Snapshot(0, position, changing))
+        while not started.exists():
+            time.sleep(0.01)
+        grow(changing, position, position + 40)
+        started.unlink()
+        store.wait()
+        found = store.newest(0, position)
+        assert found is not None
+        assert_same(found.history.arrays(), history(position).arrays())
+    assert_same(changing.arrays(), history(170).arrays())
+
+
+def test_a_restored_history_and_the_records_since_are_an_uninterrupted_run_array_by_array(tmp_path: Path) -> None:
+    found = saved(tmp_path, 50).newest(0, 50)
+    assert found is not None
+    features, whole = grow(found.history, 50, 120), History(CONFIG)
+    assert features.tobytes() == grow(whole, 0, 120)[50:].tobytes()
+    assert_same(found.history.arrays(), whole.arrays())
+
+
+FOREIGN = {
+    "cluster": ({"cluster": "other"}, "of cluster other, not cluster"),
+    "topic": ({"topic": "other"}, "of topic other, not topic"),
+    "fingerprint": ({"config": replace(CONFIG, degree_cap=7)}, f"not {history_fingerprint(CONFIG)}"),
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_a_snapshot_of_something_else_is_refused_by_name_and_the_next_older_used(tmp_path: Path, what: str) -> None:
+    store = saved(tmp_path / "own", 20)
+    (own,) = tmp_path.glob("own/*/0-20.npz")
+    asked, reason = FOREIGN[what]
+    other = directory(tmp_path / "other", **asked)  # type: ignore[arg-type]
+    assert other.save(Snapshot(0, 40, history(40)))
+    other.wait()
+    (path,) = tmp_path.glob("other/*/0-40.npz")
+    path.rename(own.with_name("0-40.npz"))
+    with capture_logs() as logged:
+        found = store.newest(0, 99)
+    assert found is not None
+    assert found.position == 20
+    assert reason in logged[0]["error"]
+
+
+@pytest.mark.parametrize(("name", "reason"), [("0-41.npz", "of position 40, not 41"), ("1-40.npz", "of partition 0")])
+def test_a_snapshot_under_a_wrong_name_is_refused(tmp_path: Path, name: str, reason: str) -> None:
+    store = saved(tmp_path, 40)
+    (path,) = tmp_path.glob("*/0-40.npz")
+    path.rename(path.with_name(name))
+    with capture_logs() as logged:
+        assert store.newest(int(name[0]), 99) is None
+    assert reason in logged[0]["error"]
 
 
 def test_two_are_kept_of_each_partition(tmp_path: Path) -> None:
@@ -102,22 +211,66 @@ def test_where_an_incomplete_history_begins_is_kept(tmp_path: Path) -> None:
     assert found.history_from == at_us()
 
 
-def test_a_failure_is_counted_and_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (OSError(28, "No space left on device"), "OSError: [Errno 28] No space left on device"),
+        (signal.SIGKILL, "the process that wrote it ended with -9"),
+        (None, "not done after 0.5 s"),
+    ],
+)
+def test_a_failure_is_told_and_counted_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception | int | None, said: str
+) -> None:
     failures: list[int] = []
     store = SnapshotDirectory(
         tmp_path, topic="topic", config=CONFIG, wrote=lambda _: None, failed=lambda: failures.append(1)
     )
     store.open("cluster")
 
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
+    def fail(file: IO[bytes], **_: object) -> None:
+        file.write(b"half a file")
+        if isinstance(failure, Exception):
+            raise failure
+        if failure:
+            os.kill(os.getpid(), failure)
+        time.sleep(60)
 
-    monkeypatch.setattr("service.adapters.snapshots.np.savez", full)
-    store.save(Snapshot(0, 5, history(5)))
-    store.wait()
+    monkeypatch.setattr("service.adapters.snapshots.file.np.savez", fail)
+    monkeypatch.setattr("service.adapters.snapshots.directory.WRITE_SECONDS", 0.5)
+    with capture_logs() as logged:
+        store.save(Snapshot(0, 5, history(5)))
+        store.wait()
     assert failures == [1]
-    assert list(tmp_path.glob("*/*")) == []
-    assert list(tmp_path.glob("*/.*")) == []
+    assert [line["error"] for line in logged] == [said]
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_what_a_killed_process_left_unfinished_is_removed_later(tmp_path: Path) -> None:
+    store = saved(tmp_path, 10)
+    (path,) = tmp_path.glob("*/*.npz")
+    left, fresh = path.with_name(".0-5.npz.77"), path.with_name(".0-7.npz.78")
+    for unfinished in (left, fresh):
+        unfinished.touch()
+    os.utime(left, (0, 0))
+    store.save(Snapshot(0, 20, history(20)))
+    store.wait()
+    assert not left.exists()
+    assert fresh.exists()
+
+
+def test_a_writer_holds_none_of_the_parents_ports() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        child = fork(lambda: time.sleep(30))
+    for _ in range(100):  # until the child has closed its copy
+        with socket.socket() as client:
+            if client.connect_ex(address):
+                break
+        time.sleep(0.05)
+    else:
+        raise AssertionError(f"something still listens on {address}")
+    assert child.wait(0.01) == "not done after 0.01 s"
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:

@@ -1,31 +1,36 @@
-"""Histories as files in a folder that all instances share.
+"""The folder of snapshots.
 
-A file is an uncompressed `.npz` (numpy arrays, never pickles; each with a CRC-32) named by partition and position, in a
-folder named by cluster, topic and history fingerprint. It is renamed into place when it is complete.
+A file is named by partition and position, and lies in a folder named by cluster, topic and history fingerprint. It gets
+its name when it is complete.
 """
 
 import os
 import re
 import threading
 import time
-import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
 import structlog
 
-from fraud.history import History, HistoryConfig, history_fingerprint
+from fraud.history import HistoryConfig, history_fingerprint
+from service.adapters.snapshots.file import Identity, InvalidSnapshot, read, write
+from service.adapters.snapshots.forked import Child, fork
 from service.errors import Misconfigured
 from service.ports import Snapshot
 
 KEPT: Final = 2
 """Snapshots of each partition: the newest, and one before it should that be damaged."""
 
+WRITE_SECONDS: Final = 600.0
+"""A file that takes longer is given up."""
+
+_ABANDONED: Final = 3600.0
+"""Seconds after which an unfinished file belongs to no one any more."""
+
 _NAME: Final = re.compile(r"(\d+)-(\d+)\.npz")
-_SINCE: Final = "history_from"
 
 _log = structlog.get_logger(__name__)
 
@@ -55,12 +60,14 @@ class SnapshotDirectory:
         self._config = config
         self._wrote = wrote
         self._failed = failed
+        self._cluster = ""
         self._folder = root
         self._writers: dict[int, threading.Thread] = {}
 
     def open(self, cluster: str) -> None:
         """See `service.ports.SnapshotStore.open`."""
         name = f"{cluster}-{self._topic}-{history_fingerprint(self._config)}"
+        self._cluster = cluster
         self._folder = self._root / re.sub(r"[^A-Za-z0-9._-]", "_", name)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -73,9 +80,9 @@ class SnapshotDirectory:
             if position > at_most:
                 continue
             try:
-                history, since = _read(path, self._config)
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-                _log.warning("snapshot refused", path=str(path), error=" ".join(str(error).split())[:200])
+                history, since = read(path, self._config, self._identity(partition, position))
+            except InvalidSnapshot as error:
+                _log.warning("snapshot refused", path=str(path), error=str(error))
             else:
                 return Snapshot(partition, position, history, since)
         return None
@@ -85,10 +92,17 @@ class SnapshotDirectory:
         writer = self._writers.get(snapshot.partition)
         if writer is not None and writer.is_alive():
             return False
-        arrays = {name: array.copy() for name, array in snapshot.history.arrays().items()}
-        arrays[_SINCE] = np.array([] if snapshot.history_from is None else [snapshot.history_from], np.int64)
+        path = self._folder / f"{snapshot.partition}-{snapshot.position}.npz"
+        unnamed = path.with_name(f".{path.name}.{os.getpid()}")
+        identity = self._identity(snapshot.partition, snapshot.position)
+        began = time.monotonic()
+        try:
+            child = fork(lambda: write(unnamed, snapshot.history, snapshot.history_from, identity))
+        except OSError as error:
+            self._fail(path, str(error))
+            return False
         writer = threading.Thread(
-            target=self._write, args=(snapshot.partition, snapshot.position, arrays), name="snapshot", daemon=True
+            target=self._finish, args=(child, unnamed, path, snapshot.partition, began), name="snapshot", daemon=True
         )
         self._writers[snapshot.partition] = writer
         writer.start()
@@ -99,42 +113,37 @@ class SnapshotDirectory:
         for writer in self._writers.values():
             writer.join()
 
-    def _write(self, partition: int, position: int, arrays: dict[str, npt.NDArray[np.generic]]) -> None:
-        path = self._folder / f"{partition}-{position}.npz"
-        began = time.monotonic()
+    def _finish(self, child: Child, unnamed: Path, path: Path, partition: int, began: float) -> None:
+        """Waits for the child, then gives its file the name and removes what is older."""
+        error = child.wait(WRITE_SECONDS)
         try:
-            _replace(path, arrays)
-            for _, old in sorted(self._of(partition))[:-KEPT]:
-                old.unlink(missing_ok=True)
-        except OSError as error:
-            self._failed()
-            _log.error("snapshot failed", path=str(path), error=str(error))
-        else:
+            if error is None:
+                unnamed.replace(path)
+                self._prune(partition, path.stat().st_mtime)
+        except OSError as found:
+            error = str(found)
+        if error is None:
             self._wrote(time.monotonic() - began)
+        else:
+            unnamed.unlink(missing_ok=True)
+            self._fail(path, error)
+
+    def _fail(self, path: Path, error: str) -> None:
+        self._failed()
+        _log.error("snapshot failed", path=str(path), error=error)
+
+    def _prune(self, partition: int, newest: float) -> None:
+        for _, old in sorted(self._of(partition))[:-KEPT]:
+            old.unlink(missing_ok=True)
+        for unnamed in self._folder.glob(f".{partition}-*.npz.*"):
+            with suppress(FileNotFoundError):
+                if unnamed.stat().st_mtime < newest - _ABANDONED:
+                    unnamed.unlink()
+
+    def _identity(self, partition: int, position: int) -> Identity:
+        return Identity(self._cluster, self._topic, str(partition), str(position), history_fingerprint(self._config))
 
     def _of(self, partition: int) -> list[tuple[int, Path]]:
         """Position and file of each snapshot of a partition."""
         found = ((_NAME.fullmatch(path.name), path) for path in self._folder.glob(f"{partition}-*.npz"))
         return [(int(match[2]), path) for match, path in found if match and int(match[1]) == partition]
-
-
-def _replace(path: Path, arrays: dict[str, npt.NDArray[np.generic]]) -> None:
-    """Writes a file completely before it gets its name; leaves nothing behind on failure."""
-    unnamed = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with unnamed.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type] # numpy's stub takes the names for its own arguments
-            file.flush()
-            os.fsync(file.fileno())
-        unnamed.replace(path)
-    except BaseException:
-        unnamed.unlink(missing_ok=True)
-        raise
-
-
-def _read(path: Path, config: HistoryConfig) -> tuple[History, int | None]:
-    # Opened here, since numpy leaves a damaged file open.
-    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    since = arrays.pop(_SINCE)
-    return History.from_arrays(config, arrays), int(since[0]) if len(since) else None
