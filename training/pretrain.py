@@ -44,7 +44,7 @@ class PretrainOptions:
     net: NetOptions = field(default_factory=NetOptions)
     encoding: EncodingOptions = field(default_factory=EncodingOptions)
     boost: BoostOptions = field(default_factory=BoostOptions)
-    fit: FitOptions = field(default_factory=lambda: FitOptions(learning_rate=2e-3, mask_rate=0.05))
+    fit: FitOptions = field(default_factory=lambda: FitOptions(learning_rate=2e-3, mask_rate=0.4))
 
 
 def log_odds(rate: float) -> float:

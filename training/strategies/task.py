@@ -40,7 +40,7 @@ class AdaptOptions:
     pool_rows: int = 80_000
     boost: BoostOptions = field(default_factory=BoostOptions)
     few: BoostOptions = FEW_LABELS
-    fit: FitOptions = field(default_factory=lambda: FitOptions(learning_rate=1e-3, mask_rate=0.05))
+    fit: FitOptions = field(default_factory=lambda: FitOptions(learning_rate=1e-3, mask_rate=0.4))
     distil: DistilOptions = field(default_factory=DistilOptions)
 
     def steps_for(self, labels: int) -> int:
