@@ -12,6 +12,7 @@ REST: Final = ("l2sp", "frozen", "adapters", "dann", "coral")
 SEEDS: Final = (101, 102, 103, 104, 105)
 """Of the final figures. Seeds below 100 were used while the strategies were made."""
 
+DECIDING: Final = ("500", "60d")
 FIRST: Final = ("100", "500", "60d", "all", "30d")
 LATER: Final = ("2000", "90d", "180d", "14d")
 
@@ -34,9 +35,11 @@ def turns(seeds: Sequence[int]) -> Iterator[Turn]:
     if seeds:
         yield from _turns(seeds, (*FIRST, *LATER), (*CORE, *REST))
         return
-    yield from _turns(SEEDS[:1], ("500", "60d"), CORE)
+    yield from _turns(SEEDS[:2], DECIDING, CORE)
+    yield from _turns(SEEDS[:1], ("all",), CORE)
+    yield from _turns(SEEDS[2:3], DECIDING, CORE)
+    yield from _turns(SEEDS[:1], DECIDING, REST)
     yield from _turns(SEEDS[:2], FIRST, CORE)
-    yield from _turns(SEEDS[:1], ("500", "60d"), REST)
     yield from (Turn("positive", SEEDS[0], ("500",), CORE, control) for control in CONTROLS)
     yield from _turns(SEEDS[2:3], FIRST, CORE)
     yield from _turns(SEEDS[:3], LATER, CORE)
