@@ -64,13 +64,14 @@ class ForestAttribution(tf.Module):
 
     def __call__(self, features: tf.Tensor) -> tf.Tensor:
         """Contributions [n, d] in raw log-odds, against the mean of the training rows."""
-        total = tf.zeros([tf.shape(features)[0], self.features])
-        path = self.forest.walk(features)
-        for node, following in pairwise(path):
-            change = tf.cast(tf.gather(self.forest.value, following) - tf.gather(self.forest.value, node), tf.float32)
-            column = tf.one_hot(tf.gather(self.forest.feature, node), self.features)
-            total += tf.einsum("nt,ntd->nd", change, column)
-        return total
+        count = tf.shape(features)[0]
+        first_cell = (tf.range(count) * self.features)[:, None]
+        total = tf.zeros([count * self.features], tf.float64)
+        for node, following in pairwise(self.forest.walk(features)):
+            change = tf.gather(self.forest.value, following) - tf.gather(self.forest.value, node)
+            cell = first_cell + tf.gather(self.forest.feature, node)
+            total += tf.math.unsorted_segment_sum(change, cell, count * self.features)
+        return tf.cast(tf.reshape(total, [count, self.features]), tf.float32)
 
 
 def owners(encoding: Encoding) -> npt.NDArray[np.int32]:

@@ -49,7 +49,8 @@ def rows(count: int, *, seed: int, shifted: bool = False, rate: float = 0.06) ->
     rng = np.random.default_rng(seed)
     fraud = rng.random(count) < rate
     speed = rng.exponential(1.0 + 4.0 * fraud) * (3.0 if shifted else 1.0)
-    product = np.where(fraud & (rng.random(count) < 0.6), 7, rng.integers(1, 12, count)) * 1_000_003.0
+    usual = np.where(rng.random(count) < 0.4, 3, rng.integers(1, 12, count))
+    product = np.where(fraud & (rng.random(count) < 0.6), 7, usual) * 1_000_003.0
     columns: list[npt.NDArray[np.float64]] = [
         speed,
         rng.lognormal(3.0, 1.0, count) * np.where(fraud, 1.5, 1.0),
