@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from service.settings import Settings
+from training.settings import Settings as LoopSettings
+
 ROOT = Path(__file__).parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -54,6 +57,24 @@ def test_an_image_is_locked_non_root_and_has_no_shell_in_its_command(program: st
     text = (ROOT / "deploy" / f"Dockerfile.{program}").read_text(encoding="utf-8")
     assert "--require-hashes" in text
     assert re.findall(r"^USER (.+)$", text, re.MULTILINE) == ["10001:10001"]
+    variables = re.findall(r"^(?:ENV| {4})\s*([A-Z_]+)=", text, re.MULTILINE)
+    assert len(variables) == len(set(variables)), "a variable is set twice"
     for instruction in ("ENTRYPOINT", "CMD"):
         assert re.search(rf"^ *{instruction} \[", text, re.MULTILINE)
         assert not re.search(rf"^ *{instruction} [^\[]", text, re.MULTILINE)
+
+
+@every_service
+def test_its_program_knows_every_setting_that_it_is_given(name: str) -> None:
+    known = {f"FRAUD_{field.upper()}" for one in (Settings, LoopSettings) for field in one.model_fields}
+    if name in {"service", "topics"}:
+        known = {f"FRAUD_{field.upper()}" for field in Settings.model_fields}
+    given = {variable for variable in SERVICES[name].get("environment", {}) if variable.startswith("FRAUD_")}
+    assert given <= known
+
+
+def test_the_loop_is_told_everything_that_it_learns_from() -> None:
+    """The simulated shop sends labels to the topic that the loop reads."""
+    assert SERVICES["trainer"]["command"] == ["loop"]
+    topic = LoopSettings.model_fields["labels_topic"].default
+    assert f"--labels-topic={topic}" in SERVICES["simulator"]["command"]

@@ -1,11 +1,16 @@
 """The Kubernetes manifests: valid against the API's schemas, and hardened."""
 
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
+
+from service.settings import Settings
+from training.settings import Settings as LoopSettings
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "k8s"
 
@@ -77,3 +82,55 @@ def test_a_drain_is_never_blocked_and_never_takes_two() -> None:
     (scorer,) = kinds("StatefulSet")
     assert budget["spec"]["maxUnavailable"] == 1
     assert budget["spec"]["selector"] == scorer["spec"]["selector"]
+
+
+@every_workload
+def test_its_program_knows_every_setting_that_it_is_given(workload: dict[str, Any]) -> None:
+    """An unknown FRAUD_ variable ends the service with exit 2."""
+    given = {one["metadata"]["name"]: set(one["data"]) for one in kinds("ConfigMap")}
+    for container in workload["spec"]["template"]["spec"]["containers"]:
+        names = {variable["name"] for variable in container.get("env", [])}
+        names |= set().union(*(given[one["configMapRef"]["name"]] for one in container["envFrom"]))
+        known = LoopSettings if container["image"] == "fraudstream/trainer" else Settings
+        fields = {name.removeprefix("FRAUD_").removesuffix("_FILE").lower() for name in names}
+        assert fields <= set(known.model_fields) | {f"{f}_file" for f in known.model_fields}
+
+
+@every_workload
+def test_files_that_settings_name_are_mounted(workload: dict[str, Any]) -> None:
+    (settings,) = [one["data"] for one in kinds("ConfigMap") if one["metadata"]["name"] == "fraud-settings"]
+    files = [value for value in settings.values() if value.startswith("/run/secrets/")]
+    for container in workload["spec"]["template"]["spec"]["containers"]:
+        mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
+        assert all(any(file.startswith(f"{mount}/") for mount in mounts) for file in files)
+
+
+def test_the_loop_runs_once_and_is_probed() -> None:
+    (trainer,) = kinds("Deployment")
+    assert (trainer["spec"]["replicas"], trainer["spec"]["strategy"]) == (1, {"type": "Recreate"})
+    (container,) = trainer["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["loop"]
+    assert {"startupProbe", "livenessProbe"} <= set(container)
+
+
+def test_the_scorer_has_the_three_probes_on_the_paths_that_it_serves() -> None:
+    (scorer,) = kinds("StatefulSet")
+    (container,) = scorer["spec"]["template"]["spec"]["containers"]
+    paths = {
+        probe: container[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")
+    }
+    assert paths == {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}
+
+
+def test_kustomize_builds_it_with_pinned_images() -> None:
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        pytest.skip("kubectl is not installed")
+    done = subprocess.run([kubectl, "kustomize", str(FOLDER)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    built = list(yaml.safe_load_all(done.stdout))
+    assert len(built) == len(documents())
+    for one in built:
+        kubernetes_validate.validate(one, kubernetes_validate.latest_version(), strict=True)
+        for container in one.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
+            assert container["image"].partition(":")[2] not in {"", "latest"}
