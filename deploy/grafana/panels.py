@@ -96,7 +96,7 @@ def told(value: float, unit: str) -> str:
         )
     if unit == "bytes":
         return f"{value / 1e6:.3g} MB"
-    return f"{value:,.3g}" if abs(value) < 1_000 else f"{value:,.0f}"
+    return (f"{value:,.3g}" if abs(value) < 1_000 else f"{value:,.0f}") + (" /s" if unit == "reqps" else "")
 
 
 _TIMES: Final = ((86_400, "days"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -147,7 +147,7 @@ def _graph(panel: Panel) -> timeseries.Panel:
 
 def _stat(panel: Panel) -> stat.Panel:
     built = stat.Panel().color_mode(BigValueColorMode.BACKGROUND).graph_mode(BigValueGraphMode.AREA).span(panel.width)
-    built.title(panel.title).description(panel.why).unit(panel.unit).height(4).datasource(_SOURCE)
+    built.title(panel.title).description(panel.why).unit(panel.unit).height(3).datasource(_SOURCE)
     built.thresholds(dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(_steps(panel)))
     if panel.kind == "name":
         built.text_mode(BigValueTextMode.NAME).graph_mode(BigValueGraphMode.NONE)

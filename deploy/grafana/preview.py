@@ -57,13 +57,14 @@ class Source(Protocol):
 class Prometheus:
     """A `Source` over HTTP."""
 
-    def __init__(self, url: str, *, now: float, seconds: float) -> None:
-        self._url, self._now, self._seconds = url.rstrip("/"), now, seconds
+    def __init__(self, url: str, *, since: float, until: float) -> None:
+        self._url, self._since, self._until = url.rstrip("/"), since, until
 
     def read(self, query: Mapping[str, Any]) -> list[Series]:
         """A panel's target over the time shown."""
-        start, step = self._now - self._seconds, max(self._seconds / POINTS, 1)
-        asked = urllib.parse.urlencode({"query": query["expr"], "start": start, "end": self._now, "step": step})
+        step = max((self._until - self._since) / POINTS, 1)
+        times = {"start": self._since, "end": self._until, "step": step}
+        asked = urllib.parse.urlencode({"query": query["expr"], **times})
         with urllib.request.urlopen(f"{self._url}/api/v1/query_range?{asked}", timeout=30) as answer:  # noqa: S310 - http
             found = json.load(answer)["data"]["result"]
         return [_series(one, query.get("legendFormat", "")) for one in found]
@@ -75,10 +76,10 @@ def _series(found: Mapping[str, Any], legend: str) -> Series:
     return Series(legend, [float(t) for t, _ in found["values"]], [float(v) for _, v in found["values"]])
 
 
-def page(dashboard: Mapping[str, Any], prometheus: Source, *, now: float) -> str:
-    """A dashboard as one HTML page that loads nothing."""
-    panels = "".join(_panel(panel, prometheus) for panel in dashboard["panels"])
-    drawn = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M UTC")
+def page(dashboard: Mapping[str, Any], prometheus: Source, *, since: float, until: float) -> str:
+    """A dashboard as one HTML page that loads nothing; times in s since 1970."""
+    panels = "".join(_panel(panel, prometheus, (since, until)) for panel in dashboard["panels"])
+    drawn = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M UTC")
     note = f"{dashboard['description']} Drawn {drawn} from the dashboard's JSON and a Prometheus' data; not Grafana."
     title = html.escape(dashboard["title"])
     return (
@@ -87,7 +88,7 @@ def page(dashboard: Mapping[str, Any], prometheus: Source, *, now: float) -> str
     )
 
 
-def _panel(panel: Mapping[str, Any], prometheus: Source) -> str:
+def _panel(panel: Mapping[str, Any], prometheus: Source, times: tuple[float, float]) -> str:
     place = panel["gridPos"]
     where = f"grid-column: {place['x'] + 1} / span {place['w']}; grid-row: {place['y'] + 1} / span {place['h']}"
     title = html.escape(panel["title"])
@@ -97,7 +98,8 @@ def _panel(panel: Mapping[str, Any], prometheus: Source) -> str:
     if panel["type"] == "stat":
         text, colour = _stat(panel, series)
         return f'<div class="panel stat" style="{where}; background: {colour}"><b>{title}</b><span>{text}</span></div>'
-    return f'<div class=panel style="{where}"><b>{title}</b>{_graph(panel, series) if series else "No data"}</div>'
+    drawn = _graph(panel, series, times) if series else "No data"
+    return f'<div class=panel style="{where}"><b>{title}</b>{drawn}</div>'
 
 
 def _stat(panel: Mapping[str, Any], series: Sequence[Series]) -> tuple[str, str]:
@@ -110,10 +112,10 @@ def _stat(panel: Mapping[str, Any], series: Sequence[Series]) -> tuple[str, str]
         return html.escape(", ".join(one.name for one in current)), COLOURS["blue"]
     value, settings = current[0].values[-1], panel["fieldConfig"]["defaults"]
     reached = [step for step in settings["thresholds"]["steps"] if step.get("value") is None or value >= step["value"]]
-    return told(value, settings["unit"]) + (" /s" if settings["unit"] == "reqps" else ""), COLOURS[reached[-1]["color"]]
+    return told(value, settings["unit"]), COLOURS[reached[-1]["color"]]
 
 
-def _graph(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
+def _graph(panel: Mapping[str, Any], series: Sequence[Series], times: tuple[float, float]) -> str:
     place, settings = panel["gridPos"], panel["fieldConfig"]["defaults"]
     figure = Figure(figsize=(place["w"] * 0.68, 2.15), layout="constrained")
     axes = figure.subplots()
@@ -122,13 +124,14 @@ def _graph(panel: Mapping[str, Any], series: Sequence[Series]) -> str:
     axes.yaxis.set_major_formatter(lambda value, _: told(value, settings["unit"]))
     axes.xaxis.set_major_formatter(lambda value, _: datetime.fromtimestamp(value, UTC).strftime("%H:%M"))
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 3, 6]))
+    axes.set_xlim(times)
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if settings.get("min") == 0:
         axes.set_ylim(bottom=0)
     if any(one.name for one in series):
-        axes.legend(fontsize=7, frameon=False, loc="upper left", ncols=2)
+        axes.legend(fontsize=7, frameon=False, loc="best", ncols=2)
     target = io.StringIO()
     figure.savefig(target, format="svg", metadata={"Date": None}, transparent=True)
     text = target.getvalue()
@@ -144,9 +147,10 @@ def main(*, url: str, minutes: int, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     now = time.time()  # noqa: TID251 - the edge
     for file in sorted(FOLDER.glob("*.json")):
-        server = Prometheus(url, now=now, seconds=60 * minutes)
+        times = {"since": now - 60 * minutes, "until": now}
         target = out / f"{file.stem}.html"
-        target.write_text(page(json.loads(file.read_text(encoding="utf-8")), server, now=now), encoding="utf-8")
+        dashboard = json.loads(file.read_text(encoding="utf-8"))
+        target.write_text(page(dashboard, Prometheus(url, **times), **times), encoding="utf-8")
         click.echo(target)
 
 

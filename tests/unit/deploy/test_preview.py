@@ -24,7 +24,7 @@ class Fixed:
 
 def drawn(panel: Panel, *series: Series) -> str:
     board = Board("b", "Board", "What it shows.", (Row("Row", (panel,)),))
-    return page(json.loads(text_of(board)), Fixed(*series), now=1_700_000_000.0)
+    return page(json.loads(text_of(board)), Fixed(*series), since=0.0, until=10.0)
 
 
 @pytest.mark.parametrize(("value", "colour"), [(5.0, "green"), (10.0, "orange"), (59.0, "orange"), (60.0, "red")])
@@ -62,7 +62,8 @@ def test_it_does_not_pass_for_grafana() -> None:
 @pytest.mark.parametrize(
     ("value", "unit", "said"),
     [(0.0012, "s", "1.2 ms"), (90, "s", "1.5 min"), (1_209_600, "s", "14 days"), (0.001, "percentunit", "0.1 %"),
-     (5_120_000, "bytes", "5.12 MB"), (12_345.6, "short", "12,346"), (-3, "short", "-3"), (0, "s", "0 s")],
+     (5_120_000, "bytes", "5.12 MB"), (12_345.6, "short", "12,346"), (-3, "short", "-3"), (0, "s", "0 s"),
+     (12.5, "reqps", "12.5 /s")],
 )  # fmt: skip
 def test_values_are_told_in_their_unit(value: float, unit: str, said: str) -> None:
     assert told(value, unit) == said
