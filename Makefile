@@ -7,7 +7,7 @@ PYTEST := $(PY) -m pytest
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup demo test check format contracts kafka clean
+.PHONY: help setup demo test check format contracts forget kafka clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -42,6 +42,10 @@ format: $(READY) ## format the code and mend what ruff can mend
 contracts: $(READY) ## write docs/contracts and the README's tables from the code
 	$(PY) -m fraud.contracts
 	$(PY) -m deploy.reference
+
+forget: $(READY) ## erase a customer from dead letters, snapshots and ledger: CUSTOMER=id, YES=1 to do it
+	$(PY) -m service forget '$(CUSTOMER)' $(if $(YES),--yes)
+	$(PY) -m training forget '$(CUSTOMER)' $(if $(YES),--yes)
 
 kafka: $(READY) ## run a local Kafka in the foreground until Ctrl-C
 	$(PY) -m deploy.kafka

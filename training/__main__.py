@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "prune": "training.promote_command:prune_command",
     "forecast": "training.forecast_command:forecast_command",
     "loop": "training.loop.cli:loop_command",
+    "forget": "training.forget_command:forget_command",
 }
 
 
