@@ -7,7 +7,16 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.ledger import LABEL_COLUMNS, SOURCES, VERDICTS, Ledger, Records, resolve_labels
+from training.ledger import (
+    DECISION_COLUMNS,
+    LABEL_COLUMNS,
+    OUTCOME_COLUMNS,
+    SOURCES,
+    VERDICTS,
+    Ledger,
+    Records,
+    resolve_labels,
+)
 
 label_rows = st.lists(
     st.fixed_dictionaries(
@@ -23,6 +32,29 @@ label_rows = st.lists(
     ),
     min_size=1,
     max_size=10,
+)
+outcome_rows = st.lists(
+    st.fixed_dictionaries(
+        {
+            "outcome_id": st.sampled_from("uvwxyz"),
+            "transaction": st.integers(1, 3),
+            "time": st.integers(0, 4),
+            "kind": st.sampled_from(["authorised", "captured", "declined", "voided", "refunded"]),
+            "amount": st.integers(1, 6),
+        }
+    ),
+    max_size=6,
+)
+decision_rows = st.lists(
+    st.fixed_dictionaries(
+        {
+            "transaction": st.integers(1, 3),
+            "time": st.integers(0, 4),
+            "action": st.sampled_from(["allow", "review", "block"]),
+            "propensity": st.sampled_from([1.0, 0.99, 0.01]),
+        }
+    ),
+    max_size=5,
 )
 Row = dict[str, object]
 
@@ -57,15 +89,27 @@ def test_the_deciding_label_is_the_one_of_the_plain_rule(rows: list[Row], at: in
 
 
 @settings(max_examples=60, deadline=None)
-@given(label_rows, st.data())
-def test_any_order_of_arrival_with_duplicates_gives_one_state(rows: list[Row], data: st.DataObject) -> None:
-    again = data.draw(st.permutations(rows + data.draw(st.lists(st.sampled_from(rows), max_size=4))))
+@given(label_rows, outcome_rows, decision_rows, st.data())
+def test_any_order_of_arrival_with_duplicates_gives_one_state(
+    rows: list[Row], outcomes: list[Row], decisions: list[Row], data: st.DataObject
+) -> None:
+    def again(kind: list[Row]) -> list[Row]:
+        twice = data.draw(st.lists(st.sampled_from(kind), max_size=4)) if kind else []
+        return data.draw(st.permutations(kind + twice))
+
+    def records(payments: pd.DataFrame, *kinds: list[Row]) -> Records:
+        columns = ({"labels": LABEL_COLUMNS}, {"outcomes": OUTCOME_COLUMNS}, {"decisions": DECISION_COLUMNS})
+        named = {name: pd.DataFrame(kind, columns=list(types)).astype(types)
+                 for kind, one in zip(kinds, columns, strict=True) for name, types in one.items()}  # fmt: skip
+        return Records.of(payments, **named)
+
     transactions = pd.DataFrame(
         {"transaction": np.array([1, 2, 3], np.uint64), "time": np.array([0, 1, 2]), "amount": np.array([5, 5, 5])}
     )
     shuffled = transactions.iloc[data.draw(st.permutations([0, 1, 2, 0]))]
+    first = Ledger(records(transactions, rows, outcomes, decisions), maturity_days=0)
+    second = Ledger(records(shuffled, again(rows), again(outcomes), again(decisions)), maturity_days=0)
     for at in range(6):
-        one = Ledger(Records.of(transactions, labels=frame(rows)), maturity_days=0).as_of(at)
-        two = Ledger(Records.of(shuffled, labels=frame(again)), maturity_days=0).as_of(at)
+        one, two = first.as_of(at), second.as_of(at)
         pd.testing.assert_frame_equal(one.frame.sort_index(), two.frame.sort_index())
         assert one.unknown_labels == two.unknown_labels
