@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -122,6 +123,14 @@ def service_command(environment: Mapping[str, str], *arguments: str) -> None:
     )
     if done.returncode:
         raise ProgramFailed(f"service {arguments[0]} ended with {done.returncode}")
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def inherited() -> dict[str, str]:

@@ -38,10 +38,20 @@ class Topics:
         """One for each that was scored."""
         return f"{self.prefix}fraud.decisions.v1"
 
+    @property
+    def labels(self) -> str:
+        """What analysts and banks say."""
+        return f"{self.prefix}fraud.labels.v1"
+
+    @property
+    def models(self) -> str:
+        """Promotions and rollbacks."""
+        return f"{self.prefix}fraud.models.v1"
+
     def settings(self) -> dict[str, str]:
         """As settings of the service."""
-        names = {name: getattr(self, name) for name in ("transactions", "dlq", "alerts", "decisions")}
-        names |= {name: f"{self.prefix}fraud.{name}.v1" for name in ("labels", "models")}
+        kinds = ("transactions", "dlq", "alerts", "decisions", "labels", "models")
+        names = {name: getattr(self, name) for name in kinds}
         group = {"FRAUD_GROUP_ID": f"{self.prefix}fraudstream"}
         return group | {f"FRAUD_{name.upper()}_TOPIC": topic for name, topic in names.items()}
 
