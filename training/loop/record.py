@@ -112,24 +112,39 @@ def write_record(folder: Path, record: RunRecord) -> Path:
 
 
 def _page(record: RunRecord, before: Sequence[RunRecord]) -> str:
-    tones = {"promote": "good", "shadow": "good", "refuse": "bad", "failed": "bad"}
     candidate = "nothing" if record.candidate is None else f"version {record.candidate}"
     facts: dict[str, object] = {"strategy": record.strategy, "champion then": record.champion}
-    facts |= {name.replace("_", " "): number(value) for name, value in record.counts.items() if name not in _TIMES}
+    facts |= {name.replace("_", " "): _count(value) for name, value in record.counts.items() if name not in _TIMES}
     facts |= {name: iso(int(record.counts[name])) for name in _TIMES if name in record.counts}
-    facts |= {f"promised {name}": number(value) for name, value in record.promised.items()}
+    facts |= {f"promised {name}": f"{value:.1%}" for name, value in record.promised.items()}
     facts |= {f"drift of {name.replace('_', ' ')}": number(value) for name, value in record.drift.items()}
     return render(
         "run.html.j2",
         title=f"Run {record.run}: {candidate}",
         lead=f"{record.at}, because: {record.why}",
-        decision=record.decision,
+        decision=_MEANT.get(record.decision, record.decision),
         reason=record.reason,
-        tone=tones.get(record.decision, "unsure"),
+        tone=_TONES.get(record.decision, "unsure"),
+        tones=_TONES,
         findings=record.findings,
         facts=list(facts.items()),
         history=[{"run": r.run, "at": r.at, "why": r.why, "decision": r.decision} for r in reversed(before)],
     )
 
+
+def _count(value: float) -> str:
+    return number(int(value) if float(value).is_integer() else value)
+
+
+_TONES: Final = {"promote": "good", "shadow": "good", "accept": "good", "refuse": "bad", "failed": "bad"}
+"""Of decisions and of the gate's verdicts; anything else is unsure."""
+
+_MEANT: Final = {
+    "promote": "Promoted: the candidate serves now",
+    "shadow": "Accepted: the candidate scores beside the champion first",
+    "keep": "The champion stays",
+    "refuse": "Refused: the champion stays",
+    "failed": "Nothing could be learnt: the champion stays",
+}
 
 _TIMES: Final = ("since", "until")
