@@ -28,6 +28,9 @@ SECRETS: Final = ("kafka_sasl_password", "kafka_ssl_key_password", "secret")
 ELSEWHERE: Final = frozenset({"fraud_data_dir"})
 """Variables with our prefix that belong to the tests."""
 
+LOOP: Final = f"{PREFIX}loop_"
+"""Variables with this prefix belong to the training loop, whose environment may be the same."""
+
 
 def _topic(name: str) -> str:
     if not name or len(name) > 249 or name in {".", ".."} or not all(c.isalnum() or c in "._-" for c in name):
@@ -172,7 +175,7 @@ class _SecretFiles(EnvSettingsSource):
 
 def _refuse_unknown(variables: Mapping[str, str | None], known: set[str] | frozenset[str]) -> None:
     for name in sorted(variables):
-        if name.startswith(PREFIX) and name not in known:
+        if name.startswith(PREFIX) and not name.startswith(LOOP) and name not in known:
             close = difflib.get_close_matches(name, known, 1)
             hint = f"; did you mean {close[0].upper()}?" if close else ""
             raise Misconfigured(f"unknown setting {name.upper()}{hint}")

@@ -1,5 +1,6 @@
 """What an operator runs beside the service, on a real broker."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -8,11 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from kafka import KafkaProducer
 from prometheus_client import CollectorRegistry
 
 from benchmarks.chaos.world import World
 from fraud.events import DeadLetter, Reason
+from service.__main__ import commands
 from service.adapters.clock import SystemClock
 from service.adapters.kafka.admin import committed_positions
 from service.adapters.kafka.group import Reader
@@ -73,6 +76,17 @@ class Place:
                 for key, headers in zip(records.keys, records.headers, strict=True)
             ]
 
+    def end(self) -> int:
+        """Offset after the input's last record."""
+        with closing(Reader(self.world.cluster, self.settings.transactions_topic)) as reader:
+            return reader.bounds(0)[1]
+
+    def enter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Gives commands of this process the place's settings."""
+        monkeypatch.setattr("service.__main__.configure_logs", lambda _: None)
+        for name, value in self.settings.model_dump(exclude_unset=True).items():
+            monkeypatch.setenv(f"FRAUD_{name.upper()}", str(value))
+
     def times(self, topic: str) -> list[int]:
         with closing(Reader(self.world.cluster, topic)) as reader:
             return [time for records in reader.replay(0, *reader.bounds(0)) for time in records.timestamps_us]
@@ -116,6 +130,31 @@ def test_chosen_dead_letters_are_sent_again_once_with_their_key_and_scored_when_
     assert keys.count(b"later") == 3
 
 
+def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.enter(monkeypatch)
+    record = tmp_path / "redriven.jsonl"
+    asked = ["redrive", "--reason", "too_far_ahead", "--reason", "not_json", "--record", str(record)]
+    before = place.world.positions(), place.end()
+    dry = CliRunner().invoke(commands, [*asked, "--dry-run"])
+    assert dry.exit_code == 0, dry.output
+    assert [line.split() for line in dry.output.splitlines()] == [
+        ["2", "not_json"],
+        ["3", "too_far_ahead"],
+        ["5", "letters", "would", "be", "sent"],
+    ]
+    assert (place.world.positions(), place.end()) == before
+    assert not record.exists()
+    sent = CliRunner().invoke(commands, [*asked, "--offsets", "0", "22"])
+    assert sent.output.splitlines()[-1] == f"3 letters sent, recorded in {record}"
+    assert place.end() == before[1] + 3
+    entries = [json.loads(line) for line in record.read_text().splitlines()]
+    assert [(entry["reason"], entry["source_offset"], entry["attempt"]) for entry in entries] == [
+        ("too_far_ahead", offset, 1) for offset in (20, 21, 22)
+    ]
+
+
 def test_a_letter_that_is_refused_again_counts_its_attempts(place: Place, tmp_path: Path) -> None:
     record = tmp_path / "redriven.jsonl"
     chosen = place.select(redrive.Selection(reasons=frozenset({Reason.NOT_JSON})), record)
@@ -149,6 +188,15 @@ def test_a_forgotten_customer_is_gone_from_the_dead_letters_and_others_stay(plac
     assert [key for key, _ in place.letters()] == [b"broken"] * 2
     assert place.times(place.settings.dlq_topic) == before[3:], "their retention goes on where it was"
     assert forget.erase(place.settings, "later", really=True) == forget.Erased(0, 0)
+
+
+def test_without_yes_a_customer_is_only_counted(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.enter(monkeypatch)
+    counted = CliRunner().invoke(commands, ["forget", "later"])
+    assert counted.output.startswith("3 dead letters would be erased")
+    assert len(place.letters()) == 5
+    assert CliRunner().invoke(commands, ["forget", "later", "--yes"]).output.startswith("3 dead letters erased")
+    assert len(place.letters()) == 2
 
 
 def test_letters_that_were_redriven_stay_so_when_a_customer_is_forgotten(place: Place, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def test_variables_are_read_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRAUD_MAX_AHEAD", "90")
     monkeypatch.setenv("FRAUD_SHUTDOWN", "PT5S")
     monkeypatch.setenv("FRAUD_ATTRIBUTES", '["basket_weight"]')
+    monkeypatch.setenv("FRAUD_LOOP_DATA_DIR", "the training loop's, in the same environment")
     settings = load_settings()
     assert settings.partitions == 3
     assert settings.max_ahead == timedelta(seconds=90)
