@@ -1,6 +1,9 @@
 """From real topics into the ledger: everything that was committed, once, whatever happens in between."""
 
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -55,6 +58,36 @@ def test_committed_records_arrive_once_and_a_restart_goes_on_where_the_ledger_en
     rows = store.read("decisions")
     assert sorted(int(value) for value in rows["value"].to_pylist()) == sorted([*range(20), *range(10)])
     assert rows["timestamp"].to_pylist()[0] == 1_700_000_000_000_000
+
+
+def test_a_pull_ends_although_records_keep_coming(broker: KafkaAddress, make_topic: MakeTopic, tmp_path: Path) -> None:
+    topic = make_topic("decisions")
+    produce(broker, topic, 5)
+    stop = threading.Event()
+
+    def keep_sending() -> None:
+        producer = KafkaProducer(bootstrap_servers=broker.bootstrap_servers)
+        while not stop.wait(0.01):
+            producer.send(topic, value=b"x")
+        producer.close()
+
+    reader, sender = feed(broker, topic), threading.Thread(target=keep_sending)
+    sender.start()
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            wait_until_grown(reader, 10)
+            assert pool.submit(reader.pull, LedgerStore(tmp_path)).result(timeout=60) >= 10
+        finally:
+            stop.set()
+            sender.join()
+    reader.close()
+
+
+def wait_until_grown(reader: KafkaFeed, records: int) -> None:
+    deadline = time.monotonic() + 60
+    while sum(reader.consumer.end_offsets(reader.consumer.assignment()).values()) < records:
+        assert time.monotonic() < deadline, "nothing was sent"
+        time.sleep(0.05)
 
 
 def test_a_missing_topic_and_an_absent_broker_are_one_line(

@@ -97,11 +97,13 @@ class KafkaFeed:
         return cls(consumer, kinds, token)
 
     def pull(self, store: LedgerStore) -> int:
-        """Reads until nothing comes any more."""
+        """Reads what was there when it began: a shop's payments never cease."""
         try:
             self._seek(store)
+            ends = self.consumer.end_offsets(self.consumer.assignment())
             count = quiet = 0
-            while quiet < QUIET_POLLS:
+            # The last records may be markers of transactions, which are never handed out: quiet ends it as well.
+            while quiet < QUIET_POLLS and any(self.consumer.position(p) < end for p, end in ends.items()):
                 batches = self.consumer.poll(timeout_ms=POLL_MS, max_records=MAX_RECORDS)
                 quiet = 0 if batches else quiet + 1
                 for partition, records in batches.items():
