@@ -9,6 +9,7 @@ from fraud.money import MICRO
 from fraud.policy import ACTIONS, Policy
 from training.ledger import DAY_US
 from training.loop.view import View
+from training.scores_propensity import weighted_precision
 
 MONTH_US = 30 * DAY_US
 
@@ -25,14 +26,26 @@ def joined(view: View) -> pd.DataFrame:
 
 
 def quality(decided: pd.DataFrame) -> dict[str, float]:
-    """Precision and recall of the alerts among decisions whose label is known; absent where undefined."""
+    """Precision and recall of the alerts among decisions whose label is known; absent where undefined.
+
+    A would-be block that exploration let through stands for 1 / propensity of them (`training.scores_propensity`).
+    `effective` is the number of equally weighted payments that would say as much as those behind the precision.
+    """
     flagged = (decided["model_action"] != "allow").to_numpy(bool)
     label = decided["label"].to_numpy()
-    figures = {}
-    if (flagged & (label >= 0)).any():
-        figures["precision"] = float((label[flagged & (label >= 0)] == 1).mean())
-    if (label == 1).any():
-        figures["recall"] = float(flagged[label == 1].mean())
+    explored = flagged & (decided["action"] != decided["model_action"]).to_numpy(bool)
+    propensity = np.where(explored, decided["propensity"].to_numpy(np.float64), 1.0)
+    figures: dict[str, float] = {}
+    known = flagged & (label >= 0)
+    if explored.any():
+        # Verdicts on what stayed blocked were chosen by somebody; those drawn by lot speak for all blocks.
+        known &= explored | (decided["action"] != "block").to_numpy(bool)
+    if known.any():
+        estimate = weighted_precision(label[known] == 1, propensity[known])
+        figures |= {"precision": estimate.value, "effective": estimate.effective}
+    fraud = label == 1
+    if fraud.any():
+        figures["recall"] = float(np.average(flagged[fraud], weights=1 / propensity[fraud]))
     return figures
 
 

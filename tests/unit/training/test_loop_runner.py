@@ -1,5 +1,6 @@
 """Turns of the loop with a trainer that needs no training: decisions, announcements, and crashes at bad moments."""
 
+import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from training.ledger_store import LedgerStore, Record
 from training.loop.announce import Announcement
 from training.loop.config import HOUR_US, LoopConfig
 from training.loop.cycle import Outcome, Trainer
+from training.loop.drift import Drift
 from training.loop.metrics import LoopMetrics
 from training.loop.record import all_records
 from training.loop.runner import Loop
@@ -186,6 +188,84 @@ def test_with_probation_an_accepted_version_shadows_and_is_dropped_when_nothing_
     shop.loop().turn(NOW + 4 * DAY)
     assert registry.read_slots(shop.trainer.root).root[shop.loop().features].shadow is None
     assert load_state(tmp_path).probation is None
+
+
+def decided(shop: Shop, *, version: int, flagged: int, count: int = 600, first: int = 0, shadow: int = 0) -> None:
+    """Appends decisions of a version, `flagged` of which go to review; the shadow would flag one in a hundred."""
+    values = [
+        {
+            "transaction_id": f"d{i}", "event_time": "2023-11-20T00:00:00Z", "score": 0.5, "propensity": 1.0,
+            "model_action": "review" if i - first < flagged else "allow",
+            "action": "review" if i - first < flagged else "allow", "model_version": version,
+            "shadow": {"model_version": shadow, "score": 0.5, "action": "review" if i % 100 == 0 else "allow"}
+            if shadow else None,
+        }
+        for i in range(first, first + count)
+    ]  # fmt: skip
+    LedgerStore(shop.folder / "ledger").append(
+        "decisions", [Record(0, first + i, NOW, "c", json.dumps(v).encode()) for i, v in enumerate(values)]
+    )
+
+
+def test_a_shadow_that_alerts_about_as_often_as_the_champion_takes_over_after_its_probation(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, promotion="shadow", probation=2 * DAY)
+    shop.label(range(5))
+    shop.loop().turn(NOW)
+    shop.label(range(5, 9), first=5)
+    shop.loop().turn(NOW + DAY)
+    decided(shop, version=1, flagged=6, shadow=2)
+    shop.loop().turn(NOW + 3 * DAY + HOUR_US)
+    assert shop.champion == 2
+    assert [(a.type, a.version) for a in shop.said.all] == [("promotion", 1), ("shadow", 2), ("promotion", 2)]
+    assert "probation over 600 payments" in shop.said.all[-1].reason
+
+
+def test_a_new_champion_that_floods_the_analysts_goes_back_by_itself_and_this_is_announced(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, watch=3 * DAY)
+    shop.label(range(5))
+    shop.loop().turn(NOW)
+    shop.label(range(5, 9), first=5)
+    shop.loop().turn(NOW + DAY)
+    assert shop.champion == 2
+    slot = registry.read_slots(shop.trainer.root).root[shop.loop().features]
+    assert slot.shadow == 1  # the former champion watches
+    decided(shop, version=1, flagged=6)
+    decided(shop, version=2, flagged=120, first=600, shadow=1)
+    done = shop.loop().turn(NOW + 2 * DAY)
+    assert (done.rolled_back or "").startswith("approval fell")
+    assert shop.champion == 1
+    said = shop.said.all[-1]
+    assert (said.type, said.version, said.former) == ("rollback", 1, 2)
+    assert {v.version: v.note for v in registry.versions(shop.trainer.root)}[2].startswith("rolled back: approval fell")
+    assert shop.loop().turn(NOW + 2 * DAY + 12 * HOUR_US).rolled_back is None
+
+
+def test_drift_without_new_labels_starts_no_run_and_asks_for_more_reviews(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop(tmp_path)
+    shop.label(range(5))
+    loop = shop.loop()
+    loop.turn(NOW)
+    moved = Drift(features=0.5, worst="amount", scores=0.0, ks=0.0, domain=0.6)
+    monkeypatch.setattr(Loop, "_drift", lambda _self, _view: moved)
+    assert loop.turn(NOW + DAY).run is None
+    assert load_state(tmp_path).sampling
+    assert loop.metrics.sampling._value.get() == 1
+    shop.label(range(5, 9), first=5)
+    done = loop.turn(NOW + 2 * DAY)
+    assert done.run is not None
+    assert not load_state(tmp_path).sampling
+    assert loop.metrics.sampling._value.get() == 0
+
+
+def test_every_decision_is_announced_as_json_with_its_schema_version(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.label(range(5))
+    shop.loop().turn(NOW)
+    said = json.loads(shop.said.all[0].to_json())
+    assert said["schema_version"] == "1.0"
+    assert (said["type"], said["model"], said["version"], said["run"]) == ("promotion", "fraud", 1, 1)
 
 
 def test_what_cannot_be_learnt_is_a_failed_run_and_not_the_end(tmp_path: Path) -> None:
