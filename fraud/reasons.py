@@ -24,6 +24,11 @@ PLACES: Final = 4
 _VARIANT: Final = re.compile(r"_(10min|1h|24h|7d|30d|sin|cos)$|(?<=amount)_(gap|score)$")
 """What features that say much the same differ by."""
 
+_SIGNS_OF_LIFE: Final = frozenset(
+    {"attempts_30d", "first_30d", "second_30d", "active_days", "hours_since_last", "hours_since_first"}
+)
+"""Measures of an entity that are 0 or missing when it was not seen for 30 days."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -114,7 +119,8 @@ def _sentence(row: Row, columns: Sequence[int]) -> str:
     told, whom, when = [], "", ""
     for column in _chosen(row, columns):
         what, of, time = [*phrase(row, column).split("|"), "", ""][:3]
-        told.append(what + (of if of != whom else "") + (time if time != when or of != whom else ""))
+        known = time == when and of == whom and time.startswith(" in ")
+        told.append(what + (of if of != whom else "") + ("" if known else time))
         whom, when = of or whom, time or when
     return ", ".join(told)
 
@@ -125,7 +131,7 @@ def _chosen(row: Row, columns: Sequence[int]) -> list[int]:
     for column in sorted(columns, key=lambda column: -row.share(column)):
         place, measure = row.spec.features[column].source
         if row.contributions[column] > 0:
-            same = "" if place in _PAIRS or _is_blank(row, place) else measure
+            same = "" if place in _PAIRS or _is_blank(row, place) or _is_unseen(row, place) else measure
             chosen.setdefault((place, _VARIANT.sub("", same)), column)
     return list(chosen.values())[:PHRASES]
 
@@ -139,6 +145,13 @@ def _is_blank(row: Row, place: str) -> bool:
         return False
     known = (column for column in row.spec.columns(place) if row.spec.features[column].source[1] != "shared")
     return all(math.isnan(row.features[column]) for column in known)
+
+
+def _is_unseen(row: Row, place: str) -> bool:
+    """Whether a known entity's first attempt in 30 days is this one: whatever its features say, they say that."""
+    signs = [c for c in row.spec.columns(place) if row.spec.features[c].source[1] in _SIGNS_OF_LIFE]
+    told = (float(row.features[column]) for column in signs)
+    return place in wording.NOUN and bool(signs) and all(math.isnan(value) or value == 0 for value in told)
 
 
 def _blank(row: Row, place: str) -> str:

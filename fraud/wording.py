@@ -54,12 +54,11 @@ _LONG: Final = "30 days"
 def single(entity: str, measure: str, partner: str) -> Wording:
     """A measure of an entity without a window."""
     where, this = _WHERE[entity], f"this {NOUN[entity]}"
-    unseen = f"first attempt| {where}| in {_LONG}"
     seen = "used" if entity == "customer" else "seen"
     lonely = f"no earlier amount| of {this}| to compare with"
     return {
-        "hours_since_last": Wording(f"last attempt| {where}| {{value:span}} ago", absent=unseen),
-        "hours_since_first": Wording(f"first attempt| {where}| {{value:span}} ago", absent=unseen),
+        "hours_since_last": Wording(f"last attempt| {where}| {{value:span}} ago", absent=unseen(entity)),
+        "hours_since_first": Wording(f"first attempt| {where}| {{value:span}} ago", absent=unseen(entity)),
         "active_days": Wording(f"attempts on {{value:.0f}} of the last {_LONG}| {where}"),
         "amount_gap": Wording(f"{{value:times}} the usual amount| of {this}", absent=lonely),
         "amount_score": Wording(f"amount {{value:sigmas}} the usual| of {this}", absent=lonely),
@@ -72,6 +71,11 @@ def single(entity: str, measure: str, partner: str) -> Wording:
         ),
         "shared": Wording(f"{this} is shared by many", denied=f"{this} is not shared by many"),
     }[measure]
+
+
+def unseen(entity: str) -> str:
+    """Said of an entity that is known but new."""
+    return f"first attempt| {_WHERE[entity]}| in {_LONG}"
 
 
 def blank(entity: str, *, shared: bool | None) -> str:

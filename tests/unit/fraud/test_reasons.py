@@ -14,8 +14,9 @@ NAN = float("nan")
 
 
 def row(**values: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Features and contributions of one row, 0 but for the named ones."""
-    features, contributions = np.zeros(SPEC.width, np.float32), np.zeros(SPEC.width, np.float32)
+    """Features and contributions of one row: entities were seen often, nothing contributes but the named ones."""
+    features, contributions = np.full(SPEC.width, 9, np.float32), np.zeros(SPEC.width, np.float32)
+    features[[column for column, name in enumerate(SPEC.names) if name.endswith("_shared")]] = 0
     for name, (value, contribution) in values.items():
         features[SPEC.names.index(name)] = value
         contributions[SPEC.names.index(name)] = contribution
@@ -99,15 +100,27 @@ def test_missing_values_and_flags_read_as_words() -> None:
     assert reason.text == "ships to another address than the billing address"
 
 
-def test_a_first_payment_an_absent_device_and_a_shared_one_are_told_apart() -> None:
-    (first,) = reasons(*row(device_hours_since_last=(NAN, 1.0)), SPEC)
+def test_an_entitys_first_attempt_is_said_once() -> None:
+    features, contributions = row(device_cards_24h=(0, 0.5), device_hours_since_last=(NAN, 1.0))
+    features[SPEC.columns("device")] = 0
+    features[SPEC.names.index("device_hours_since_last")] = NAN
+    (first,) = reasons(features, contributions, SPEC)
     assert first.text == "first attempt from this device in 30 days"
+    assert len(named_columns(features, contributions, SPEC, "device")) == 1
+
+
+def test_an_absent_device_and_a_shared_one_are_told_apart() -> None:
     features, contributions = row(device_hours_since_last=(0, 1.0), device_cards_24h=(0, 0.5))
     (absent,) = reasons(without(features, "device"), contributions, SPEC)
     assert absent.text == "no device given"
     features[SPEC.names.index("device_shared")] = 1
     (shared,) = reasons(features, contributions, SPEC)
     assert shared.text == "this device is shared by many: its past says little"
+
+
+def test_two_points_in_time_are_both_told() -> None:
+    (reason,) = reasons(*row(device_hours_since_last=(1, 2.0), device_hours_since_first=(1, 1.0)), SPEC)
+    assert reason.text == "last attempt from this device 1 h ago, first attempt 1 h ago"
 
 
 def test_categories_and_money_are_told_by_the_events_own_words() -> None:
