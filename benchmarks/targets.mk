@@ -1,5 +1,5 @@
 # Long runs. Each prints a table and writes build/bench/<target>.json: a list of {name, value, unit, low, high}.
-.PHONY: bench bench-history bench-transfer bench-simulator bench-decode bench-score bench-handbook chaos soak loop-test audit
+.PHONY: bench bench-history bench-transfer bench-simulator bench-decode bench-score bench-handbook chaos soak loop-test bench-exploration audit
 
 BENCH_READY := .venv/.bench-ready
 
@@ -36,6 +36,9 @@ soak: $(READY) ## 30 minutes at half the maximal rate: memory stays flat
 
 loop-test: $(READY) ## a new pattern, labels, re-adaptation, recovery; unattended
 	$(PY) -m benchmarks.loop
+
+bench-exploration: $(READY) ## what a blocking model's own labels say of its precision, three ways
+	$(PY) -m benchmarks.exploration
 
 audit: $(BENCH_READY) ## known vulnerabilities of the locked dependencies (asks an online database)
 	$(PY) -m pip install --quiet pip-audit && $(PY) -m pip_audit --require-hashes -r requirements/training.txt
