@@ -1,24 +1,33 @@
 """`make soak`: half the maximal rate for half an hour; memory stays flat, nothing fails, nothing is lost."""
 
 import logging
+import random
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
+import msgspec
 import numpy as np
+from kafka import KafkaConsumer, TopicPartition
+from kafka.structs import OffsetAndMetadata
 
 from benchmarks.chaos.process import ServiceProcess
 from benchmarks.chaos.rates import preload, rate_of
-from benchmarks.chaos.world import World
+from benchmarks.chaos.world import World, event
 from benchmarks.report import Figure, report
 from deploy.kafka.broker import LocalBroker
-from fraud.history import HistoryConfig
+from fraud.features import Encoder
+from fraud.history import History
+from service.adapters.kafka.group import Reader
+from service.bootstrap import decoder, domain, snapshot_directory
 from service.notices import DEAD
+from service.ports import Snapshot
+from service.settings import Settings
 from tests.bundles import serve, write_bundle
 
 FOLDER = Path("build/soak")
@@ -31,6 +40,8 @@ WARM_UP = 0.2
 
 EVENTS_PER_TRANSACTION = 1.2
 """Somewhat more than there are: one in twenty is an outcome, and one is broken."""
+
+HOUR_US = 3_600_000_000
 
 
 @dataclass
@@ -60,12 +71,13 @@ def main(minutes: float, rate: float | None, seed: int, plot: bool) -> None:
         kept = {"retention.bytes": str(3 << 30), "segment.bytes": str(1 << 27)}  # half an hour would fill a disk
         world = World(broker.bootstrap_servers, "soak", run / "world", run / "models", seed=seed, topic_config=kept)
         try:
+            _fill(world)
             wanted = rate or _half_of_the_maximum(broker, run, seed)
             click.echo(f"{wanted:.0f} events/s for {minutes:g} min; logs in {run}", err=True)
             samples, errors, missing = _soak(world, minutes * 60, wanted)
         finally:
             world.close()
-    after = _settled(samples, minutes * 60)
+    after = [s for s in samples if s.at > minutes * 60 * WARM_UP]
     if plot:
         _plot(samples, after[0].at)
     settled = [s.resident for s in after]
@@ -85,11 +97,34 @@ def main(minutes: float, rate: float | None, seed: int, plot: bool) -> None:
     sys.exit(0 if drift <= 0.05 and not errors and not missing else 1)
 
 
-def _settled(samples: list[Sample], seconds: float) -> list[Sample]:
-    """Those after the warm-up, which ends when the memory for repeated transactions is full, if it ever is."""
-    warm = [s for s in samples if s.at > seconds * WARM_UP]
-    full = [s for s in warm if s.done > HistoryConfig().recent_capacity * EVENTS_PER_TRANSACTION]
-    return full if len(full) > len(warm) // 4 else warm
+def _fill(world: World) -> None:
+    """Has the service begin with a history that is as large as it gets: a snapshot at offset 0, and that committed.
+
+    What remembers repeated transactions would otherwise grow for hours at a low rate.
+    """
+    settings = Settings(**world.names, snapshots_dir=world.folder / "snapshots")  # type: ignore[arg-type]
+    code = domain(settings)
+    history = History(code.config)
+    encoder, draw = Encoder(code.spec, history), random.Random(0)  # noqa: S311 - seeded
+    now = int(time.time() * 1e6)  # noqa: TID251 - the stream is live
+    values = [value for _, value in (event(number, draw) for number in range(PRELOADED))]
+    batch = decoder(settings, code).decode(values, [now] * PRELOADED).batch
+    ids = np.random.default_rng(0)
+    while history.events < code.config.recent_capacity * EVENTS_PER_TRANSACTION:
+        fresh = ids.integers(1, 1 << 63, len(batch), np.uint64)
+        encoder.encode(replace(batch, transaction=fresh, time=batch.time - HOUR_US))
+    snapshots = snapshot_directory(settings, code, wrote=lambda _: None, failed=lambda: None)
+    reader = Reader(world.cluster, settings.transactions_topic)
+    reader.partitions()
+    snapshots.open(reader.cluster_id())
+    reader.close()
+    snapshots.save(Snapshot(0, 0, history))
+    snapshots.wait()
+    start = TopicPartition(settings.transactions_topic, 0)
+    consumer = KafkaConsumer(bootstrap_servers=world.servers, group_id=settings.group_id, enable_auto_commit=False)
+    consumer.assign([start])
+    consumer.commit({start: OffsetAndMetadata(0, "", -1)})
+    consumer.close(autocommit=False)
 
 
 def _half_of_the_maximum(broker: LocalBroker, run: Path, seed: int) -> float:
@@ -108,38 +143,40 @@ def _soak(world: World, seconds: float, rate: float) -> tuple[list[Sample], int,
     service.start()
     service.ready()
     samples: list[Sample] = []
-    with world.load(rate=rate) as load, _sampling(service, samples):
+    with world.load(rate=rate) as load, _sampling(service, samples, world.folder / "samples.jsonl"):
         time.sleep(seconds)
     world.until_caught_up(seconds=900)
     missing = load.sent - service.metric("fraud_records_total")
     code = service.stop()
-    lines = service.log.read_text().splitlines()
+    text = service.log.read_text()
+    if '"source": "snapshot"' not in text:
+        raise AssertionError(f"the service did not begin with the history that was made for it (see {service.log})")
+    lines = text.splitlines()
     errors = sum('"level": "error"' in line or '"level": "warning"' in line for line in lines if DEAD not in line)
     return samples, errors + (code != 0), missing
 
 
 @contextmanager
-def _sampling(service: ServiceProcess, samples: list[Sample]) -> Iterator[None]:
-    done = threading.Event()
+def _sampling(service: ServiceProcess, samples: list[Sample], file: Path) -> Iterator[None]:
+    """Looks at the service every now and then while the block lasts; what was seen also goes to a file at once."""
+    over = threading.Event()
     began = time.monotonic()
 
     def watch() -> None:
-        while not done.wait(EVERY):
-            samples.append(
-                Sample(
-                    time.monotonic() - began,
-                    service.resident_mb(),
-                    service.metric("fraud_batch_size_sum"),
-                    service.metric("fraud_consumer_lag_records"),
-                )
-            )
+        with file.open("wb") as lines:
+            while not over.wait(EVERY):
+                with suppress(OSError):  # a busy machine may not answer in time
+                    done, behind = service.metric("fraud_batch_size_sum"), service.metric("fraud_consumer_lag_records")
+                    samples.append(Sample(time.monotonic() - began, service.resident_mb(), done, behind))
+                    lines.write(msgspec.json.encode(samples[-1]) + b"\n")
+                    lines.flush()
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
         yield
     finally:
-        done.set()
+        over.set()
         watcher.join()
 
 
