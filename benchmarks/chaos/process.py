@@ -112,12 +112,12 @@ class ServiceProcess:
         self.signal(signal.SIGKILL)
         self._running().wait()
 
-    def stop(self, *, seconds: float = 60.0) -> int:
+    def stop(self, *, seconds: float = 120.0) -> int:
         """Asks it to stop, as an orchestrator does; its exit code."""
         self.signal(signal.SIGTERM)
         return self.wait(seconds=seconds)
 
-    def wait(self, *, seconds: float = 180.0) -> int:
+    def wait(self, *, seconds: float = START_SECONDS) -> int:
         """Waits for its end; its exit code."""
         try:
             return self._running().wait(seconds)
