@@ -86,8 +86,14 @@ _VERSIONS = Row(
         Panel(
             "Promised and realised",
             (
-                Query("max by (figure, version) (fraud_loop_promised)", "promised {{figure}} v{{version}}"),
-                Query("max by (figure, version) (fraud_loop_realised)", "realised {{figure}} v{{version}}"),
+                Query(
+                    'max by (figure, version) (fraud_loop_promised{figure=~"precision|recall"})',
+                    "promised {{figure}} v{{version}}",
+                ),
+                Query(
+                    'max by (figure, version) (fraud_loop_realised{figure=~"precision|recall"})',
+                    "realised {{figure}} v{{version}}",
+                ),
             ),
             "percentunit",
             why="Realised well below promised: FraudModelBelowPromise.",

@@ -141,11 +141,12 @@ def _graph(panel: Mapping[str, Any], series: Sequence[Series], times: tuple[floa
 @click.command()
 @click.option("--prometheus", "url", default="http://localhost:9090", show_default=True)
 @click.option("--minutes", default=60, show_default=True, help="How much time the graphs show.")
+@click.option("--until", type=click.DateTime(), help="Their end, UTC; default: now.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
-def main(*, url: str, minutes: int, out: Path) -> None:
+def main(*, url: str, minutes: int, until: datetime | None, out: Path) -> None:
     """Draw every dashboard as a page of HTML."""
     out.mkdir(parents=True, exist_ok=True)
-    now = time.time()  # noqa: TID251 - the edge
+    now = time.time() if until is None else until.replace(tzinfo=UTC).timestamp()  # noqa: TID251 - the edge
     for file in sorted(FOLDER.glob("*.json")):
         times = {"since": now - 60 * minutes, "until": now}
         target = out / f"{file.stem}.html"
