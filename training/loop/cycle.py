@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import numpy as np
-from scipy.special import expit
+import numpy.typing as npt
+from scipy.stats import rankdata
 
 from fraud.features import features_fingerprint
 from fraud.policy import Policy
@@ -19,11 +21,14 @@ from training.fitting import Progress, quiet
 from training.gate import Finding, Holdout, Judgement, Traffic, Verdict, judge
 from training.gate_labels import sane
 from training.gate_run import traffic
+from training.ledger import DAY_US
 from training.loop.adaptation import Lesson, find_base, held_out, policy_of, run_seed, teach
 from training.loop.config import LoopConfig
 from training.loop.state import LoopState, Unfinished
 from training.loop.view import View
 from training.scores import Scored, at_policy
+
+PERIOD_US: Final = 30 * DAY_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +79,13 @@ class Trainer:
         risk = count_risk(view.stream, self.config.risk, until=view.now)
         data = from_stream(view.stream, self.world, as_of=view.now, risk=risk).between(view.since, None)
         judges = held_out(data.customer, self.config.holdout_share)
-        judged = data.take(judges).labelled()
+        judged = data.take(judges)
         champion = self._champion()
         base_version, base = find_base(self.root, self.config.base)
         lesson = teach(base, data.take(~judges), judged, self.config, seed=seed, progress=self.progress)
         candidate = self._export(lesson, data, risk, champion, parent=base_version, at=view.now)
-        matured = _holdout("matured", candidate, champion, judged, lesson.baselines)
+        score = scores_of(candidate.path, judged.features)
+        matured = _holdout("matured", score, champion, judged, lesson.baselines)
         frozen = _frozen(view, state, candidate, champion, data.take(judges), at_least=self.config.gate.min_frauds)
         judgement = judge(
             [matured, *frozen],
@@ -95,8 +101,8 @@ class Trainer:
             champion=champion.version if champion else None,
             judgement=judgement,
             strategy=lesson.strategy,
-            counts=_counts(view, data, judged, lesson),
-            promised=_promised(matured.rows, candidate.policy),
+            counts=_counts(view, data, judged.labelled(), lesson),
+            promised=_promised(to_scored(judged, score), candidate.policy),
         )
 
     def _champion(self) -> Model | None:
@@ -130,17 +136,43 @@ def _recent(data: Dataset) -> Dataset:
     return data.take(data.time >= np.median(data.time)) if len(data) else data
 
 
+def in_its_time(score: Floats, time: npt.NDArray[np.int64]) -> Floats:
+    """Each score as its rank among all payments of the same 30 days, in (0, 1]. Shape [n].
+
+    A fraud counts as soon as it is reported, silence only months later: among known labels the young payments are
+    nearly all fraud. Scores are therefore not compared across time: to call everything young risky would look clever.
+    """
+    if len(score) == 0:
+        return score
+    period = (time - time.min()) // PERIOD_US
+    ranked = np.empty(len(score))
+    for number in np.unique(period):
+        rows = period == number
+        ranked[rows] = rankdata(score[rows]) / np.count_nonzero(rows)
+    return ranked
+
+
 def _holdout(
-    name: str, candidate: Model, champion: Model | None, judged: Dataset, baselines: Mapping[str, Floats] | None = None
+    name: str, score: Floats, champion: Model | None, judged: Dataset, baselines: Mapping[str, Floats] | None = None
 ) -> Holdout:
-    """Labelled rows as both models see them, each with its own risk tables; baselines only beside a champion."""
-    rivals = {} if champion is None else {name: expit(logits) for name, logits in (baselines or {}).items()}
+    """The rows of known label as both models rank them in their time, each with its own risk tables.
+
+    Args:
+        name: of the holdout.
+        score: the candidate's, of all rows, [n].
+        champion: who serves.
+        judged: n payments as they came, of known label or not.
+        baselines: other models' log-odds, [n] each; they count beside a champion only.
+    """
+    known, time = judged.observed, judged.time
+    theirs = None if champion is None else scores_of(champion.path, judged.with_risk(champion.risk).features)
+    rivals = {} if champion is None else dict(baselines or {})
     return Holdout(
         name,
-        to_scored(judged, scores_of(candidate.path, judged.features)),
-        None if champion is None else scores_of(champion.path, judged.with_risk(champion.risk).features),
-        rivals,
-        judged.segments,
+        to_scored(judged, in_its_time(score, time)),
+        None if theirs is None else in_its_time(theirs, time)[known],
+        {rival: in_its_time(logits, time)[known] for rival, logits in rivals.items()},
+        {segment: values[known] for segment, values in judged.segments.items()},
     )
 
 
@@ -158,8 +190,10 @@ def _frozen(
     if champion is None or state.reign is None:
         return []
     before = judges.between(None, state.reign.since)
-    then = before.with_labels(view.stream.ledger, state.reign.since).labelled()
-    return [_holdout("frozen", candidate, champion, then)] if then.frauds >= at_least else []
+    then = before.with_labels(view.stream.ledger, state.reign.since)
+    if then.frauds < at_least:
+        return []
+    return [_holdout("frozen", scores_of(candidate.path, then.features), champion, then)]
 
 
 def _label_findings(view: View, state: LoopState, champion: Model | None, data: Dataset) -> list[Finding]:
