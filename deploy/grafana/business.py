@@ -56,14 +56,14 @@ _MONEY = Row(
     (
         Panel("Fraud value caught", (Query(_known("value_recall")),), "percentunit"),
         Panel(
-            "Value flagged by action",
+            "Value flagged an hour, by action",
             (Query("sum by (action) (rate(fraud_flagged_amount_total[5m])) * 3600", "{{action}}"),),
-            why="Base currency an hour.",
+            why="In the base currency.",
         ),
         Panel(
-            "Value seen",
+            "Value seen an hour",
             (Query("sum(rate(fraud_amount_total[5m])) * 3600"),),
-            why="Base currency an hour.",
+            why="In the base currency.",
         ),
         Panel("Review capacity used", (Query(_known("review_capacity_used_ratio")),), "percentunit", width=12),
         Panel("Net money", (Query(_known("net_money_total")),), width=12, signed=True),

@@ -125,6 +125,7 @@ def _graph(panel: Mapping[str, Any], series: Sequence[Series], times: tuple[floa
     axes.xaxis.set_major_formatter(lambda value, _: datetime.fromtimestamp(value, UTC).strftime("%H:%M"))
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 3, 6]))
     axes.set_xlim(times)
+    axes.margins(y=0.12)
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
