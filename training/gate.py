@@ -25,7 +25,8 @@ class GateConfig(BaseModel):
     """What the gate demands.
 
     Attributes:
-        figure: what candidate and champion are compared by: "average_precision" or "recall_at_1pct".
+        figure: what candidate and champion are compared by: "average_precision", "recall_at_1pct", or
+            "recall_at_budget" of scores whose zero is the end of the alert budget.
         margin: how much worse the candidate may be at the lower bound.
         segment_margin: the same for a segment, at the upper bound: a segment must be clearly worse to refuse.
         confidence: of the intervals.

@@ -38,11 +38,13 @@ class Ranking:
         fraud: float64 [n], 1 for fraud, in that order.
         customer: intp [n], number of the row's customer.
         ends: intp [n], last row with an equal score: tied rows count as one step.
+        above: float64 [n], 1 where the score is above zero.
     """
 
     fraud: Floats
     customer: npt.NDArray[np.intp]
     ends: npt.NDArray[np.intp]
+    above: Floats
 
     @classmethod
     def of(cls, score: Floats, fraud: npt.NDArray[np.bool_], customer: npt.NDArray[np.intp]) -> "Ranking":
@@ -51,7 +53,7 @@ class Ranking:
         ordered = score[order]
         last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
         ends = last[np.searchsorted(last, np.arange(len(order)))]
-        return cls(fraud[order].astype(np.float64), customer[order], ends)
+        return cls(fraud[order].astype(np.float64), customer[order], ends, (ordered > 0).astype(np.float64))
 
     def average_precision(self, weight: Floats) -> float:
         """Σ (R_i - R_{i-1}) P_i with weighted customers. `weight` is float64 [customers]."""
@@ -72,11 +74,17 @@ class Ranking:
         within = int(np.searchsorted(total, 0.01 * total[-1], side="left"))
         return float(hits[min(within, len(hits) - 1)] / hits[-1])
 
+    def recall_at_budget(self, weight: Floats) -> float:
+        """Share of the weighted frauds whose score is above zero, where the scores' zero is the end of the budget."""
+        frauds = weight[self.customer] * self.fraud
+        return float((frauds * self.above).sum() / frauds.sum()) if frauds.any() else float("nan")
+
 
 Measure: TypeAlias = Callable[[Ranking, Floats], float]
 MEASURES: Final[dict[str, Measure]] = {
     "average_precision": Ranking.average_precision,
     "recall_at_1pct": Ranking.recall_at_1pct,
+    "recall_at_budget": Ranking.recall_at_budget,
 }
 
 

@@ -74,6 +74,12 @@ class Settings(BaseSettings):
     loop_alert_share: float | None = Field(
         None, gt=0, lt=1, description="alert on at most this share; default: by cost"
     )
+    loop_margin: float = Field(
+        0.02,
+        ge=0,
+        lt=1,
+        description="how much worse than the champion a candidate may be, at the interval's lower bound",
+    )
     loop_promotion: Literal["direct", "shadow"] = Field(
         "direct", description="whether an accepted version first shadows"
     )

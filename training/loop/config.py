@@ -9,6 +9,7 @@ from training.gate_labels import LabelBands
 from training.settings import Settings
 
 HOUR_US: Final = 3_600_000_000
+DEFAULT_BUDGET: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,4 +66,15 @@ class LoopConfig:
             watch=int(s.loop_watch_hours * HOUR_US),
             keep_versions=s.loop_keep_versions,
             seed=s.loop_seed,
+            gate=GateConfig(margin=s.loop_margin),
         )
+
+    @property
+    def budget(self) -> float:
+        """Share of payments that may raise an alert; one in a hundred where the shop does not say."""
+        return self.alert_share or DEFAULT_BUDGET
+
+    @property
+    def judging(self) -> GateConfig:
+        """The gate's numbers; a shop with an alert budget wants frauds within it, and no better order beyond."""
+        return self.gate if self.alert_share is None else self.gate.model_copy(update={"figure": "recall_at_budget"})

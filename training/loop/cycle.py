@@ -85,15 +85,16 @@ class Trainer:
         lesson = teach(base, data.take(~judges), judged, self.config, seed=seed, progress=self.progress)
         candidate = self._export(lesson, data, risk, champion, parent=base_version, at=view.now)
         score = scores_of(candidate.path, judged.features)
-        matured = _holdout("matured", score, champion, judged, lesson.baselines)
-        frozen = _frozen(view, state, candidate, champion, data.take(judges), at_least=self.config.gate.min_frauds)
+        budget = self.config.budget
+        matured = _holdout("matured", score, champion, judged, budget=budget, baselines=lesson.baselines)
+        frozen = _frozen(view, state, candidate, champion, judged, config=self.config)
         judgement = judge(
             [matured, *frozen],
             candidate_policy=candidate.policy,
             champion_policy=champion.policy if champion else None,
             traffic=_traffic(candidate, champion, _recent(data), self.config.alert_share) if champion else None,
             labels=_label_findings(view, state, champion, data),
-            config=self.config.gate,
+            config=self.config.judging,
             seed=seed,
         )
         return Outcome(
@@ -136,11 +137,16 @@ def _recent(data: Dataset) -> Dataset:
     return data.take(data.time >= np.median(data.time)) if len(data) else data
 
 
-def in_its_time(score: Floats, time: npt.NDArray[np.int64]) -> Floats:
-    """Each score as its rank among all payments of the same 30 days, in (0, 1]. Shape [n].
+def in_its_time(score: Floats, time: npt.NDArray[np.int64], budget: float) -> Floats:
+    """Each score as its rank among all payments of the same 30 days, above 0 where it is within the budget. Shape [n].
 
     A fraud counts as soon as it is reported, silence only months later: among known labels the young payments are
     nearly all fraud. Scores are therefore not compared across time: to call everything young risky would look clever.
+
+    Args:
+        score: of all payments, [n].
+        time: of each, µs, [n].
+        budget: share of payments that may raise an alert.
     """
     if len(score) == 0:
         return score
@@ -148,12 +154,18 @@ def in_its_time(score: Floats, time: npt.NDArray[np.int64]) -> Floats:
     ranked = np.empty(len(score))
     for number in np.unique(period):
         rows = period == number
-        ranked[rows] = rankdata(score[rows]) / np.count_nonzero(rows)
+        ranked[rows] = rankdata(score[rows]) / np.count_nonzero(rows) - (1 - budget)
     return ranked
 
 
 def _holdout(
-    name: str, score: Floats, champion: Model | None, judged: Dataset, baselines: Mapping[str, Floats] | None = None
+    name: str,
+    score: Floats,
+    champion: Model | None,
+    judged: Dataset,
+    *,
+    budget: float,
+    baselines: Mapping[str, Floats] | None = None,
 ) -> Holdout:
     """The rows of known label as both models rank them in their time, each with its own risk tables.
 
@@ -162,6 +174,7 @@ def _holdout(
         score: the candidate's, of all rows, [n].
         champion: who serves.
         judged: n payments as they came, of known label or not.
+        budget: share of them that may raise an alert.
         baselines: other models' log-odds, [n] each; they count beside a champion only.
     """
     known, time = judged.observed, judged.time
@@ -169,9 +182,9 @@ def _holdout(
     rivals = {} if champion is None else dict(baselines or {})
     return Holdout(
         name,
-        to_scored(judged, in_its_time(score, time)),
-        None if theirs is None else in_its_time(theirs, time)[known],
-        {rival: in_its_time(logits, time)[known] for rival, logits in rivals.items()},
+        to_scored(judged, in_its_time(score, time, budget)),
+        None if theirs is None else in_its_time(theirs, time, budget)[known],
+        {rival: in_its_time(logits, time, budget)[known] for rival, logits in rivals.items()},
         {segment: values[known] for segment, values in judged.segments.items()},
     )
 
@@ -181,19 +194,18 @@ def _traffic(candidate: Model, champion: Model, recent: Dataset, budget: float |
 
 
 def _frozen(
-    view: View, state: LoopState, candidate: Model, champion: Model | None, judges: Dataset, *, at_least: int
+    view: View, state: LoopState, candidate: Model, champion: Model | None, judged: Dataset, *, config: LoopConfig
 ) -> list[Holdout]:
     """Payments before the last promotion with labels as they were known then: later labels cannot touch them.
 
-    After a cold start hardly any fraud was known: with fewer than `at_least` there is no frozen holdout.
+    After a cold start hardly any fraud was known: with fewer than the gate needs there is no frozen holdout.
     """
     if champion is None or state.reign is None:
         return []
-    before = judges.between(None, state.reign.since)
-    then = before.with_labels(view.stream.ledger, state.reign.since)
-    if then.frauds < at_least:
+    then = judged.between(None, state.reign.since).with_labels(view.stream.ledger, state.reign.since)
+    if then.frauds < config.gate.min_frauds:
         return []
-    return [_holdout("frozen", scores_of(candidate.path, then.features), champion, then)]
+    return [_holdout("frozen", scores_of(candidate.path, then.features), champion, then, budget=config.budget)]
 
 
 def _label_findings(view: View, state: LoopState, champion: Model | None, data: Dataset) -> list[Finding]:

@@ -33,6 +33,7 @@ class Plan:
         base_rate: share of fraud before the new pattern.
         pattern_share: share of that rate which the new pattern adds.
         alert_share: alert budget, as a share of payments.
+        margin: of the gate: a hundred frauds in a holdout cannot show a recall that is not 2 points worse.
         new_frauds: known frauds that make a run due.
         strategy: how the loop adapts.
         baselines: whether the gate also compares with boosted trees on the same labels.
@@ -40,14 +41,15 @@ class Plan:
         seed: of everything drawn.
     """
 
-    transactions: int = 90_000
-    days: int = 300
-    live: int = 180
-    pattern: int = 210
+    transactions: int = 60_000
+    days: int = 240
+    live: int = 140
+    pattern: int = 160
     step: int = 10
-    base_rate: float = 0.012
-    pattern_share: float = 0.8
-    alert_share: float = 0.02
+    base_rate: float = 0.02
+    pattern_share: float = 0.5
+    alert_share: float = 0.04
+    margin: float = 0.1
     new_frauds: int = 40
     strategy: str = "l2sp"
     baselines: bool = False

@@ -118,6 +118,7 @@ def looping(plan: Plan, servers: str, topics: Topics, folder: Path) -> Iterator[
         loop_strategy=plan.strategy,
         loop_teachers=1,
         loop_alert_share=plan.alert_share,
+        loop_margin=plan.margin,
         loop_seed=plan.seed,
         **{f"{name}_topic": getattr(topics, name) for name in ("transactions", "decisions", "labels", "models")},
     )

@@ -114,6 +114,18 @@ def test_a_champion_that_outgrew_the_shops_budget_does_not_hold_back_a_candidate
     )
 
 
+def test_recall_at_the_budget_counts_frauds_above_zero_and_no_order_beyond() -> None:
+    fraud = np.arange(len(ROWS)) % 10 == 0
+    score = np.where(fraud, 0.1, -0.5)
+    champion = np.where(fraud & (np.arange(len(ROWS)) % 20 == 0), -0.1, score)
+    rows = Holdout("matured", replace(ROWS, score=score, fraud=fraud), champion)
+    config = GateConfig(figure="recall_at_budget")
+    judgement = judge([rows], candidate_policy=POLICY, champion_policy=POLICY, config=config, seed=1)
+    [better] = [f for f in judgement.findings if f.check == "better.matured.champion"]
+    assert better.numbers["value"] == pytest.approx(0.5)
+    assert better.text.startswith("recall at budget +0.500")
+
+
 def labels(n: int, rate: float, seed: int) -> tuple[npt.NDArray[np.int8], Floats]:
     random = np.random.default_rng(seed)
     fraud = random.random(n) < rate
