@@ -96,29 +96,47 @@ def open_patiently(where: Cluster) -> None:
     pytest.fail(f"the broker at {where.servers} never answered")
 
 
-def test_a_broker_that_nobody_vouches_for_is_refused(secured: LocalBroker) -> None:
-    where = cluster(secured)
-    settings = {
+def checked(where: Cluster, **settings: str) -> subprocess.CompletedProcess[str]:
+    """`python -m service check` with this cluster's settings; these replace or add some."""
+    given = {
         "FRAUD_KAFKA_BOOTSTRAP_SERVERS": where.servers,
         "FRAUD_KAFKA_SECURITY_PROTOCOL": where.security.protocol,
-        "FRAUD_KAFKA_SSL_CAFILE": certifi.where(),
+        "FRAUD_KAFKA_SSL_CAFILE": str(where.security.cafile),
         "FRAUD_KAFKA_SASL_MECHANISM": where.security.mechanism or "",
         "FRAUD_KAFKA_SASL_USERNAME": where.security.username or "",
-        "FRAUD_KAFKA_SASL_PASSWORD": where.security.password or "",
+        **settings,
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("FRAUD_")}  # noqa: TID251 - passed on
-    done = subprocess.run(  # a process of its own: the library does not close the sockets of failed handshakes
+    return subprocess.run(  # a process of its own: the library does not close the sockets of failed handshakes
         [sys.executable, "-m", "service", "check"],
-        env={**inherited, **{name: value for name, value in settings.items() if value}},
+        env={**inherited, **{name: value for name, value in given.items() if value}},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
+    )
+
+
+def test_a_broker_that_nobody_vouches_for_is_refused(secured: LocalBroker) -> None:
+    where = cluster(secured)
+    done = checked(
+        where,
+        FRAUD_KAFKA_SSL_CAFILE=certifi.where(),
+        FRAUD_KAFKA_SASL_PASSWORD=where.security.password or "",
     )
     assert done.returncode == 2
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("error    broker")]
     assert where.servers in line
     assert "Traceback" not in done.stderr
+
+
+def test_the_password_may_come_from_a_file_and_is_never_shown(secured: LocalBroker, tmp_path: Path) -> None:
+    where = cluster(secured)
+    file = tmp_path / "password"
+    file.write_text(f"{where.security.password}\n")
+    done = checked(where, FRAUD_KAFKA_SASL_PASSWORD_FILE=str(file) if where.security.password else "")
+    assert any(line.startswith("ok       broker") for line in done.stdout.splitlines()), done.stdout
+    assert (where.security.password or "no password") not in done.stdout + done.stderr
 
 
 def test_an_authority_that_does_not_exist_is_named(secured: LocalBroker, tmp_path: Path) -> None:

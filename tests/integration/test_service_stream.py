@@ -13,7 +13,7 @@ from benchmarks.chaos.verdict import judge
 from benchmarks.chaos.world import World
 from deploy.kafka.address import KafkaAddress
 from fraud.bundle import MANIFEST
-from fraud.events import Alert, DeadLetter, Decision, alert_id
+from fraud.events import Alert, DeadLetter, Decision, Reason, alert_id
 from service.adapters.kafka.group import Reader
 from service.ports import Headers
 from tests.bundles import serve, write_bundle
@@ -112,6 +112,20 @@ def test_ten_thousand_malformed_messages_are_set_aside_and_the_valid_ones_betwee
     scored = [value for _, value, _ in stream.read("decisions_topic") if b'"between-' in value]
     assert len(scored) == 1_000
     assert stream.service.metric("fraud_dead_letters_total") == 10_000
+    assert '"event": "dead letters"' in stream.service.log.read_text()
+
+
+def test_a_record_as_large_as_the_broker_takes_is_cut_in_the_dead_letters_and_the_stream_goes_on(
+    stream: Stream,
+) -> None:
+    large = b"{" + b"x" * 1_047_000
+    stream.send([large, raw(transaction(0, transaction_id="after-the-large-one"))], key=b"large")
+    ((value, headers),) = [(value, headers) for key, value, headers in stream.read("dlq_topic") if key == b"large"]
+    letter = DeadLetter.from_headers(list(headers))
+    assert (letter.reason, letter.truncated) == (Reason.TOO_LARGE, True)
+    assert value == large[: len(value)]
+    assert len(value) == 1_000_000
+    assert any(b'"after-the-large-one"' in value for _, value, _ in stream.read("decisions_topic"))
 
 
 def test_a_promoted_model_takes_over_without_a_restart_and_a_broken_one_does_not(stream: Stream) -> None:
