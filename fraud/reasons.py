@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fraud import wording
 from fraud.events import AlertReason
-from fraud.feature_spec import Feature, FeatureKind, FeatureSpec
+from fraud.feature_spec import EVENT, Feature, FeatureKind, FeatureSpec
 from fraud.quantity import Quantity
 
 LIMIT: Final = 5
@@ -21,7 +21,7 @@ PHRASES: Final = 3
 PLACES: Final = 4
 """Decimals of a contribution that are published, and by which reasons are ordered."""
 
-_VARIANT: Final = re.compile(r"_(10min|1h|24h|7d|30d|sin|cos)$|(?<=amount)_(gap|score)$")
+_VARIANT: Final = re.compile(r"_(10min|1h|24h|7d|30d|90d|sin|cos)$|(?<=amount)_(gap|score)$")
 """What features that say much the same differ by."""
 
 _SIGNS_OF_LIFE: Final = frozenset(
@@ -129,11 +129,19 @@ def _chosen(row: Row, columns: Sequence[int]) -> list[int]:
     """The group's features that raised the score most; of those that say much the same only the strongest."""
     chosen: dict[object, int] = {}
     for column in sorted(columns, key=lambda column: -row.share(column)):
-        place, measure = row.spec.features[column].source
         if row.contributions[column] > 0:
-            same = "" if place in _PAIRS or _is_blank(row, place) or _is_unseen(row, place) else measure
-            chosen.setdefault((place, _VARIANT.sub("", same)), column)
+            chosen.setdefault(_said(row, column), column)
     return list(chosen.values())[:PHRASES]
+
+
+def _said(row: Row, column: int) -> tuple[str, str]:
+    """What a feature is about: features with the same answer would say much the same."""
+    place, measure = row.spec.features[column].source
+    if place in _PAIRS or _is_blank(row, place) or _is_unseen(row, place):
+        return place, ""
+    if place == EVENT and math.isnan(row.features[column]):
+        return place, "not given"
+    return place, _VARIANT.sub("", measure)
 
 
 _PAIRS: Final = frozenset(pair for pair, _ in wording.PAIRED)

@@ -45,7 +45,7 @@ def test_reasons_are_the_strongest_groups_first_and_five_at_most() -> None:
     told = reasons(
         *row(
             amount=(900, 0.2), device_cards_24h=(8, 3.0), ip_cards_24h=(4, 1.0), card_attempts_1h=(9, 2.0),
-            merchant_risk=(0.04, 0.5), is_guest=(1, 0.1), hour_sin=(0, -4.0),
+            merchant_risk_30d=(4.0, 0.5), is_guest=(1, 0.1), hour_sin=(0, -4.0),
         ),
         SPEC,
     )  # fmt: skip
@@ -98,6 +98,11 @@ def test_missing_values_and_flags_read_as_words() -> None:
     assert reason.text == "age of the account not given, guest checkout"
     (reason,) = reasons(*row(shipping_is_billing=(0.0, 1.0)), SPEC)
     assert reason.text == "ships to another address than the billing address"
+
+
+def test_of_what_was_not_given_only_the_strongest_is_named() -> None:
+    (reason,) = reasons(*row(card_age_hours=(NAN, 1.0), account_age_hours=(NAN, 0.9), is_guest=(1, 0.5)), SPEC)
+    assert reason.text == "age of the card not given, guest checkout"
 
 
 def test_an_entitys_first_attempt_is_said_once() -> None:
