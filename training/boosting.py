@@ -28,7 +28,8 @@ class BoostOptions:
         learning_rate: shrinkage.
         min_leaf: rows in a leaf at least.
         l2: on leaf values.
-        columns: share of features per tree; small, because a few hundred frauds teach a hundred features by heart.
+        columns: share of features per tree, but at least `MIN_COLUMNS` that vary; small, because a few hundred frauds
+            teach a hundred features by heart.
         threads: fixed, so that equal input gives equal trees.
     """
 
@@ -40,6 +41,9 @@ class BoostOptions:
     columns: float = 0.1
     threads: int = 2
 
+
+MIN_COLUMNS: Final = 8
+"""A tree sees at least so many features: platforms that tell little have few."""
 
 FEW_LABELS: Final = BoostOptions(trees=100, leaves=7, learning_rate=0.06, min_leaf=5)
 """For a handful of labels: shallow trees, small leaves."""
@@ -67,21 +71,30 @@ def fit_booster(
         init_score: log-odds to start from, [n].
     """
     categorical = [i for i, kind in enumerate(kinds) if kind == "category"]
+    coded = encode_categories(features, kinds)
     data = lightgbm.Dataset(
-        encode_categories(features, kinds),
+        coded,
         np.asarray(target, np.float64),
         weight=weight,
         init_score=init_score,
         categorical_feature=categorical,
         free_raw_data=True,
     )
+    share = _share(coded, options.columns)
     parameters = {
         "objective": "binary", "num_leaves": options.leaves, "learning_rate": options.learning_rate,
-        "min_data_in_leaf": options.min_leaf, "lambda_l2": options.l2, "feature_fraction": options.columns,
+        "min_data_in_leaf": options.min_leaf, "lambda_l2": options.l2, "feature_fraction": share,
         "num_threads": options.threads, "seed": seed, "deterministic": True, "force_row_wise": True, "verbosity": -1,
         "min_sum_hessian_in_leaf": 1e-2, "max_bin": 127, "bin_construct_sample_cnt": 100_000,
     }  # fmt: skip
     return lightgbm.train(parameters, data, num_boost_round=options.trees)
+
+
+def _share(features: Floats, share: float) -> float:
+    """`share`, or what makes it `MIN_COLUMNS` of the columns that hold two values; LightGBM drops the others."""
+    # fmin and fmax pass over NaN.
+    varying = int(np.count_nonzero(np.fmin.reduce(features) < np.fmax.reduce(features)))
+    return min(max(share, MIN_COLUMNS / max(varying, 1)), 1.0)
 
 
 def booster_logits(booster: lightgbm.Booster, features: Floats, kinds: Sequence[str]) -> Floats:

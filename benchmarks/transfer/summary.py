@@ -87,10 +87,10 @@ class Pooled:
 
 
 def pool(cells: Sequence[Cell]) -> list[Pooled]:
-    """Cells by pair, control and budget; seeds that did not get to `auto` are left out."""
+    """Cells by pair, control and budget; cells that lack `auto` or a rival are left out."""
     groups: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
-        if "auto" in cell.methods:
+        if {"auto", *RIVALS} <= set(cell.methods):
             groups["-".join(filter(None, (cell.pair, cell.control))) + "." + cell.budget].append(cell)
     pooled = []
     for stem, held in groups.items():

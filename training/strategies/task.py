@@ -26,6 +26,7 @@ class AdaptOptions:
         source_batch, target_batch: rows a step.
         target_fraud_share: of the target rows in a batch, at most.
         target_share: of the target's rows in the pooled trees' total weight.
+        source_worth: labelled target frauds at which source and target have an equal say; see `Task.trust`.
         pool_rows: of source and of unlabelled target rows to distil on, each.
         boost: trees on pooled data. few: trees on the target alone.
         fit, distil: of the parts.
@@ -37,6 +38,7 @@ class AdaptOptions:
     target_batch: int = 128
     target_fraud_share: float = 0.15
     target_share: float = 0.2
+    source_worth: float = 20.0
     pool_rows: int = 80_000
     boost: BoostOptions = field(default_factory=BoostOptions)
     few: BoostOptions = FEW_LABELS
@@ -67,6 +69,14 @@ class Task:
     seed: int
     options: AdaptOptions = field(default_factory=AdaptOptions)
     progress: Progress = quiet
+
+    @property
+    def trust(self) -> float:
+        """How far the labelled frauds are believed against the source: n / (n + worth), in 0..1.
+
+        The weight that shrinkage gives to n observations against a prior that is worth so many of them.
+        """
+        return self.target.frauds / (self.target.frauds + self.options.source_worth)
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,7 @@ def test_the_student_agrees_with_its_teachers(run: Run, teachers: list[joint_dis
 
 def test_an_ensemble_is_half_nets_and_half_trees_at_the_nets_scale(base: Base, task: Task) -> None:
     net, rows = base.teacher(0, seed=1), task.unlabelled
-    together = joint_distilled.Ensemble.of([net], base.booster, toy.KINDS, rows)
+    together = joint_distilled.Ensemble.of([net], partial(booster_logits, base.booster, kinds=toy.KINDS), rows)
     nets, trees = predict(net, rows), booster_logits(base.booster, rows, toy.KINDS)
     aligned = (trees - trees.mean()) / trees.std() * nets.std() + nets.mean()
     np.testing.assert_allclose(together(rows), (nets + aligned) / 2, atol=1e-3)

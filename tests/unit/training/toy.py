@@ -20,7 +20,7 @@ from training.strategies.task import AdaptOptions, Task
 NAMES = ("speed", "amount", "age", "noise", "absent", "is_guest", "product", "merchant_category")
 KINDS = ("number", "number", "number", "number", "number", "flag", "category", "category")
 DAY_US = 86_400_000_000
-TREES = BoostOptions(trees=15, leaves=7, min_leaf=5, threads=1)
+TREES = BoostOptions(trees=15, leaves=7, learning_rate=0.1, min_leaf=5, threads=1)
 SIZES = PretrainOptions(
     teachers=2,
     steps=80,

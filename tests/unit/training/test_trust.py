@@ -1,0 +1,62 @@
+"""How far the default believes a target's labels, and among which payments `auto` has candidates ranked."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.unit.training import toy
+from training.boosting import booster_logits
+from training.model import get_weights
+from training.pretrained import Base
+from training.sample import Floats, Sample
+from training.strategies import auto, joint_distilled
+from training.strategies.task import Task
+
+
+def _believing(task: Task, worth: float) -> Task:
+    return replace(task, options=replace(task.options, steps=2, source_worth=worth))
+
+
+def test_trust_grows_with_the_labelled_frauds(base: Base) -> None:
+    few, many = toy.target_task(base, labels=300), toy.target_task(base, labels=3_000)
+    assert 0 < few.trust < many.trust < 1
+    assert _believing(few, few.target.frauds).trust == pytest.approx(0.5)
+
+
+def test_without_trust_a_net_stays_as_it_was_pre_trained(base: Base) -> None:
+    net = joint_distilled.fit_net(_believing(toy.target_task(base), 1e12), 0)
+    before = get_weights(base.teacher(0, seed=1))
+    for path, weight in get_weights(net).items():
+        np.testing.assert_allclose(weight, before[path], atol=1e-5)
+
+
+def test_trust_decides_between_the_trees_of_the_source_and_the_pooled_ones(base: Base) -> None:
+    task = toy.target_task(base)
+    pooled, rows = joint_distilled.fit_trees(task), task.unlabelled
+    nets = [base.teacher(0, seed=1)]
+    for worth, trees in ((1e12, base.booster), (0.0, pooled)):
+        made = joint_distilled.ensemble(_believing(task, worth), nets, pooled)
+        np.testing.assert_allclose(made.trees(rows), booster_logits(trees, rows, toy.KINDS), atol=1e-4)
+
+
+def test_frauds_that_are_too_many_are_ranked_among_unlabelled_payments(base: Base) -> None:
+    task = toy.target_task(base)
+    biased = task.target.take(np.argsort(-task.target.label, kind="stable")[:20])
+    block = auto.among_all(task, biased)
+    assert block.frauds == biased.frauds
+    assert block.frauds / len(block) == pytest.approx(base.source_prior, rel=0.1)
+    assert _known(block.features[len(biased) :], task.unlabelled)
+
+
+def test_a_block_with_few_frauds_stays_as_it_is(base: Base) -> None:
+    task = toy.target_task(base)
+    genuine = task.target.take(task.target.label == 0)
+    rare = Sample(*(np.concatenate([getattr(s, c) for s in (genuine, task.target.take(slice(0, 1)))])
+                    for c in ("features", "label", "time")))  # fmt: skip
+    assert auto.among_all(task, rare) is rare
+
+
+def _known(rows: Floats, among: Floats) -> bool:
+    held = {row.tobytes() for row in among}
+    return all(row.tobytes() in held for row in rows)
