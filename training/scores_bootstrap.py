@@ -84,8 +84,11 @@ Measure: TypeAlias = Callable[[Ranking, Floats], float]
 MEASURES: Final[dict[str, Measure]] = {
     "average_precision": Ranking.average_precision,
     "recall_at_1pct": Ranking.recall_at_1pct,
-    "recall_at_budget": Ranking.recall_at_budget,
 }
+"""Of any scores."""
+
+GATED: Final[dict[str, Measure]] = MEASURES | {"recall_at_budget": Ranking.recall_at_budget}
+"""What a gate may compare: scores whose zero means something, too."""
 
 
 def interval(scored: Scored, measure: str, *, seed: int, repeats: int = REPEATS, confidence: float = 0.9) -> Interval:
@@ -103,13 +106,13 @@ def difference(
     Args:
         scored: rows with the first model's scores.
         other: float64 [n], the second model's.
-        measure: a name in `MEASURES`.
+        measure: a name in `GATED`.
         seed: of the draws.
         repeats: number of draws.
         confidence: share of the draws inside the interval.
     """
     rankings, weights = _prepared(scored, [scored.score, other], seed, repeats)
-    of = MEASURES[measure]
+    of = GATED[measure]
     once = np.ones(weights.shape[1])
     draws = [of(rankings[0], w) - of(rankings[1], w) for w in weights]
     return _interval(of(rankings[0], once) - of(rankings[1], once), draws, confidence)
