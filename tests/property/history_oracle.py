@@ -34,6 +34,8 @@ STATUS = {
 
 @dataclass
 class Attempt:
+    """`status` by all outcomes, `told` by those that came while the transaction was remembered."""
+
     time: int
     amount: int
     ids: dict[str, int]
@@ -41,6 +43,7 @@ class Attempt:
     content: bytes
     quiet: bool = False
     status: str = "pending"
+    told: str = "pending"
     new_partner: dict[str, bool] = field(default_factory=dict)
 
 
@@ -68,6 +71,7 @@ class Oracle:
             for attempt in self.attempts:
                 if attempt.transaction == transaction:
                     attempt.status = STATUS[Kind(event.kind[0])]
+            self._tell(transaction, STATUS[Kind(event.kind[0])])
             return "outcome", {}
         ids = {entity: int(event.ids[0, i]) for i, entity in enumerate(ENTITIES)}
         ids["country"] = int(event.categories[0, CATEGORIES.index("shipping_country")])
@@ -77,6 +81,12 @@ class Oracle:
         self.seen[transaction] = (self.watermark, content)
         self.attempts.append(attempt)
         return "score", measures
+
+    def _tell(self, transaction: int, status: str) -> None:
+        when, _ = self.seen.get(transaction, (-(2**62), b""))
+        if when >= self.watermark - self.config.dedupe_hours * HOUR:
+            [*_, latest] = [attempt for attempt in self.attempts if attempt.transaction == transaction]
+            latest.told = status
 
     def _quiet(self, event: Batch, attempt: Attempt) -> bool:
         if event.integers[0, INTEGERS.index("is_merchant_initiated")] == 1:

@@ -1,0 +1,138 @@
+"""Merchants and bins: counters of whole buckets, never below the window and at most a bucket above it on each side."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fraud.batch import ENTITIES, Batch
+from fraud.features import Encoder, Status
+from fraud.history import History
+from tests.property.history_logs import CONFIG, EVERYTHING, QUICK, logs
+from tests.property.history_oracle import BUCKETED, WINDOWS, Attempt, Oracle
+
+DAY, MONTH = WINDOWS["24h"], WINDOWS["30d"]
+
+
+def measure(name: str, attempts: list[Attempt], told: list[str]) -> float:
+    """What a counter says of exactly these attempts."""
+    loud = [(a, status) for a, status in zip(attempts, told, strict=True) if not a.quiet]
+    match name:
+        case "attempts":
+            return len(loud)
+        case "declines":
+            return sum(status == "declined" for _, status in loud)
+        case "small":
+            return sum(a.amount <= 2_000_000 for a, _ in loud)
+        case "refunds":
+            return sum(status == "refunded" for status in told)
+        case _:
+            spent = sum(a.amount for a, status in zip(attempts, told, strict=True) if status == "approved")
+            return float(np.float32(spent / 1e6))
+
+
+def counters() -> list[tuple[str, str, int]]:
+    """Kind of counter, measure and window."""
+    windowed = [
+        (kind, f"{kind}_{name}", span) for kind in ("attempts", "declines", "spend") for name, span in WINDOWS.items()
+    ]
+    return [*windowed, ("small", "small_24h", DAY), ("refunds", "refunds_30d", MONTH)]
+
+
+@QUICK
+@given(logs())
+def test_every_counter_lies_between_its_window_and_a_bucket_more_on_each_side(log: list[Batch]) -> None:
+    encoder, oracle = Encoder(EVERYTHING, History(CONFIG)), Oracle(CONFIG)
+    encoded = encoder.encode(Batch.concatenate(log))
+    for row, one in enumerate(log):
+        before, told = list(oracle.attempts), [a.told for a in oracle.attempts]
+        if oracle.take(one)[0] != "score":
+            continue
+        now = oracle.attempts[-1]
+        for entity in BUCKETED:
+            mine = [(a, t) for a, t in zip(before, told, strict=True) if a.ids[entity] == now.ids[entity]]
+            if not now.ids[entity] or not mine or now.time - max(a.time for a, _ in mine) >= MONTH:
+                continue
+            for kind, name, span in counters():
+                found = encoded.features[row, EVERYTHING.names.index(f"{entity}.{name}")]
+                bucket = span // 15
+                most = measure(kind, *within(mine, now.time, -bucket, span + bucket))
+                assert found <= most, (row, entity, name)
+                if not encoded.late[row]:
+                    assert found >= measure(kind, *within(mine, now.time, 0, span)), (row, entity, name)
+
+
+def within(mine: list[tuple[Attempt, str]], time: int, youngest: int, oldest: int) -> tuple[list[Attempt], list[str]]:
+    inside = [(a, status) for a, status in mine if youngest <= time - a.time < oldest]
+    return [a for a, _ in inside], [status for _, status in inside]
+
+
+TIGHT = replace(CONFIG, max_entities=12, max_entries=20, max_bucketed=3, recent_capacity=8, tidy_every=5)
+
+
+@QUICK
+@given(logs(), st.data())
+def test_eviction_happens_at_the_same_records_however_the_log_is_cut(log: list[Batch], data: st.DataObject) -> None:
+    whole, pieces = Encoder(EVERYTHING, History(TIGHT)), Encoder(EVERYTHING, History(TIGHT))
+    expected = whole.encode(Batch.concatenate(log)).features
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(log)), max_size=6)) | {0, len(log)})
+    found = [pieces.encode(Batch.concatenate(log[a:b])).features for a, b in pairwise(cuts)]
+    assert np.concatenate(found).tobytes() == expected.tobytes()
+    left, right = whole.history.arrays(), pieces.history.arrays()
+    assert all(left[name].tobytes() == right[name].tobytes() for name in left)
+    assert whole.history.evictions == pieces.history.evictions
+
+
+@QUICK
+@given(logs(), st.data())
+def test_restore_and_replay_give_the_arrays_of_an_uninterrupted_run(log: list[Batch], data: st.DataObject) -> None:
+    config = data.draw(st.sampled_from([CONFIG, TIGHT]))
+    whole = Encoder(EVERYTHING, History(config))
+    expected = whole.encode(Batch.concatenate(log)).features
+    first = Encoder(EVERYTHING, History(config))
+    cut = data.draw(st.integers(1, len(log)))
+    first.encode(Batch.concatenate(log[:cut]))
+    kept = {name: array.copy() for name, array in first.history.arrays().items()}
+    second = Encoder(EVERYTHING, History.from_arrays(config, kept))
+    for one, row in zip(log[cut:], expected[cut:], strict=True):
+        assert second.encode(one).features.tobytes() == row.tobytes()
+    left, right = whole.history.arrays(), second.history.arrays()
+    assert all(left[name].tobytes() == right[name].tobytes() for name in left)
+
+
+@QUICK
+@given(logs(), st.lists(st.integers(0, 2**64 - 1), min_size=len(ENTITIES) * 4, max_size=len(ENTITIES) * 4, unique=True))
+def test_what_ids_are_called_makes_no_difference(log: list[Batch], names: list[int]) -> None:
+    """Whatever the new hashes: high, low, of one tag; only equality counts."""
+    batch = Batch.concatenate(log)
+    known = sorted(set(batch.ids.ravel().tolist()) - {0})
+    tags = {name & 0xFFFFFFFF for name in names}
+    if len(tags) < len(names) or 0 in tags:  # partners are told apart by their low 32 bits
+        return
+    renamed = dict(zip(known, names, strict=False)) | {0: 0}
+    ids = np.array([[renamed[i] for i in row] for row in batch.ids.tolist()], np.uint64)
+    found = Encoder(EVERYTHING, History(CONFIG)).encode(replace(batch, ids=ids)).features
+    assert found.tobytes() == Encoder(EVERYTHING, History(CONFIG)).encode(batch).features.tobytes()
+
+
+@settings(QUICK, max_examples=20)
+@given(logs(), st.data())
+def test_an_event_of_the_far_future_leaves_the_history_whole(log: list[Batch], data: st.DataObject) -> None:
+    """The decoder refuses such an event; a history given one stays whole, and after it all begins anew."""
+    ahead = data.draw(st.sampled_from([365 * DAY, 1_000 * 365 * DAY]))
+    place = data.draw(st.integers(0, len(log) - 1))
+    odd = replace(
+        log[place], transaction=np.array([77], np.uint64), kind=np.zeros(1, np.uint8), time=log[place].time + ahead
+    )
+    encoder = Encoder(EVERYTHING, History(CONFIG))
+    encoded = encoder.encode(Batch.concatenate([*log[:place], odd, *log[place:]]))
+    alone = Encoder(EVERYTHING, History(CONFIG)).encode(Batch.concatenate(log[:place] or log[:1])).features
+    assert encoded.features[:place].tobytes() == alone[:place].tobytes()
+    told_apart = encoded.status >= Status.DUPLICATE
+    assert (encoded.late | told_apart)[place + 1 :].all()
+    assert not np.isinf(encoded.features).any()
+    later = replace(odd, transaction=np.array([78], np.uint64), time=odd.time + 31 * DAY)
+    fresh = Encoder(EVERYTHING, History(CONFIG)).encode(later).features
+    assert encoder.encode(later).features.tobytes() == fresh.tobytes()
