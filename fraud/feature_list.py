@@ -16,6 +16,7 @@ from fraud.feature_spec import (
     FeatureSpec,
 )
 from fraud.kernel.layout import DAY, WINDOW_NAMES, WINDOWS
+from fraud.risk import RISK_WINDOWS_DAYS, risk_measures
 from fraud.wording import NOUN
 
 _SPAN: Final = dict(zip(WINDOW_NAMES, ("10 min", "1 h", "24 h", "7 days", "30 days"), strict=True))
@@ -176,13 +177,14 @@ def _event_features() -> list[Feature]:
 def _risk_features() -> list[Feature]:
     return [
         Feature(
-            name=f"{entity}_risk",
-            meaning=f"fraud rate of this {NOUN[entity]} by labels that had arrived, smoothed",
-            source=(RISK, entity),
-            wording=wording.risk(entity),
+            name=f"{entity}_risk_{days}d",
+            meaning=f"known fraud of this {NOUN[entity]} in {days} days, in multiples of the average; smoothed",
+            source=(RISK, measure),
+            wording=wording.risk(entity, days),
             group="risk",
         )
         for entity in RISK_ENTITIES
+        for days, measure in zip(RISK_WINDOWS_DAYS, risk_measures(entity), strict=True)
     ]
 
 

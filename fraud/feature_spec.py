@@ -9,6 +9,7 @@ from fraud.batch import ENTITIES
 from fraud.kernel.columns import EVENT_MEASURES
 from fraud.kernel.layout import BUCKETED, KINDS, PAIRS
 from fraud.kernel.measures import MEASURES
+from fraud.risk import risk_measures
 from fraud.wording import Wording
 
 EVENT: Final = "event"
@@ -19,7 +20,7 @@ OUTCOME_CATEGORIES: Final = frozenset({"decline_category", "avs", "cvv", "three_
 """Known only once the issuer has answered."""
 
 RISK_ENTITIES: Final = ("merchant", "device", "ip", "bin")
-"""Entities whose delayed fraud rate is a feature by default."""
+"""Entities whose risk by labels is a feature by default."""
 
 
 class FeatureKind(StrEnum):
@@ -100,6 +101,17 @@ class FeatureSpec:
         """The columns that read a source."""
         return [column for column, feature in enumerate(self.features) if feature.source[0] == source]
 
+    def risk_columns(self) -> dict[str, tuple[list[int], list[int]]]:
+        """Entity -> (its risk columns, and the column of a look-up that each of them takes)."""
+        found: dict[str, tuple[list[int], list[int]]] = {}
+        for column in self.columns(RISK):
+            measure = self.features[column].source[1]
+            entity = measure.rpartition("_")[0]
+            columns, windows = found.setdefault(entity, ([], []))
+            columns.append(column)
+            windows.append(risk_measures(entity).index(measure))
+        return found
+
     def later_than(self, stage: Stage) -> list[str]:
         """Names of features that are not known yet at a stage."""
         if stage is Stage.POST_AUTH:
@@ -113,7 +125,8 @@ def valid_source(source: tuple[str, str], attributes: Sequence[str] = ()) -> boo
     if place == ATTRIBUTE:
         return measure in attributes
     if place == RISK:
-        return measure in ENTITIES
+        entity = measure.rpartition("_")[0]
+        return entity in ENTITIES and measure in risk_measures(entity)
     if place == EVENT:
         return measure in EVENT_MEASURES
     if place in PAIRS:

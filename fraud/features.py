@@ -78,7 +78,7 @@ class Encoder:
         self.history = history
         self.risk = risk or RiskTables()
         self._plan = _plan(spec)
-        self._risky = [(column, spec.features[column].source[1]) for column in spec.columns(RISK)]
+        self._risky = spec.risk_columns()
         self._scratch = new_scratch(len(KINDS), len(EVENT_MEASURES) + len(spec.attributes))
 
     def encode(self, batch: Batch) -> Encoded:
@@ -97,9 +97,9 @@ class Encoder:
         return Encoded(features, status, late)
 
     def _add_risk(self, batch: Batch, features: Float32s, status: UInt8s) -> None:
-        for column, entity in self._risky:
-            rates = self.risk.lookup(entity, batch.ids[:, ENTITIES.index(entity)], batch.time)
-            features[:, column] = np.where(status == Status.SCORE, rates, np.float32(np.nan))
+        for entity, (columns, windows) in self._risky.items():
+            risks = self.risk.lookup(entity, batch.ids[:, ENTITIES.index(entity)], batch.time)[:, windows]
+            features[:, columns] = np.where((status == Status.SCORE)[:, None], risks, np.float32(np.nan))
 
 
 def _plan(spec: FeatureSpec) -> kernel.Plan:

@@ -1,13 +1,17 @@
-"""Dated risk tables: the delayed, smoothed fraud rate of merchants, devices and the like, looked up by event time.
+"""Dated risk tables: how often merchants, devices and the like turned out fraudulent, looked up by event time.
 
 A table holds for events from its `effective_from` on, which is later than the receipt of every label in it. Service,
 datasets and replay use the newest table with effective_from <= event time, so none of them reads the future.
+
+Risk is *relative*: known frauds of an id against those expected of so many payments at the average of the same days.
+A rate would also tell how many labels had arrived by its date, which is a clock and no risk: trees learn the clock,
+and the rates of the months to come were never seen in training.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TypeAlias
+from typing import Final, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,40 +20,53 @@ from fraud.batch import ENTITIES, Float32s, Int64s, UInt64s
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
+RISK_WINDOWS_DAYS: Final = (7, 30, 90)
+"""Days of payments behind each risk of an id: the shortest tells what is on now, the longest what slow labels say."""
+
+DAY_US: Final = 86_400_000_000
+LEAST_SAID: Final = 0.5
+"""Risk above this and up to 1 is that of an id with few payments and no fraud: it is not stored, and reads as 1."""
+
+
+def risk_measures(entity: str) -> tuple[str, ...]:
+    """What a feature spec calls the risks of an entity, one per window ("merchant_7d")."""
+    return tuple(f"{entity}_{days}d" for days in RISK_WINDOWS_DAYS)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RiskTable:
-    """Fraud rates of one entity kind as known at one time.
+    """Risk of one entity kind as known at one time.
 
     Attributes:
         entity: one of `fraud.batch.ENTITIES`.
         effective_from: µs since 1970 UTC; events from then on may read it.
-        keys: uint64 [k], hashed ids, ascending.
-        rate: float32 [k], smoothed fraud rate.
-        prior: the rate of an id that is not in the table.
+        keys: uint64 [k], hashed ids, ascending; every other id has risk 1.
+        risk: float32 [k, w], relative to the average, per window of `RISK_WINDOWS_DAYS`.
     """
 
     entity: str
     effective_from: int
     keys: UInt64s
-    rate: Float32s
-    prior: float
+    risk: Float32s
 
     def __post_init__(self) -> None:
         if self.entity not in ENTITIES:
             raise ValueError(f"risk table of unknown entity {self.entity!r}; known: {', '.join(ENTITIES)}")
-        if self.keys.dtype != np.uint64 or self.rate.dtype != np.float32 or self.keys.shape != self.rate.shape:
-            raise ValueError(f"risk table of {self.entity}: keys must be uint64 [k] and rate float32 [k]")
+        shape = (len(self.keys), len(RISK_WINDOWS_DAYS))
+        if self.keys.dtype != np.uint64 or self.risk.dtype != np.float32 or self.risk.shape != shape:
+            raise ValueError(f"risk table of {self.entity}: keys must be uint64 [k] and risk float32 [k, {shape[1]}]")
         if np.any(self.keys[1:] <= self.keys[:-1]):
             raise ValueError(f"risk table of {self.entity}: keys must ascend without repeats")
 
-    def rates(self, ids: UInt64s) -> Float32s:
-        """The rate of each id: the prior where the table does not know it, NaN where the id is absent (0)."""
-        found = np.full(len(ids), self.prior, np.float32)
+    def of(self, ids: UInt64s) -> Float32s:
+        """The risks of each id, [n, w]: 1 where the table does not know it, NaN where the id is absent (0)."""
+        found = np.ones((len(ids), len(RISK_WINDOWS_DAYS)), np.float32)
         if len(self.keys):
             place = np.minimum(np.searchsorted(self.keys, ids), len(self.keys) - 1)
-            found = np.where(self.keys[place] == ids, self.rate[place], found)
-        return np.where(ids == 0, np.float32(np.nan), found).astype(np.float32)
+            known = self.keys[place] == ids
+            found[known] = self.risk[place[known]]
+        found[ids == 0] = np.nan
+        return found
 
 
 class RiskTables:
@@ -68,28 +85,30 @@ class RiskTables:
         return tuple(table for entity in sorted(self._tables) for table in self._tables[entity])
 
     def lookup(self, entity: str, ids: UInt64s, times: Int64s) -> Float32s:
-        """Each id's rate in the newest table with effective_from <= its time; NaN before the first table. Shape [n]."""
-        found = np.full(len(ids), np.nan, np.float32)
+        """Each id's risks in the newest table with effective_from <= its time; NaN before the first table.
+
+        Shape [n, w], one column per window of `RISK_WINDOWS_DAYS`.
+        """
+        found = np.full((len(ids), len(RISK_WINDOWS_DAYS)), np.nan, np.float32)
         tables = self._tables.get(entity, [])
         if not tables:
             return found
         newest = np.searchsorted([table.effective_from for table in tables], times, side="right") - 1
         for number in np.unique(newest[newest >= 0]):
             rows = newest == number
-            found[rows] = tables[number].rates(ids[rows])
+            found[rows] = tables[number].of(ids[rows])
         return found
 
     def to_file(self, folder: Path) -> None:
-        """One `.npz` per table in `folder`, which is created."""
+        """One `.npz` per entity in `folder`, which is created."""
         folder.mkdir(parents=True, exist_ok=True)
-        for table in self.tables:
+        for entity, tables in self._tables.items():
             np.savez(
-                folder / f"{table.entity}-{table.effective_from}.npz",
-                entity=np.array(table.entity),
-                effective_from=np.int64(table.effective_from),
-                keys=table.keys,
-                rate=table.rate,
-                prior=np.float64(table.prior),
+                folder / f"{entity}.npz",
+                effective_from=np.array([table.effective_from for table in tables], np.int64),
+                length=np.array([len(table.keys) for table in tables], np.int64),
+                keys=np.concatenate([table.keys for table in tables]),
+                risk=np.concatenate([table.risk for table in tables]),
             )
 
     @classmethod
@@ -97,59 +116,58 @@ class RiskTables:
         """All tables of a folder; none when it does not exist.
 
         Raises:
-            ValueError: a file is not a risk table.
+            ValueError: a file holds no risk tables.
         """
-        return cls(_read(path) for path in sorted(folder.glob("*.npz")))
+        return cls(table for path in sorted(folder.glob("*.npz")) for table in _read(path))
 
 
-def _read(path: Path) -> RiskTable:
+def _read(path: Path) -> Sequence[RiskTable]:
     try:
         with np.load(path, allow_pickle=False) as held:
-            return RiskTable(
-                entity=str(held["entity"]),
-                effective_from=int(held["effective_from"]),
-                keys=held["keys"],
-                rate=held["rate"],
-                prior=float(held["prior"]),
-            )
+            ends = np.cumsum(held["length"])[:-1]
+            keys, risk = np.split(held["keys"], ends), np.split(held["risk"], ends)
+            dates = held["effective_from"].tolist()
+        return [RiskTable(path.stem, *table) for table in zip(dates, keys, risk, strict=True)]
     except (KeyError, OSError, EOFError) as error:
-        raise ValueError(f"{path} is no risk table: {error}") from error
+        raise ValueError(f"{path} holds no risk tables: {error}") from error
 
 
-def build_risk_table(
-    entity: str,
-    *,
-    ids: UInt64s,
-    times: Int64s,
-    y: npt.NDArray[np.integer],
-    received: Int64s,
-    effective_from: int,
-    window: int,
-    delay: int = 0,
-    strength: float = 20.0,
-) -> RiskTable:
-    """The fraud rate of each id over transactions of (effective_from - delay - window, effective_from - delay].
+class RiskBuilder:
+    """Counts the risk tables of one entity at any dates.
 
-    rate = (frauds + strength * prior) / (transactions + strength), with the window's own rate as prior. Only labels
-    received before `effective_from` count; a transaction whose label comes later is left out.
+    The risk of an id is the mean of a Gamma-Poisson model (Clayton & Kaldor 1987, "Empirical Bayes estimates of
+    age-standardized relative risks"): (known frauds + strength) / (expected frauds + strength), where expected is the
+    id's payments times the window's own share of known frauds. Young payments, whose labels are still to come, lower
+    both sides alike. One fraud of an id seen once gives about (1 + strength) / strength, whatever the average is.
 
     Args:
         entity: kind of the ids.
         ids: uint64 [n], 0 where absent.
-        times: int64 [n], event times in µs.
-        y: integer [n], 1 fraud, 0 genuine, anything else not labelled.
-        received: int64 [n], when each label was received, in µs.
-        effective_from: when the table begins to hold, in µs.
-        window: span of the transactions counted, in µs.
-        delay: how long before `effective_from` they end, in µs.
-        strength: how many transactions the prior weighs.
+        times: int64 [n], event times in µs, ascending.
+        fraud_received: int64 [n], when each payment was reported as fraud, in µs; 0 where it never was.
+        strength: expected frauds that the average weighs.
     """
-    end = effective_from - delay
-    usable = (received < effective_from) & (times <= end) & (times > end - window) & (ids != 0) & ((y == 0) | (y == 1))
-    frauds_of = np.asarray(y[usable] == 1, np.float64)
-    prior = float(frauds_of.mean()) if len(frauds_of) else 0.0
-    keys, position = np.unique(ids[usable], return_inverse=True)
-    count = np.bincount(position, minlength=len(keys))
-    frauds = np.bincount(position, weights=frauds_of, minlength=len(keys))
-    rate = ((frauds + strength * prior) / (count + strength)).astype(np.float32)
-    return RiskTable(entity=entity, effective_from=effective_from, keys=keys, rate=rate, prior=prior)
+
+    def __init__(self, entity: str, *, ids: UInt64s, times: Int64s, fraud_received: Int64s, strength: float) -> None:
+        if np.any(times[1:] < times[:-1]):
+            raise ValueError("risk tables are counted over payments in the order of time")
+        present = ids != 0
+        self.entity = entity
+        self.strength = strength
+        self.keys, self._codes = np.unique(ids[present], return_inverse=True)
+        self._times, self._received = times[present], fraud_received[present]
+
+    def table(self, effective_from: int, *, delay: int) -> RiskTable:
+        """What was known at a date: only frauds reported before it, only payments `delay` µs old or older."""
+        risk = np.stack([self._risk(effective_from, delay, days) for days in RISK_WINDOWS_DAYS], axis=1)
+        says = ((risk > 1) | (risk < LEAST_SAID)).any(axis=1)
+        return RiskTable(self.entity, effective_from, self.keys[says], risk[says])
+
+    def _risk(self, date: int, delay: int, days: int) -> Float32s:
+        end = date - delay
+        first, last = np.searchsorted(self._times, [end - days * DAY_US, end], side="right")
+        codes, received = self._codes[first:last], self._received[first:last]
+        fraud = (received > 0) & (received < date)
+        expected = np.bincount(codes, minlength=len(self.keys)) * (fraud.sum() / max(len(codes), 1))
+        known = np.bincount(codes[fraud], minlength=len(self.keys))
+        return np.asarray((known + self.strength) / (expected + self.strength), np.float32)

@@ -165,10 +165,13 @@ EVENT: Final = {
 }  # fmt: skip
 
 
-def risk(entity: str) -> Wording:
-    """The delayed fraud rate of an entity."""
+def risk(entity: str, days: int) -> Wording:
+    """The delayed fraud of an entity against the average."""
     this = f"this {NOUN[entity]}"
-    return Wording(f"fraud rate of {this} so far {{value:.2%}}", absent=f"no fraud rate known of {this}")
+    return Wording(
+        f"known fraud| of {this}| {{value:.1f}} times the average in {days} days",
+        absent=f"no fraud known yet, of {this} or others",
+    )
 
 
 def attribute(name: str) -> Wording:

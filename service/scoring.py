@@ -4,7 +4,7 @@ import numpy as np
 
 from fraud.batch import ENTITIES, Batch
 from fraud.exploration import Exploration
-from fraud.feature_spec import RISK, FeatureSpec
+from fraud.feature_spec import FeatureSpec
 from service.partition import Partition
 from service.ports import Float32s, Model, Models
 from service.result import Part
@@ -65,11 +65,11 @@ def judge(
 
 def _with_risk(model: Model, spec: FeatureSpec, features: Float32s, batch: Batch) -> Float32s:
     """The features as this model would have seen them: its own risk tables in place of the champion's."""
-    columns = spec.columns(RISK)
-    if not columns:
+    risky = spec.risk_columns()
+    if not risky:
         return features
     own = features.copy()
-    for column in columns:
-        entity = spec.features[column].source[1]
-        own[:, column] = model.risk.lookup(entity, batch.ids[:, ENTITIES.index(entity)], batch.time)
+    for entity, (columns, windows) in risky.items():
+        risks = model.risk.lookup(entity, batch.ids[:, ENTITIES.index(entity)], batch.time)
+        own[:, columns] = risks[:, windows]
     return own

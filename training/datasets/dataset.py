@@ -7,7 +7,7 @@ from typing import Any, Final, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from fraud.risk import RiskTables
+from fraud.risk import RISK_WINDOWS_DAYS, RiskTables
 from training.ledger import Ledger
 
 Rows: TypeAlias = slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]
@@ -128,7 +128,8 @@ class Dataset:
         """The same rows with risk looked up in other dated tables, as the encoder does."""
         features = self.features.copy()
         for entity, ids in self.risk_ids.items():
-            features[:, self.names.index(f"{entity}_risk")] = tables.lookup(entity, ids, self.time)
+            columns = [self.names.index(f"{entity}_risk_{days}d") for days in RISK_WINDOWS_DAYS]
+            features[:, columns] = tables.lookup(entity, ids, self.time)
         return replace(self, features=features)
 
     @classmethod

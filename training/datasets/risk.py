@@ -1,18 +1,14 @@
 """Dated risk tables for a whole stream, each from what had been received by its date."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from fraud.features import SPEC
-from fraud.risk import RiskTable, RiskTables, build_risk_table
+from fraud.feature_spec import RISK_ENTITIES
+from fraud.risk import RiskBuilder, RiskTable, RiskTables
 from training.ledger import DAY_US
-
-RISK_ENTITIES: Final = tuple(SPEC.features[column].source[1] for column in SPEC.columns("risk"))
-"""Entities whose rate is a feature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +17,14 @@ class RiskPlan:
 
     Attributes:
         every_days: days between two tables.
-        window_days: days of payments in a table.
         delay_days: days before a table's date at which its payments end; younger ones have hardly any labels.
-        strength: payments that the prior weighs.
-        entities: whose rates.
+        strength: expected frauds that the average weighs; less trusts an id's own frauds sooner.
+        entities: whose risk.
     """
 
-    every_days: float = 7
-    window_days: float = 90
+    every_days: float = 1
     delay_days: float = 7
-    strength: float = 20.0
+    strength: float = 0.1
     entities: tuple[str, ...] = RISK_ENTITIES
 
 
@@ -45,7 +39,7 @@ def risk_tables(
     """The tables of every `plan.every_days` over a stream.
 
     At a table's date a payment counts as fraud if its label had been received before, else as not (yet) fraud: exactly
-    what one would have counted then. Ids whose rate hardly differs from the prior are left out.
+    what one would have counted then.
 
     Args:
         ids: entity -> uint64 [n], 0 where absent.
@@ -56,38 +50,19 @@ def risk_tables(
     """
     if len(time) == 0:
         return RiskTables()
+    order = np.argsort(time, kind="stable")
     last = int(time.max()) if until is None else until
-    step = int(plan.every_days * DAY_US)
-    first = int(time.min()) + int(plan.delay_days * DAY_US)
-    dates = range(first + step, last + 1, step)
-    return RiskTables(
-        _table(entity, ids[entity], time, fraud_received, plan=plan, date=date)
-        for date in dates
-        for entity in plan.entities
-    )
+    step, delay = int(plan.every_days * DAY_US), int(plan.delay_days * DAY_US)
+    dates = range(int(time.min()) + delay + step, last + 1, step)
 
+    def of(entity: str) -> Iterator[RiskTable]:
+        builder = RiskBuilder(
+            entity,
+            ids=ids[entity][order],
+            times=time[order],
+            fraud_received=fraud_received[order],
+            strength=plan.strength,
+        )
+        return (builder.table(date, delay=delay) for date in dates)
 
-def _table(
-    entity: str,
-    ids: npt.NDArray[np.uint64],
-    time: npt.NDArray[np.int64],
-    fraud_received: npt.NDArray[np.int64],
-    *,
-    plan: RiskPlan,
-    date: int,
-) -> RiskTable:
-    known_fraud = (fraud_received > 0) & (fraud_received < date)
-    table = build_risk_table(
-        entity,
-        ids=ids,
-        times=time,
-        y=known_fraud.astype(np.int8),
-        received=np.zeros(len(time), np.int64),  # silence by the date is known at the date
-        effective_from=date,
-        window=int(plan.window_days * DAY_US),
-        delay=int(plan.delay_days * DAY_US),
-        strength=plan.strength,
-    )
-    # A rate between these is what the prior says of an id seen a few times without fraud.
-    keep = (table.rate > table.prior) | (table.rate < table.prior * plan.strength / (plan.strength + 50))
-    return RiskTable(table.entity, table.effective_from, table.keys[keep], table.rate[keep], table.prior)
+    return RiskTables(table for entity in plan.entities for table in of(entity))

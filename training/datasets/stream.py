@@ -171,7 +171,7 @@ def from_stream(
 
 
 def _risky(spec: FeatureSpec) -> list[str]:
-    return [spec.features[column].source[1] for column in spec.columns("risk")]
+    return list(spec.risk_columns())
 
 
 def count_risk(stream: Stream, plan: RiskPlan, *, until: int = END_OF_TIME) -> RiskTables:

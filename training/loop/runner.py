@@ -251,7 +251,7 @@ class Loop:
         before, today = (_some(data.take(rows), seed) for rows in (data.time < start, data.time >= start))
         scores = scores_of(champion.path, before.features), scores_of(champion.path, today.features)
         # Every risk table has its own rates: they would tell the weeks apart, and nothing else.
-        kept = [place for place, name in enumerate(data.names) if name.removesuffix("_risk") not in data.risk_ids]
+        kept = [place for place, name in enumerate(data.names) if name.partition("_risk_")[0] not in data.risk_ids]
         names = tuple(data.names[place] for place in kept)
         return measure(before.features[:, kept], today.features[:, kept], names=names, scores=scores, seed=seed)
 

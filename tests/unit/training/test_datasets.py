@@ -29,7 +29,7 @@ from training.datasets.wire import to_wire
 
 DAY = 86_400_000_000
 T0 = 1_700_000_000_000_000
-PLAN = RiskPlan(every_days=1, window_days=30, delay_days=2)
+PLAN = RiskPlan(delay_days=2)
 
 
 def events_table(count: int = 60) -> pa.Table:
@@ -107,17 +107,19 @@ def test_looking_risk_up_later_gives_what_the_encoder_gives(tmp_path: Path, data
     assert without.with_risk(tables).features.tobytes() == dataset.features.tobytes()
 
 
-def test_risk_at_a_date_counts_only_labels_received_before_it() -> None:
-    ids = {"merchant": np.ones(60, np.uint64)}
+def test_a_later_report_changes_only_tables_after_it() -> None:
+    ids = {"merchant": np.arange(60, dtype=np.uint64) % 3 + 1}
     time = T0 + np.arange(60) * DAY // 4
     received = np.where(np.arange(60) % 6 == 0, time + 3 * DAY, 0)
-    plan = replace(PLAN, entities=("merchant",), strength=1e-9)
-    tables = risk_tables(ids, time, received, plan).tables
-    assert len(tables) == 12
-    for table in tables:
-        counted = time <= table.effective_from - 2 * DAY
-        frauds = counted & (received > 0) & (received < table.effective_from)
-        assert table.prior == pytest.approx(frauds.sum() / counted.sum())
+    plan = replace(PLAN, entities=("merchant",))
+    before = risk_tables(ids, time, received, plan).tables
+    late = received.copy()
+    late[1] = T0 + 8 * DAY
+    after = risk_tables(ids, time, late, plan).tables
+    assert len(before) == len(after) == 12
+    for old, new in zip(before, after, strict=True):
+        same = old.keys.tobytes() == new.keys.tobytes() and old.risk.tobytes() == new.risk.tobytes()
+        assert same == (old.effective_from <= T0 + 8 * DAY)
 
 
 def test_the_same_seed_draws_the_same_labels_and_another_draws_others(dataset: Dataset) -> None:
@@ -145,7 +147,7 @@ def test_a_data_set_survives_its_file(tmp_path: Path, dataset: Dataset) -> None:
     assert again.transaction_ids.tolist() == dataset.transaction_ids.tolist()
     assert (again.identity, again.names) == (dataset.identity, dataset.names)
     assert again.segments["country"].tolist() == dataset.segments["country"].tolist()
-    assert np.isnan(again.with_risk(RiskTables()).features[:, again.names.index("merchant_risk")]).all()
+    assert np.isnan(again.with_risk(RiskTables()).features[:, again.names.index("merchant_risk_30d")]).all()
 
 
 def test_a_cached_build_is_made_once_and_made_anew_when_a_file_changes(tmp_path: Path) -> None:

@@ -113,11 +113,11 @@ def test_the_same_candidate_gives_the_same_manifest_but_for_its_number(net: Cand
 
 
 def test_risk_tables_travel_with_the_model(net: Candidate, tmp_path: Path) -> None:
-    keys, rates = np.array([5, 9], np.uint64), np.array([0.2, 0.4], np.float32)
-    tables = RiskTables([RiskTable("merchant", 100, keys, rates, 0.01)])
+    keys, risk = np.array([5, 9], np.uint64), np.array([[2, 3, 4], [5, 6, 7]], np.float32)
+    tables = RiskTables([RiskTable("merchant", 100, keys, risk)])
     path = tmp_path / "candidates" / str(write(tmp_path, net, write_risk=tables.to_file))
     found = RiskTables.from_dir(path / "risk").lookup("merchant", np.array([9, 5], np.uint64), np.array([200, 200]))
-    np.testing.assert_allclose(found, [0.4, 0.2])
+    assert found.tolist() == [[5, 6, 7], [2, 3, 4]]
 
 
 def nothing_is_left(root: Path) -> bool:
