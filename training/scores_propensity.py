@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -45,7 +45,10 @@ class Estimate:
 def weighted_precision(fraud: Bools, propensity: Floats, *, confidence: float = 0.9) -> Estimate:
     """Share of fraud among flagged payments, each observed one weighed by 1 / propensity.
 
-    The interval is Wilson's at the effective sample size, which stays inside 0..1 with few observations.
+    The interval is Wilson's, which stays inside 0..1 with few observations, at Kish's effective sample size or at the
+    one that the weighted residuals Σ w² (y - p)² / (Σ w)² imply, whichever is smaller; with Student's quantile at as
+    many degrees of freedom as there are payments that had been drawn, less one. Kish's alone covers too rarely: it
+    knows nothing of how much the drawn payments differ from the others.
 
     Args:
         fraud: of the observed flagged payments, [n].
@@ -57,9 +60,12 @@ def weighted_precision(fraud: Bools, propensity: Floats, *, confidence: float = 
     weight = 1 / propensity
     effective = float(weight.sum() ** 2 / (weight**2).sum())
     value = float((weight * fraud).sum() / weight.sum())
-    z = float(norm.ppf((1 + confidence) / 2))
-    middle = (value + z**2 / (2 * effective)) / (1 + z**2 / effective)
-    spread = z * np.sqrt(value * (1 - value) / effective + z**2 / (4 * effective**2)) / (1 + z**2 / effective)
+    implied = value * (1 - value) / max(float((weight**2 * (fraud - value) ** 2).sum() / weight.sum() ** 2), 1e-12)
+    drawn = int((propensity < 1).sum())
+    z = float(t.ppf((1 + confidence) / 2, max(drawn - 1, 1)) if drawn else norm.ppf((1 + confidence) / 2))
+    size = max(min(effective, implied), 1.0)
+    middle = (value + z**2 / (2 * size)) / (1 + z**2 / size)
+    spread = z * np.sqrt(value * (1 - value) / size + z**2 / (4 * size**2)) / (1 + z**2 / size)
     return Estimate(value, max(middle - float(spread), 0.0), min(middle + float(spread), 1.0), len(fraud), effective)
 
 

@@ -34,6 +34,24 @@ def test_weighing_by_propensity_covers_the_truth_where_counting_what_is_observed
     assert np.mean(weighted_errors) < 0.2 * np.mean(naive_errors)
 
 
+@pytest.mark.parametrize(
+    ("blocks", "in_blocks", "in_reviews"), [(1_200, 0.38, 0.11), (4_000, 0.38, 0.11), (600, 0.7, 0.3)]
+)
+def test_the_interval_covers_about_as_often_as_it_says_with_a_dozen_explored_payments(
+    blocks: int, in_blocks: float, in_reviews: float
+) -> None:
+    random = np.random.default_rng(1)
+    blocked, reviewed = (np.arange(blocks) < rate * blocks for rate in (in_blocks, in_reviews))
+    truth = (blocked.sum() + reviewed.sum()) / (2 * blocks)
+    covered = []
+    for _ in range(500):
+        explored = blocked[random.random(blocks) < SHARE]
+        propensity = np.concatenate([np.ones(blocks), np.full(len(explored), SHARE)])
+        estimate = weighted_precision(np.concatenate([reviewed, explored]), propensity)
+        covered.append(estimate.low <= truth <= estimate.high)
+    assert 0.86 <= np.mean(covered) <= 0.97
+
+
 def test_equal_weights_give_the_plain_share_and_its_full_sample_size() -> None:
     estimate = weighted_precision(np.array([True, False, True, True]), np.ones(4))
     assert estimate.value == 0.75
