@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 import yaml
-from kafka import KafkaProducer
 
 from benchmarks.chaos.world import World
 from deploy.demo.programs import inherited
+from deploy.grafana.preview import Prometheus, page
 from deploy.kafka.address import KafkaAddress
 from fraud.pacing import Capacity
 from fraud.policy import CostModel, Policy
@@ -28,13 +28,16 @@ from tests.bundles import serve, write_bundle
 from training.loop.state import LoopState, Reign, save_state
 from training.simulate.cli import config_of
 from training.simulate.malformed import malformed
-from training.simulate.publish import KafkaSink, messages, publish
+from training.simulate.publish import KafkaSink, Message, messages, publish
 from training.simulate.simulation import simulate
 
 ROOT = Path(__file__).parents[2]
 RULES = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
+BOARDS = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
 TESTS = sorted((ROOT / "deploy" / "prometheus" / "tests").glob("*.yml"))
 SHOP = {"transactions": 2_500, "days": 80, "seed": 5, "base_rate": 0.02}
+LAST_HOURS, BROKEN = 300, 30
+BATCHES = "rate(fraud_batch_size_count[1m]) > 0"
 CHAMPION, SHADOW = 1, 2
 
 
@@ -49,19 +52,19 @@ class Server:
     """A running Prometheus."""
 
     def __init__(self, port: int) -> None:
-        self._url = f"http://127.0.0.1:{port}"
+        self.url = f"http://127.0.0.1:{port}"
 
     def query(self, expr: str) -> list[dict[str, Any]]:
         """Return the samples that an instant query gives now."""
         query = urllib.parse.urlencode({"query": expr})
-        address = f"{self._url}/api/v1/query?{query}"
+        address = f"{self.url}/api/v1/query?{query}"
         with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310 - 127.0.0.1
             result: list[dict[str, Any]] = json.load(answer)["data"]["result"]
         return result
 
     def ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self._url}/-/ready", timeout=2):  # noqa: S310 - 127.0.0.1
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2):  # noqa: S310 - 127.0.0.1
                 return True
         except urllib.error.URLError:
             return False
@@ -120,17 +123,26 @@ def make_loops_past(folder: Path) -> None:
     save_state(folder, LoopState(runs=1, reign=reign))
 
 
-def send_shop(servers: str, topics: dict[str, str]) -> None:
-    """Eighty simulated days with their labels, and broken records at their end."""
-    simulation = simulate(config_of("positive", "target", SHOP))
-    sink = KafkaSink(servers, topics["transactions_topic"], topics["labels_topic"])
-    publish(messages(simulation, labels=True), sink, rate=0)
-    sink.close()
-    producer = KafkaProducer(bootstrap_servers=servers)
-    for value in malformed(1, 30):
-        producer.send(topics["transactions_topic"], value=value, timestamp_ms=int(simulation.log.time[-1]) // 1000)
-    producer.flush()
-    producer.close()
+class Shop:
+    """Eighty simulated days with their labels; the last hours, with broken records among them, wait to be sent."""
+
+    def __init__(self, servers: str, topics: dict[str, str]) -> None:
+        self._servers, self._topics = servers, topics
+        simulation = simulate(config_of("positive", "target", SHOP))
+        self._stream = list(messages(simulation, labels=True))
+        self._now_ms = self._stream[-1].timestamp_ms
+
+    def send_past(self) -> None:
+        self._send(self._stream[:-LAST_HOURS])
+
+    def send_last_hours(self) -> None:
+        broken = [Message(b"x", value, self._now_ms) for value in malformed(1, BROKEN)]
+        self._send([*self._stream[-LAST_HOURS:], *broken])
+
+    def _send(self, stream: list[Message]) -> None:
+        sink = KafkaSink(self._servers, self._topics["transactions_topic"], self._topics["labels_topic"])
+        publish(iter(stream), sink, rate=0)
+        sink.close()
 
 
 @pytest.fixture(scope="module")
@@ -160,11 +172,17 @@ def prometheus(broker: KafkaAddress, tmp_path_factory: pytest.TempPathFactory) -
         stack.enter_context(running(prometheus_of(folder, binary, **ports), folder / "prometheus.log"))
         service.ready()
         wait_for("a scrape of the service", lambda: server.ready() and server.query("fraud_records_total"))
-        send_shop(broker.bootstrap_servers, world.names)
+        shop = Shop(broker.bootstrap_servers, world.names)
+        shop.send_past()
         world.until_caught_up()
         loop = [sys.executable, "-m", "training", "loop"]
         stack.enter_context(running(loop, folder / "loop.log", {**inherited(), **environment}))
         wait_for("a look of the loop, its last figure", lambda: server.query("fraud_business_net_money_total > -Inf"))
+        # Now, so that the rates of the last minute are not those of an idle service, however long that took.
+        shop.send_last_hours()
+        world.until_caught_up()
+        scored = f"sum(fraud_transactions_total) == {SHOP['transactions']}"
+        wait_for("a scrape of the last hours", lambda: server.query(scored) and server.query(BATCHES))
         wait_for("a recorded rate", lambda: server.query("fraud:end_to_end_seconds:p99_5m >= 0"))
         yield server
 
@@ -172,7 +190,7 @@ def prometheus(broker: KafkaAddress, tmp_path_factory: pytest.TempPathFactory) -
 def panels() -> list[tuple[str, str]]:
     """Return (dashboard and panel, expression) of every panel."""
     found = []
-    for file in sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json")):
+    for file in BOARDS:
         for panel in json.loads(file.read_text(encoding="utf-8"))["panels"]:
             found += [(f"{file.stem}: {panel['title']}", query["expr"]) for query in panel.get("targets", [])]
     return found
@@ -188,6 +206,15 @@ def test_a_panels_query_returns_numbers(prometheus: Server, panel: str, expr: st
     samples = prometheus.query(expr)
     assert samples, f"{panel} shows nothing for {expr}"
     assert not any(sample["value"][1] == "NaN" for sample in samples), f"{panel} shows NaN for {expr}"
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda path: path.stem)
+def test_a_dashboard_is_drawn_without_an_empty_panel(prometheus: Server, board: Path) -> None:
+    now = time.time()  # noqa: TID251 - what Prometheus goes by
+    dashboard = json.loads(board.read_text(encoding="utf-8"))
+    text = page(dashboard, Prometheus(prometheus.url, since=now - 120, until=now), since=now - 120, until=now)
+    assert text.count("<svg") == sum(panel["type"] == "timeseries" for panel in dashboard["panels"])
+    assert "No data" not in text
 
 
 @pytest.mark.parametrize("record", [rule["record"] for rule in rules() if "record" in rule])
@@ -211,7 +238,7 @@ def test_what_was_sent_is_what_was_counted(prometheus: Server) -> None:
     (scored,) = prometheus.query("sum(fraud_transactions_total)")
     (dead,) = prometheus.query("sum(fraud_dead_letters_total)")
     assert int(scored["value"][1]) == SHOP["transactions"]
-    assert 0 < int(dead["value"][1]) <= 30
+    assert 0 < int(dead["value"][1]) <= BROKEN
 
 
 def test_every_alert_fires_when_it_should_and_keeps_quiet_otherwise() -> None:
