@@ -1,23 +1,20 @@
 """`python -m training adapt`: a candidate for one target platform from a base and few labels."""
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 
 import click
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from fraud.bundle import BASE, read_manifest, verify_files
-from fraud.pacing import HOURS, Capacity
-from fraud.policy import InvalidPolicy, Policy
 from fraud.risk import RiskTables
-from training.adapt import STRATEGIES, adapt
-from training.adapt_inputs import labels_beside, lacking, without
+from training.adapt import STRATEGIES, adapt, strategy_named
+from training.adapt_inputs import labels_beside, matched, open_base
 from training.console import (
     FILE,
+    TIME,
     cache_option,
     json_option,
     models_option,
@@ -26,16 +23,13 @@ from training.console import (
     partitions_option,
     progress_display,
     seed_option,
+    to_us,
 )
-from training.datasets import Dataset, InvalidDataset, RiskPlan, World, build, count_risk, draw_labels, read_stream
+from training.datasets import Dataset, RiskPlan, World, build, count_risk, draw_labels, read_stream
 from training.export import export_bundle
-from training.pretrained import Base, load_base
-from training.registry import find
 from training.sample import MIN_FRAUDS, Sample
+from training.shop_policy import policy_option, shop_policy
 from training.strategies.task import AdaptOptions, Task
-
-HOUR_US = 3_600_000_000
-MONDAY_US = 4 * 24 * HOUR_US  # 1970-01-01 was a Thursday
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +54,11 @@ class Target:
 @click.option("--target", "events", type=FILE, required=True, help="Event file, labels.parquet beside it.")
 @click.option("--label-file", type=FILE, help="Label file, when it is not beside the events.")
 @click.option("--labels", type=click.IntRange(1), help="Draw this many matured labels.")
-@click.option(
-    "--as-of", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="Use labels received by then (UTC)."
-)
+@click.option("--as-of", type=TIME, help="Use labels received by then (UTC).")
 @click.option("--strategy", default="joint_distilled", show_default=True, help=f"One of {', '.join(STRATEGIES)}.")
 @click.option("--from", "parent", type=click.IntRange(1), required=True, help="Version of the base.")
 @click.option("--teachers", type=click.IntRange(1), help="Nets to train; as many as the base has by default.")
-@click.option("--policy", "policy_file", type=FILE, help="The shop's own policy.json instead of the default one.")
+@policy_option
 @click.option(
     "--reviews-per-day", type=click.FloatRange(min=0, min_open=True), help="Review capacity, paced by the hour."
 )
@@ -97,6 +89,7 @@ def adapt_command(
         raise click.UsageError("give either --labels N or --as-of T")
     started = perf_counter()
     with one_line_errors(), progress_display() as progress:
+        strategy_named(strategy)  # complains before the long work
         base = open_base(root, parent)
         path = labels_beside(events, label_file)
         if labels is not None:
@@ -104,11 +97,9 @@ def adapt_command(
         else:
             assert as_of is not None  # noqa: S101  # for mypy; checked above
             target = as_received(events, path, as_of, partitions=partitions)
-        policy = policy_for(target.data, policy_file, reviews_per_day)
-        absent = lacking(target.data.features)
-        matched = replace(base, source=without(base.source, absent), held_out=without(base.held_out, absent))
+        policy = shop_policy(target.data, policy_file, reviews_per_day)
         options = AdaptOptions(teachers=teachers or len(base.teachers))
-        task = Task(matched, target.sample, target.data.features, seed, options, progress)
+        task = Task(matched(base, target.data.features), target.sample, target.data.features, seed, options, progress)
         candidate = adapt(task, strategy, frauds_counted=target.frauds_counted, rows_counted=target.rows_counted)
         version = export_bundle(
             root,
@@ -127,16 +118,6 @@ def adapt_command(
         click.echo(f"why: {candidate.report['why']}")
 
 
-def open_base(root: Path, version: int) -> Base:
-    """The base of that version, its files verified."""
-    area, path = find(root, version)
-    manifest = read_manifest(path)
-    if area != "bases" or manifest.strategy != BASE:
-        raise InvalidDataset(f"version {version} is not a base; give --from the number that pretrain printed")
-    verify_files(path, manifest)
-    return load_base(path)
-
-
 def with_budget(events: Path, labels: Path, count: int, *, seed: int, partitions: int, cache: Path | None) -> Target:
     """A drawn budget of matured labels. Risk features stay empty: their tables would know more labels than that."""
     data = build(events, labels, partitions=partitions, risk=RiskTables(), cache=cache, progress=True)
@@ -149,7 +130,7 @@ def with_budget(events: Path, labels: Path, count: int, *, seed: int, partitions
 
 def as_received(events: Path, labels: Path, as_of: datetime, *, partitions: int) -> Target:
     """Everything that had been received by a date, dated risk tables included."""
-    until = int(as_of.replace(tzinfo=UTC).timestamp() * 1e6)
+    until = to_us(as_of)
     world = World(partitions=partitions)
     stream = read_stream([events], labels, world)
     risk = count_risk(stream, RiskPlan(), until=until)
@@ -157,30 +138,3 @@ def as_received(events: Path, labels: Path, as_of: datetime, *, partitions: int)
     sample = Sample.of(data)
     # Silence is no label yet, but it does count in the rate: known frauds alone would be all of the labels at first.
     return Target(data, sample, sample.frauds, len(data), risk)
-
-
-def policy_for(data: Dataset, file: Path | None, reviews_per_day: float | None) -> Policy:
-    """The shop's own policy or the default one, with the review capacity paced like the target's payments."""
-    try:
-        own = Policy.parse(file.read_bytes()) if file else Policy.default(data.identity.base_currency)
-    except InvalidPolicy as error:
-        raise InvalidDataset(f"{file}: {error}") from None
-    if own.base_currency != data.identity.base_currency:
-        raise InvalidDataset(f"{file}: money in {own.base_currency}, features in {data.identity.base_currency}")
-    if reviews_per_day is None:
-        return own
-    capacity = Capacity(per_day=reviews_per_day, weights=hourly_weights(data.time))
-    return Policy.from_costs(
-        own.costs,
-        base_currency=own.base_currency,
-        actions=own.actions,
-        flag_from=own.flag_from,
-        review_capacity=capacity,
-    )
-
-
-def hourly_weights(time: npt.NDArray[np.int64]) -> tuple[float, ...]:
-    """Share of payments in each hour of the week (UTC, from Monday), smoothed by one payment an hour."""
-    hour = (time - MONDAY_US) // HOUR_US % HOURS
-    counts = np.bincount(hour, minlength=HOURS) + 1.0
-    return tuple(float(round(w, 6)) for w in counts / counts.mean())

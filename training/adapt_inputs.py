@@ -1,13 +1,17 @@
 """Event files to what pre-training and adaptation take."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from fraud.bundle import BASE, read_manifest, verify_files
 from fraud.features import SPEC
 from fraud.risk import RiskTables
 from training.datasets import Dataset, InvalidDataset, build
+from training.pretrained import Base, load_base
+from training.registry import RegistryError, find, versions
 from training.sample import Floats, Sample
 
 LABELS: str = "labels.parquet"
@@ -23,6 +27,34 @@ def kinds_of(names: Sequence[str]) -> tuple[str, ...]:
     if unknown:
         raise InvalidDataset(f"feature {unknown[0]} is not in this version's spec: build the data set again")
     return tuple(kinds[name] for name in names)
+
+
+def open_base(root: Path, version: int | None) -> Base:
+    """The base of that version, the newest one by default; its files verified.
+
+    Raises:
+        RegistryError, InvalidDataset, InvalidBundle: there is none, it is no base, it is damaged.
+    """
+    if version is None:
+        bases = [v.version for v in versions(root) if v.area == "bases"]
+        if not bases:
+            raise RegistryError(f"{root} has no base to adapt: run pretrain first")
+        version = bases[-1]
+    area, path = find(root, version)
+    manifest = read_manifest(path)
+    if area != "bases" or manifest.strategy != BASE:
+        raise InvalidDataset(f"version {version} is not a base; give --from the number that pretrain printed")
+    verify_files(path, manifest)
+    return load_base(path)
+
+
+def matched(base: Base, target: Floats) -> Base:
+    """The base as a target with these features [u, d] needs it: what the target lacks is missing from the source too.
+
+    What the target lacks must not be learnt from the source.
+    """
+    absent = lacking(target)
+    return replace(base, source=without(base.source, absent), held_out=without(base.held_out, absent))
 
 
 def labels_beside(events: Path, labels: Path | None) -> Path:
@@ -64,7 +96,7 @@ def lacking(features: Floats) -> list[int]:
 
 
 def without(sample: Sample, columns: Sequence[int]) -> Sample:
-    """The sample with these columns missing: what the target lacks must not be learnt from the source."""
+    """The sample with these columns missing."""
     if not columns:
         return sample
     features = sample.features.copy()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from rich.console import Console
@@ -13,12 +13,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fraud.bundle import InvalidBundle
 from training.datasets import InvalidDataset
-from training.export import ExportError
-from training.fitting import Progress as Tell
 from training.registry import RegistryError
+
+if TYPE_CHECKING:
+    from training.fitting import Progress as Tell  # loads TensorFlow, which `list` and `promote` do without
 
 FILE: Final = click.Path(path_type=Path, dir_okay=False)
 FOLDER: Final = click.Path(path_type=Path, file_okay=False)
+TIME: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 models_option = click.option("--models", "root", type=FOLDER, required=True, help="The model directory.")
 seed_option = click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of everything drawn.")
@@ -34,12 +36,12 @@ def one_line_errors() -> Iterator[None]:
     """Turns what users can mend into one line and exit code 1."""
     try:
         yield
-    except (InvalidDataset, InvalidBundle, RegistryError, ExportError, FloatingPointError) as error:
+    except (InvalidDataset, InvalidBundle, RegistryError, FloatingPointError) as error:
         raise click.ClickException(str(error)) from None
 
 
 @contextmanager
-def progress_display() -> Iterator[Tell]:
+def progress_display() -> "Iterator[Tell]":
     """A bar per step on a terminal; a line per finished step elsewhere, so that logs show where time goes."""
     if not sys.stderr.isatty():
         yield _lines()
@@ -58,7 +60,7 @@ def progress_display() -> Iterator[Tell]:
         yield tell
 
 
-def _lines() -> Tell:
+def _lines() -> "Tell":
     told: set[str] = set()
 
     def tell(what: str, _share: float) -> None:
@@ -67,6 +69,11 @@ def _lines() -> Tell:
             click.echo(what, err=True)
 
     return tell
+
+
+def to_us(moment: datetime) -> int:
+    """Microseconds since 1970 of a naive UTC time, as `TIME` gives it."""
+    return int(moment.replace(tzinfo=UTC).timestamp() * 1_000_000)
 
 
 def now() -> datetime:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from fraud.bundle import InvalidBundle, Manifest, read_manifest, verify_files
+from fraud.bundle import BASE, InvalidBundle, Manifest, read_manifest, verify_files
 from fraud.policy import InvalidPolicy, Policy
 from fraud.risk import RiskTables
 from training.datasets import Dataset, InvalidDataset
@@ -44,9 +44,11 @@ class Model:
         """A bundle's facts, its files verified; the net is loaded by `scores_of`.
 
         Raises:
-            InvalidBundle: it is damaged.
+            InvalidBundle: it is damaged, or a base.
         """
         manifest = read_manifest(path)
+        if manifest.strategy == BASE:
+            raise InvalidBundle(f"version {manifest.version} is a pre-trained base, not a model: adapt it first")
         verify_files(path, manifest)
         try:
             policy = Policy.parse((path / "policy.json").read_bytes())

@@ -11,15 +11,22 @@ from rich.console import Console
 from rich.table import Table
 
 from training.adapt_inputs import labels_beside
-from training.console import FILE, FOLDER, json_option, models_option, one_line_errors, seed_option
+from training.console import (
+    FILE,
+    FOLDER,
+    TIME,
+    json_option,
+    models_option,
+    one_line_errors,
+    seed_option,
+    to_us,
+)
 from training.datasets import END_OF_TIME, Dataset, InvalidDataset, World, from_stream, read_stream
 from training.datasets.stream import Stream
 from training.evaluate import Floats, Json, Model, check_features, compare, evaluate, scores_of, to_scored
 from training.registry import find
 from training.report import ORDER, evaluation_report, number
 from training.scores import Scored
-
-TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +152,6 @@ def table(done: Sequence[Measured]) -> Table:
     if done[0].figures["underpowered"]:
         shown.caption = "underpowered: fewer than 600 frauds"
     return shown
-
-
-def to_us(moment: datetime) -> int:
-    """Microseconds since 1970 of a naive UTC time."""
-    return int(moment.replace(tzinfo=UTC).timestamp() * 1_000_000)
 
 
 def iso(moment: datetime | None) -> str | None:

@@ -7,6 +7,7 @@ The first axis is open, so that a batch of any size runs without a new trace. Th
 place with its number, so that no reader ever sees half a version (`training.registry`).
 """
 
+import errno
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from fraud.bundle import MANIFEST, Manifest, TrainedOn, checksum
+from fraud.bundle import MANIFEST, InvalidBundle, Manifest, TrainedOn, checksum
 from training.boosting_graph import Forest
 from training.calibrate import Calibration
 from training.datasets import Identity
@@ -38,7 +39,7 @@ EXPORT_TOLERANCE: Final = 1e-5
 """Of a score, between the trained model and the SavedModel read back."""
 
 
-class ExportError(Exception):
+class ExportError(InvalidBundle):
     """A model that does not survive its own export; the text is one line."""
 
 
@@ -130,8 +131,7 @@ def export_bundle(
     """
 
     def fill(path: Path) -> None:
-        module = ServingModule(candidate)
-        tf.saved_model.save(module, str(path), signatures={"serve": module.serve, "explain": module.explain})
+        _save(ServingModule(candidate), path)
         _write_golden(path, candidate)
         (path / "policy.json").write_bytes(policy)
         (path / "metrics.json").write_bytes(to_json(candidate.report))
@@ -208,6 +208,14 @@ def golden_rows(features: Floats, *, seed: int) -> Floats:
 def to_json(value: object) -> bytes:
     """Indented JSON with a newline at its end."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+
+
+def _save(module: ServingModule, path: Path) -> None:
+    try:
+        tf.saved_model.save(module, str(path), signatures={"serve": module.serve, "explain": module.explain})
+    except tf.errors.OpError as error:
+        # TensorFlow writes the files itself; the system's words ("No space left on device") stand in its message.
+        raise OSError(errno.EIO, f"the model could not be written: {error.message.splitlines()[0]}") from error
 
 
 def _write_golden(path: Path, candidate: Candidate) -> None:

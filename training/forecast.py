@@ -2,17 +2,20 @@
 
 At each number of days since launch a model learns from the labels received by then and ranks the payments after it,
 whose labels are known by now. "Without" is boosted trees on the target alone, what one would do without a source.
+
+It is a look back, not a promise: it holds as far as the time to come is like the past, risk tables are left out, and
+frauds that nobody has reported yet count as genuine once they are old enough.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from fraud.policy import Policy
 from training.adapt import adapt
+from training.adapt_inputs import matched
 from training.datasets import Dataset, InvalidDataset
 from training.evaluate import to_scored
 from training.fitting import Progress, quiet
@@ -20,11 +23,9 @@ from training.ledger import DAY_US, Ledger
 from training.model import predict
 from training.pretrained import Base
 from training.sample import MIN_FRAUDS, Sample
-from training.scores import Scored, at_policy, recall_at_review
+from training.scores import ENOUGH_FRAUDS, Scored, at_policy, recall_at_review
 from training.scores_bootstrap import Interval, difference
 from training.strategies.task import AdaptOptions, Task
-
-Floats = npt.NDArray[np.float64]
 
 DAYS: Final = (14, 30, 60, 90)
 ALONE: Final = "target_only"
@@ -40,6 +41,7 @@ class Point:
         test_frauds: in the payments after it.
         recall, recall_alone: at 1 % review, with and without transfer.
         money, money_alone: saved per 1,000 orders.
+        gain: average precision with transfer minus without, and the ends of its 90 % interval.
     """
 
     days: int
@@ -50,6 +52,7 @@ class Point:
     recall_alone: float | None
     money: float | None
     money_alone: float | None
+    gain: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,17 @@ class Forecast:
     transfer: bool
     reason: str
 
+    @property
+    def underpowered(self) -> bool:
+        """Whether the frauds ahead are too few to tell a small gain from chance."""
+        return max(point.test_frauds for point in self.points) < ENOUGH_FRAUDS
+
     def as_json(self) -> dict[str, object]:
         """For `--json`."""
-        return {"transfer": self.transfer, "reason": self.reason, "points": [asdict(point) for point in self.points]}
+        points = [asdict(point) for point in self.points]
+        return {
+            "transfer": self.transfer, "reason": self.reason, "underpowered": self.underpowered, "points": points
+        }  # fmt: skip
 
 
 def forecast(
@@ -85,7 +96,7 @@ def forecast(
         target: its payments, risk features left out, labels as known by now.
         ledger: labels as they were received.
         policy: what mistakes cost.
-        strategy: the transfer.
+        strategy: the transfer; not `ALONE`, which it is compared with.
         seed: of everything drawn.
         days: since launch.
         horizon_days: how far after each day payments are ranked.
@@ -95,44 +106,49 @@ def forecast(
     Raises:
         InvalidDataset: the past is too short, or holds too few frauds.
     """
+    base = matched(base, target.features)
     launch = int(target.time.min())
-    points, pairs = [], []
+    points, gains = [], []
     for day in days:
         now = launch + day * DAY_US
         ahead = target.between(now, now + horizon_days * DAY_US).labelled()
         if ahead.frauds < MIN_FRAUDS:
             continue
         past = target.between(None, now).with_labels(ledger, now)
-        scores = {
-            name: _scores(base, past, ahead, name, seed=seed, teachers=teachers, progress=progress)
-            for name in (strategy, ALONE)
-        }
-        with_it, alone = (None if held is None else to_scored(ahead, held) for held in scores.values())
-        points.append(_point(day, past, ahead, with_it, alone, policy=policy))
-        if with_it is not None and alone is not None:
-            pairs.append((with_it, alone.score))
+
+        def tell(what: str, share: float, day: int = day) -> None:
+            progress(f"day {day}: {what}", share)
+
+        with_it, alone = (
+            _scored(base, past, ahead, name, seed=seed, teachers=teachers, progress=tell) for name in (strategy, ALONE)
+        )
+        assert with_it is not None  # noqa: S101  # for mypy: only `ALONE` can lack labels
+        gain = None if alone is None else difference(with_it, alone.score, "average_precision", seed=seed)
+        gains += [] if gain is None else [gain]
+        points.append(_point(day, past, ahead, with_it, alone, gain=gain, policy=policy))
     if not points:
         raise InvalidDataset("the target's past is too short for a forecast: no period after a day holds three frauds")
-    return Forecast(tuple(points), *decide(pairs, seed=seed))
+    return Forecast(tuple(points), *decide(gains))
 
 
-def decide(pairs: Sequence[tuple[Scored, Floats]], *, seed: int) -> tuple[bool, str]:
-    """Whether to transfer, and why, from scores with and without it on the same payments."""
-    if not pairs:
+def decide(gains: Sequence[Interval]) -> tuple[bool, str]:
+    """Whether to transfer, and why, from each day's gain in average precision.
+
+    Days share payments, so their intervals are averaged, not narrowed.
+    """
+    if not gains:
         return True, "transfer: there were never enough labels to learn from the target alone"
-    gaps: list[Interval] = [difference(scored, other, "average_precision", seed=seed) for scored, other in pairs]
-    value = float(np.mean([gap.value for gap in gaps]))
-    low, high = float(np.mean([gap.low for gap in gaps])), float(np.mean([gap.high for gap in gaps]))
+    value, low, high = (float(np.mean([getattr(gain, end) for gain in gains])) for end in ("value", "low", "high"))
     said = f"average precision with transfer minus without: {value:+.3f} ({low:+.3f} to {high:+.3f})"
     if high < 0:
         return False, f"do not transfer: {said}"
     return True, f"transfer: {said}" if low > 0 else f"transfer, though the evidence is thin: {said}"
 
 
-def _scores(
+def _scored(
     base: Base, past: Dataset, ahead: Dataset, strategy: str, *, seed: int, teachers: int, progress: Progress
-) -> Floats | None:
-    """Calibrated scores of the payments ahead; None when the labels do not suffice."""
+) -> Scored | None:
+    """The payments ahead with calibrated scores; None when the labels do not suffice to learn alone."""
     sample = Sample.of(past)
     cold = sample.frauds < MIN_FRAUDS or sample.frauds == len(sample)
     if cold and strategy == ALONE:
@@ -142,22 +158,34 @@ def _scores(
     counted = (0, 0) if cold else (sample.frauds, len(past))
     made = adapt(task, "source_only" if cold else strategy, frauds_counted=counted[0], rows_counted=counted[1])
     logits = made.calibration(predict(made.scorer, ahead.features))
-    return np.asarray(1 / (1 + np.exp(-logits)), np.float64)
+    return to_scored(ahead, np.asarray(1 / (1 + np.exp(-logits)), np.float64))
 
 
 def _point(
-    day: int, past: Dataset, ahead: Dataset, scored: Scored | None, alone: Scored | None, *, policy: Policy
+    day: int,
+    past: Dataset,
+    ahead: Dataset,
+    with_it: Scored,
+    alone: Scored | None,
+    *,
+    gain: Interval | None,
+    policy: Policy,
 ) -> Point:
-    empty = Point(day, int(past.observed.sum()), past.frauds, ahead.frauds, None, None, None, None)
-    if scored is not None:
-        recall, money = _worth(scored, policy)
-        empty = replace(empty, recall=recall, money=money)
-    if alone is not None:
-        recall, money = _worth(alone, policy)
-        empty = replace(empty, recall_alone=recall, money_alone=money)
-    return empty
+    recall, money = _worth(with_it, policy)
+    recall_alone, money_alone = (None, None) if alone is None else _worth(alone, policy)
+    return Point(
+        day,
+        int(past.observed.sum()),
+        past.frauds,
+        ahead.frauds,
+        recall,
+        recall_alone,
+        money,
+        money_alone,
+        None if gain is None else (gain.value, gain.low, gain.high),
+    )
 
 
-def _worth(scored: Scored, policy: Policy) -> tuple[float | None, float]:
+def _worth(scored: Scored, policy: Policy) -> tuple[float | None, float | None]:
     money = at_policy(scored, policy)["net_money_per_1000"]
-    return recall_at_review(scored, 0.01), float(money or 0.0)
+    return recall_at_review(scored, 0.01), None if money is None else float(money)

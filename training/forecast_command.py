@@ -7,15 +7,15 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from fraud.policy import Policy
 from fraud.risk import RiskTables
-from training.adapt import STRATEGIES
-from training.adapt_inputs import labels_beside
+from training.adapt import STRATEGIES, strategy_named
+from training.adapt_inputs import labels_beside, open_base
 from training.console import FILE, json_option, models_option, one_line_errors, progress_display, seed_option
-from training.datasets import World, from_stream, read_stream
-from training.forecast import DAYS, Forecast, forecast
-from training.loop.adaptation import find_base
+from training.datasets import InvalidDataset, World, from_stream, read_stream
+from training.forecast import ALONE, DAYS, Forecast, forecast
 from training.report import number
+from training.scores import ENOUGH_FRAUDS
+from training.shop_policy import policy_option, shop_policy
 
 
 @click.command("forecast")
@@ -24,6 +24,7 @@ from training.report import number
 @click.option("--from", "parent", type=click.IntRange(1), help="Version of the base; the newest by default.")
 @click.option("--strategy", default="joint_distilled", show_default=True, help=f"One of {', '.join(STRATEGIES)}.")
 @click.option("--days", type=click.IntRange(1), multiple=True, default=DAYS, show_default=True, help="Since launch.")
+@policy_option
 @models_option
 @seed_option
 @json_option
@@ -34,17 +35,21 @@ def forecast_command(
     parent: int | None,
     strategy: str,
     days: tuple[int, ...],
+    policy_file: Path | None,
     root: Path,
     seed: int,
     as_json: bool,
 ) -> None:
     """Expected recall and money by days since launch, with and without transfer, or "do not transfer" and why."""
     with one_line_errors(), progress_display() as progress:
-        _, base = find_base(root, parent)
+        strategy_named(strategy)
+        if strategy == ALONE:
+            raise InvalidDataset(f"{ALONE} is what transfer is compared with; choose another --strategy")
+        base = open_base(root, parent)
         world = World()
         stream = read_stream([events], labels_beside(events, label_file), world)
         target = from_stream(stream, world, risk=RiskTables(), progress=True)
-        policy = Policy.default(world.money.base)
+        policy = shop_policy(target, policy_file)
         said = forecast(base, target, stream.ledger, policy, strategy=strategy, seed=seed, days=days, progress=progress)
     if as_json:
         click.echo(json.dumps(said.as_json()))
@@ -54,11 +59,18 @@ def forecast_command(
 
 def show(said: Forecast) -> None:
     """The forecast as a table with its verdict."""
+    console = Console(width=140)
     table = Table(
-        "days", "labels", "frauds", "recall at 1 %", "without transfer", "money / 1,000", "without transfer",
-        caption=said.reason,
+        "days", "labels", "of them fraud", "frauds ahead", "recall at 1 %", "alone", "money / 1,000", "alone",
+        "gain in average precision", title="What would have been caught in the 30 days after, with transfer and alone",
     )  # fmt: skip
     for p in said.points:
         figures = (p.recall, p.recall_alone, p.money, p.money_alone)
-        table.add_row(str(p.days), f"{p.labels:,}", f"{p.frauds:,}", *map(number, figures))
-    Console(width=120).print(table)
+        gain = "–" if p.gain is None else "{:+.3f} ({:+.3f} to {:+.3f})".format(*p.gain)
+        counts = (str(p.days), f"{p.labels:,}", f"{p.frauds:,}", f"{p.test_frauds:,}")
+        table.add_row(*counts, *map(number, figures), gain)
+    console.print(table)
+    console.print(said.reason)
+    if said.underpowered:
+        console.print(f"fewer than {ENOUGH_FRAUDS} frauds ahead: a gain below a seventh cannot be told from chance")
+    console.print("a look back at this target's own past, not a promise: it holds as far as the future is like it")

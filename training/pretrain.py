@@ -14,7 +14,7 @@ from training.fitting import FitOptions, Progress, Report, Rows, fit, make_deter
 from training.losses import soft_cross_entropy
 from training.model import FraudNet, NetOptions, build_net, get_weights
 from training.pretrained import Base
-from training.sample import Floats, Sample, balanced, check_trainable, thin, uniform
+from training.sample import MIN_FRAUDS, Floats, Sample, balanced, check_trainable, thin, uniform
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +140,12 @@ def _fit_teacher(
 
 
 def _split(sample: Sample, share: float, *, seed: int) -> tuple[Sample, Sample]:
-    """(train, held out), drawn by row within each class so that both have frauds."""
+    """(train, held out), drawn by row within each class; at least `MIN_FRAUDS` are held out where there are twice."""
     rng = np.random.default_rng(seed)
     out = np.zeros(len(sample), bool)
     for label in (0, 1):
         rows = rng.permutation(np.flatnonzero(sample.label == label))
-        out[rows[: round(share * len(rows))]] = True
+        out[rows[: max(round(share * len(rows)), min(MIN_FRAUDS, len(rows) // 2))]] = True
     return sample.take(~out), sample.take(out)
 
 

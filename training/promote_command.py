@@ -1,46 +1,25 @@
 """`python -m training promote | list | rollback | prune`: the model directory from the command line."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from fraud.bundle import InvalidBundle, read_manifest
+from fraud.bundle import read_manifest
 from training import registry
-from training.datasets import InvalidDataset
+from training.console import FILE, TIME, json_option, models_option, now, one_line_errors, seed_option
 from training.registry import RegistryError, Version
-
-models_option = click.option(
-    "--models",
-    "root",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="The model directory.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
-FILE = click.Path(path_type=Path, dir_okay=False)
-TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return now().isoformat(timespec="seconds")
 
 
 def _say(as_json: bool, document: dict[str, object], text: str) -> None:
     click.echo(json.dumps(document) if as_json else text)
-
-
-@contextmanager
-def _one_line() -> Iterator[None]:
-    try:
-        yield
-    except (RegistryError, InvalidBundle, InvalidDataset) as error:
-        raise click.ClickException(str(error)) from None
 
 
 @click.command("list")
@@ -48,7 +27,7 @@ def _one_line() -> Iterator[None]:
 @json_option
 def list_command(root: Path, as_json: bool) -> None:
     """List the versions, what they are and which of them serves."""
-    with _one_line():
+    with one_line_errors():
         found = registry.versions(root)
     if as_json:
         click.echo(json.dumps([version.as_json() for version in found]))
@@ -76,7 +55,7 @@ def _table(found: list[Version]) -> Table:
 @click.option("--shadow", is_flag=True, help="Serve beside the champion, without effect on alerts.")
 @click.option("--force", is_flag=True, help="Promote over a champion without the gate's consent; needs --reason.")
 @click.option("--reason", default="", help="Why; kept beside the model.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the bootstrap.")
+@seed_option
 @json_option
 def promote_command(
     *,
@@ -96,11 +75,11 @@ def promote_command(
     """Bless a version and let it serve. The first version of its features needs no gate, later ones do."""
     if force and not reason:
         raise click.UsageError("--force needs --reason: it is kept beside the model")
-    with _one_line():
+    with one_line_errors():
         manifest = read_manifest(registry.find(root, version)[1])
         champion = registry.champion(root, manifest.features_fingerprint)
         why = reason or ("probation" if shadow else "the first version of its features")
-        if champion not in {None, version} and not force and not shadow:
+        if champion is not None and champion != version and not force and not shadow:
             if events is None:
                 raise RegistryError(
                     f"version {champion} serves already: give --data for the gate, or --force with --reason"
@@ -122,7 +101,7 @@ def promote_command(
 @json_option
 def rollback_command(*, root: Path, features: str | None, reason: str, as_json: bool) -> None:
     """Put the former champion back."""
-    with _one_line():
+    with one_line_errors():
         fingerprints = sorted(registry.read_slots(root).root)
         if features is None and len(fingerprints) != 1:
             known = ", ".join(fingerprints) or "none"
@@ -138,7 +117,7 @@ def rollback_command(*, root: Path, features: str | None, reason: str, as_json: 
 @json_option
 def prune_command(*, root: Path, keep: int, as_json: bool) -> None:
     """Remove old versions; what serves, or may be rolled back to, stays."""
-    with _one_line():
+    with one_line_errors():
         removed = registry.prune(root, keep=keep)
     names = ", ".join(map(str, removed)) or "none"
     _say(as_json, {"removed": removed}, f"removed versions: {names}")

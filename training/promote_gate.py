@@ -5,9 +5,10 @@ from pathlib import Path
 
 from training import registry
 from training.adapt_inputs import labels_beside
+from training.console import to_us
 from training.datasets import END_OF_TIME
 from training.evaluate import Model
-from training.evaluate_command import open_stream, to_us
+from training.evaluate_command import open_stream
 from training.gate import Verdict, judge
 from training.gate_run import holdout, scored_by, traffic
 from training.registry import RegistryError
@@ -16,7 +17,7 @@ from training.registry import RegistryError
 def ask_gate(
     root: Path,
     version: int,
-    champion: int | None,
+    champion: int,
     events: Path,
     *,
     labels: Path | None,
@@ -39,7 +40,6 @@ def ask_gate(
     Raises:
         RegistryError: the gate says no; the reason lies beside the candidate.
     """
-    assert champion is not None  # noqa: S101 - asked by the caller
     models = [Model.read(registry.find(root, number)[1]) for number in (version, champion)]
     stream, world = open_stream(events, labels_beside(events, labels), models)
     since, until, as_of = (None if t is None else to_us(t) for t in period)

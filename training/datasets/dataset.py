@@ -179,8 +179,10 @@ def draw_labels(dataset: Dataset, count: int, seed: int, min_frauds: int = 3) ->
     frauds = np.flatnonzero(dataset.label == FRAUD)
     if len(known) < count:
         raise InvalidDataset(f"{count} labels asked for, {len(known)} are known: ask for fewer or choose a later as-of")
-    if len(frauds) < min_frauds or count < min_frauds:
-        raise InvalidDataset(f"{len(frauds)} frauds among the labels, at least {min_frauds} are needed")
+    if len(frauds) < min_frauds:
+        raise InvalidDataset(f"{len(frauds)} frauds among the {len(known)} labels, at least {min_frauds} are needed")
+    if count < min_frauds:
+        raise InvalidDataset(f"{count} labels asked for cannot hold the {min_frauds} frauds that are needed")
     random = np.random.default_rng(seed)
     drawn = random.permutation(known)[:count]
     is_fraud = dataset.label[drawn] == FRAUD

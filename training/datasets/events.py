@@ -8,6 +8,7 @@ from typing import Final, Self
 import msgspec
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
@@ -16,10 +17,11 @@ from fraud.decode import Decoder
 from fraud.events import Label
 from fraud.money import MINOR_MICRO, parse_amount
 from fraud.wire import Event
-from training.datasets.columns import to_columns
+from training.datasets.columns import KIND_OF, to_columns
 from training.datasets.dataset import InvalidDataset
 from training.datasets.schema import EVENTS, LABELS, MATURITY_KEY, TIMES, VERSION_KEY, conform
 from training.datasets.world import World
+from training.ledger import SOURCES, VERDICTS
 
 ALWAYS: Final = ("type", "transaction_id", "customer_id", "event_time", "amount", "currency")
 """Columns that may not have empty values."""
@@ -53,16 +55,20 @@ def read_events(path: Path, world: World) -> Events:
         return from_table(_read(path, EVENTS), world, where=str(path))
     if not path.is_file():
         raise InvalidDataset(f"{path} does not exist")
-    return from_lines(path.read_bytes().splitlines(), world)
+    lines = path.read_bytes().splitlines()
+    events = from_lines(lines, world)
+    if lines and events.rejected == len(lines):
+        raise InvalidDataset(f"{path}: none of its {len(lines)} lines is an event; import the file by a mapping")
+    return events
 
 
 def from_table(table: pa.Table, world: World, *, where: str = "the table") -> Events:
     """Rows of `EVENTS` as events; InvalidDataset when a required column has gaps."""
-    absent = [name for name in ALWAYS if table[name].null_count]
-    if absent:
-        raise InvalidDataset(
-            f"{where}: column {absent[0]} is missing or has empty values; import the file by a mapping"
-        )
+    _check_filled(table, ALWAYS, where)
+    outcomes = table.filter(pc.equal(table["type"], "outcome"))
+    _check_values(table["type"], ("transaction", "outcome"), f"{where}: type")
+    _check_values(outcomes["kind"], tuple(KIND_OF), f"{where}: an outcome's kind")
+    _check_values(table["currency"], tuple(MINOR_MICRO), f"{where}: currency")
     columns = to_columns(table, rates=world.money, attributes=world.spec.attributes, token=world.token)
     rejected = len(table) - len(columns.rows)
     return Events(table.take(pa.array(columns.rows)) if rejected else table, columns.batch, rejected)
@@ -89,6 +95,9 @@ def read_labels(path: Path | None) -> tuple[pd.DataFrame | None, float | None]:
     if path.suffix != ".parquet":
         return labels_frame(labels_table(path.read_bytes().splitlines(), path)), None
     table = _read(path, LABELS)
+    _check_filled(table, [name for name in LABELS.names if name not in {"reason_code", "supersedes"}], str(path))
+    _check_values(table["verdict"], VERDICTS, f"{path}: verdict")
+    _check_values(table["source"], SOURCES, f"{path}: source")
     matures = (pq.read_schema(path).metadata or {}).get(MATURITY_KEY)
     return labels_frame(table), None if matures is None else float(matures)
 
@@ -148,6 +157,19 @@ def _table(events: Sequence[Event], batch: Batch) -> pa.Table:
         if field.name not in made:
             made[field.name] = pa.array([getattr(event, field.name, None) for event in events], field.type)
     return pa.table([made[name] for name in EVENTS.names], schema=EVENTS)
+
+
+def _check_filled(table: pa.Table, names: Sequence[str], where: str) -> None:
+    for name in names:
+        if table[name].null_count:
+            raise InvalidDataset(f"{where}: column {name} is missing or has empty values; import the file by a mapping")
+
+
+def _check_values(column: pa.ChunkedArray, known: Sequence[str], what: str) -> None:
+    unknown = [value for value in pc.unique(column).to_pylist() if value not in known]
+    if unknown:
+        listed = f" (known: {', '.join(known)})" if len(known) < 10 else ""
+        raise InvalidDataset(f"{what} {unknown[0]!r} is not known{listed}")
 
 
 def _json(attributes: dict[str, str | int | float] | None) -> str | None:
