@@ -182,7 +182,7 @@ def draw_labels(dataset: Dataset, count: int, seed: int, min_frauds: int = 3) ->
     if len(frauds) < min_frauds:
         raise InvalidDataset(f"{len(frauds)} frauds among the {len(known)} labels, at least {min_frauds} are needed")
     if count < min_frauds:
-        raise InvalidDataset(f"{count} labels asked for cannot hold the {min_frauds} frauds that are needed")
+        raise InvalidDataset(f"{count} labels asked for, at least {min_frauds} frauds are needed among them")
     random = np.random.default_rng(seed)
     drawn = random.permutation(known)[:count]
     is_fraud = dataset.label[drawn] == FRAUD

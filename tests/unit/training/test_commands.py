@@ -198,7 +198,7 @@ FEW = labels_table().replace_schema_metadata(MATURED)
         (shop(labels=GENUINE), ["--labels", "30"], "0 frauds among the 60 labels, at least 3 are needed"),
         (shop(labels=ALL_FRAUD), ["--labels", "30"], "every label is fraud; genuine ones are needed too"),
         (shop(labels=FEW), ["--labels", "999"], "999 labels asked for, 60 are known"),
-        (shop(labels=FEW), ["--labels", "2"], "2 labels asked for cannot hold the 3 frauds"),
+        (shop(labels=FEW), ["--labels", "2"], "2 labels asked for, at least 3 frauds are needed"),
         (shop(), ["--as-of", "2001-01-01"], "no labelled rows"),
         (shop(events=events_table().slice(0, 0)), ["--labels", "30"], "holds no events"),
         (shop(events=pa.table({"a": [1, 2]})), ["--labels", "30"], "column type is missing"),
