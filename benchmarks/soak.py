@@ -46,10 +46,10 @@ HOUR_US = 3_600_000_000
 
 @dataclass
 class Sample:
-    """What the service was like at one moment: seconds since the start, resident MB, records done, records behind."""
+    """The service at one moment: seconds since the start, MB of its own memory, records done, records behind."""
 
     at: float
-    resident: float
+    memory: float
     done: float
     behind: float
 
@@ -80,7 +80,7 @@ def main(minutes: float, rate: float | None, seed: int, plot: bool) -> None:
     after = [s for s in samples if s.at > minutes * 60 * WARM_UP]
     if plot:
         _plot(samples, after[0].at)
-    settled = [s.resident for s in after]
+    settled = [s.memory for s in after]
     drift = _drift(settled)
     seconds = samples[-1].at - samples[0].at
     figures = [
@@ -167,7 +167,7 @@ def _sampling(service: ServiceProcess, samples: list[Sample], file: Path) -> Ite
             while not over.wait(EVERY):
                 with suppress(OSError):  # a busy machine may not answer in time
                     done, behind = service.metric("fraud_batch_size_sum"), service.metric("fraud_consumer_lag_records")
-                    samples.append(Sample(time.monotonic() - began, service.resident_mb(), done, behind))
+                    samples.append(Sample(time.monotonic() - began, service.own_mb(), done, behind))
                     lines.write(msgspec.json.encode(samples[-1]) + b"\n")
                     lines.flush()
 
@@ -196,8 +196,8 @@ def _plot(samples: list[Sample], settled: float) -> None:
 
     figure, (top, bottom) = pyplot.subplots(2, 1, sharex=True, figsize=(8, 5))
     minutes = [s.at / 60 for s in samples]
-    top.plot(minutes, [s.resident for s in samples])
-    top.set_ylabel("resident memory, MB")
+    top.plot(minutes, [s.memory for s in samples])
+    top.set_ylabel("memory, MB")
     top.set_ylim(bottom=0)
     top.axvline(settled / 60, linestyle=":", color="gray")
     pace = np.diff([s.done for s in samples]) / np.diff([s.at for s in samples])

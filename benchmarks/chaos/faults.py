@@ -56,12 +56,21 @@ class Scene:
 
 def kill(scene: Scene) -> list[float]:
     """`kill -9` of the service at random moments."""
-    world, service = scene.world, scene.world.service()
+    return _kill(scene, scene.world.service(), scene.kills)
+
+
+def at_least_once(scene: Scene) -> list[float]:
+    """The same to a service that promises less: some outputs may come twice, none may be lost."""
+    return _kill(scene, scene.world.service(delivery="at_least_once"), max(1, scene.kills // 3))
+
+
+def _kill(scene: Scene, service: ServiceProcess, times: int) -> list[float]:
+    world = scene.world
     service.start()
     recoveries = []
     with world.load(rate=RATE):
         world.until_moved(0)
-        for _ in range(scene.kills):
+        for _ in range(times):
             time.sleep(scene.draw.uniform(0.2, 2.0))
             service.kill()
             before = world.committed()
@@ -112,7 +121,7 @@ def broker_slow(scene: Scene) -> list[float]:
     preload(world, 100_000, seed=world.seed)
     service.start()
     world.until_moved(20_000)
-    before = service.resident_mb()
+    before = service.own_mb()
     seen: list[float] = []
     with world.load(rate=RATE), world.silences() as silences:
         for _ in range(round(40 * scene.scale)):
@@ -120,7 +129,7 @@ def broker_slow(scene: Scene) -> list[float]:
             time.sleep(0.8)
             scene.broker.resume()
             time.sleep(0.2)
-            seen.append(service.resident_mb())
+            seen.append(service.own_mb())
     growth = max(seen) - before
     scene.figures.append(Figure("broker_slow.memory_growth_mb", growth, "MB"))
     if growth > MOST_GROWTH_MB:
@@ -299,6 +308,7 @@ def _end(world: World, service: ServiceProcess, recoveries: list[float], *others
 
 FAULTS: dict[str, tuple[Callable[[Scene], list[float]], int]] = {
     "kill": (kill, 1),
+    "at_least_once": (at_least_once, 1),
     "broker_stopped": (broker_stopped, 1),
     "broker_frozen": (broker_frozen, 1),
     "broker_killed": (broker_killed, 1),
@@ -312,3 +322,5 @@ FAULTS: dict[str, tuple[Callable[[Scene], list[float]], int]] = {
     "pipeline_raises": (pipeline_raises, 1),
 }
 """Each fault with the partitions of its world."""
+
+MAY_DOUBLE = frozenset({"at_least_once"})

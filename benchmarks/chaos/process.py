@@ -87,10 +87,10 @@ class ServiceProcess:
             lines = answer.read().decode().splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
 
-    def resident_mb(self) -> float:
-        """Its resident memory, MB."""
+    def own_mb(self) -> float:
+        """Its resident memory, MB, without pages of files: those come and go as other programs need memory."""
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
-        return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+        return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("RssAnon"))
 
     @property
     def pid(self) -> int:

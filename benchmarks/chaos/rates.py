@@ -30,19 +30,23 @@ def swap_pauses(broker: LocalBroker, run: Path, models: Path, *, seed: int, scal
     """
     world = World(broker.bootstrap_servers, "chaos-swaps", run / "swaps", models, seed=seed)
     service = world.service()
+    resident = growth = 0.0
     try:
         service.start()
         service.ready()
         with world.load(rate=SWAP_RATE):
             world.until_moved(0)
             time.sleep(3)
-            for number in range(max(3, round(SWAPS * scale))):
+            for number in range(max(2 * VERSIONS, round(SWAPS * scale))):
+                if number == VERSIONS:  # each has been loaded once
+                    resident = service.own_mb()
                 before = service.metric("fraud_model_swaps_total")
                 # Three versions in turn: the one before the present is kept in memory, and would take no loading.
                 serve(models, (number + 1) % VERSIONS + 1)
                 while service.metric("fraud_model_swaps_total") == before:
                     time.sleep(0.05)
                 time.sleep(1.5)
+            growth = service.own_mb() - resident
         world.until_caught_up()
         service.stop()
         times, versions = _batches(world)
@@ -61,6 +65,7 @@ def swap_pauses(broker: LocalBroker, run: Path, models: Path, *, seed: int, scal
             float(gaps[swaps].max()),
         ),
         Figure("swap_loading_gap_ms", float(np.median(loading)), "ms", float(min(loading)), float(max(loading))),
+        Figure("swap_memory_growth_mb", growth, "MB"),
         Figure("batch_gap_ms_p50", float(np.percentile(gaps, 50)), "ms"),
         Figure("batch_gap_ms_p99", float(np.percentile(gaps, 99)), "ms"),
     ]
