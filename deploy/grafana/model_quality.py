@@ -133,13 +133,19 @@ _LOOP = Row(
             "Labels of unknown payments",
             (Query("max(fraud_loop_unknown_labels)"),),
             why="Growing: labels arrive under ids that the payments do not have.",
-            width=12,
+            width=8,
+        ),
+        Panel(
+            "Payments behind the precision",
+            (Query('max by (version) (fraud_loop_realised{figure="effective"})', "v{{version}}"),),
+            why="Effective sample size: with few, precision is a guess.",
+            width=8,
         ),
         Panel(
             "Asks for more reviews",
             (Query("max(fraud_loop_review_sampling)"),),
             why="1 while there is drift and there are no labels to learn from.",
-            width=12,
+            width=8,
         ),
     ),
 )

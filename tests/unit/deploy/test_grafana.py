@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
@@ -44,3 +45,17 @@ def test_panels_have_ids_of_their_own_titles_and_a_place(board: Board) -> None:
 def test_every_dashboard_has_a_uid_of_its_own_and_nothing_else_lies_in_the_folder() -> None:
     assert len({board.uid for board in BOARDS}) == len(BOARDS)
     assert set(FOLDER.iterdir()) == {path_of(board) for board in BOARDS}
+
+
+def test_grafana_is_given_the_data_source_and_the_folder_that_panels_and_stack_name() -> None:
+    provisioning = FOLDER.parent / "provisioning"
+    (source,) = yaml.safe_load((provisioning / "datasources" / "prometheus.yml").read_text())["datasources"]
+    for board in BOARDS:
+        panels = [panel for panel in committed(board)["panels"] if panel["type"] != "row"]
+        assert {panel["datasource"]["uid"] for panel in panels} == {source["uid"]}
+    (provider,) = yaml.safe_load((provisioning / "dashboards" / "fraudstream.yml").read_text())["providers"]
+    compose = yaml.safe_load((FOLDER.parents[2] / "docker-compose.yml").read_text())
+    mounts = dict(mount.split(":")[:2] for mount in compose["services"]["grafana"]["volumes"])
+    assert mounts["./deploy/grafana/dashboards"] == provider["options"]["path"]
+    home = compose["services"]["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert home in {f"{provider['options']['path']}/{path_of(board).name}" for board in BOARDS}
