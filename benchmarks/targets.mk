@@ -1,5 +1,5 @@
 # Long runs. Each prints a table and writes build/bench/<target>.json: a list of {name, value, unit, low, high}.
-.PHONY: bench bench-history bench-transfer bench-simulator bench-decode bench-score bench-handbook chaos soak loop-test bench-exploration audit
+.PHONY: bench bench-history bench-transfer bench-simulator bench-decode bench-score bench-handbook bench-partitions chaos soak loop-test bench-exploration audit
 
 BENCH_READY := .venv/.bench-ready
 
@@ -15,6 +15,9 @@ bench-history: $(READY) ## cost, memory and recovery of the history
 
 bench-handbook: $(READY) ## the handbook's protocol: these features against the book's own
 	$(PY) -m benchmarks.handbook
+
+bench-partitions: $(READY) ## what several partitions cost in recall
+	$(PY) -m benchmarks.partitions
 
 bench-transfer: $(READY) ## transfer strategies against boosted trees
 	$(PY) -m benchmarks.transfer
