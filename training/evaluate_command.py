@@ -23,7 +23,7 @@ from training.console import (
 )
 from training.datasets import END_OF_TIME, Dataset, InvalidDataset, World, from_stream, read_stream
 from training.datasets.stream import Stream
-from training.evaluate import Floats, Json, Model, check_features, compare, evaluate, scores_of, to_scored
+from training.evaluate import Json, Model, check_features, compare, evaluate, scores_of, to_scored
 from training.registry import find
 from training.report import ORDER, evaluation_report, number
 from training.scores import Scored
@@ -50,6 +50,7 @@ class Measured:
 @click.option("--since", type=TIME, help="First event time (UTC).")
 @click.option("--until", type=TIME, help="End of the period (UTC).")
 @click.option("--as-of", type=TIME, help="Use labels received by then (UTC); all, and silence matured, by default.")
+@click.option("--source", "sources", type=FILE, multiple=True, help="A source's event file: its scores in the report.")
 @click.option("--out", type=FOLDER, help="Write metrics.json and report.html there.")
 @models_option
 @seed_option
@@ -62,6 +63,7 @@ def evaluate_command(
     since: datetime | None,
     until: datetime | None,
     as_of: datetime | None,
+    sources: Sequence[Path],
     out: Path | None,
     root: Path,
     seed: int,
@@ -84,7 +86,8 @@ def evaluate_command(
         "differences": differences,
     }
     if out is not None:
-        write(out, document, done, differences)
+        with one_line_errors():
+            write(out, document, done, differences=differences, domains=by_domain(done[0], sources, world))
     if as_json:
         # One version: its figures at the top level, where scripts look for them.
         click.echo(json.dumps({"version": numbers[0]} | done[0].figures | document if len(done) == 1 else document))
@@ -124,7 +127,20 @@ def measure(
     return Measured(model, scored, evaluate(scored, model.policy, seed=seed))
 
 
-def write(out: Path, document: Json, done: Sequence[Measured], differences: Json) -> None:
+def by_domain(measured: Measured, sources: Sequence[Path], world: World) -> dict[str, Scored]:
+    """The evaluated payments and each source's, all scored by the same version."""
+    domains = {"these payments": measured.scored}
+    for path in sources:
+        stream = read_stream([path], labels_beside(path, None), world)
+        known = from_stream(stream, world, risk=measured.model.risk, progress=True).labelled()
+        name = path.parent.name or path.name
+        domains[name] = to_scored(known, scores_of(measured.model.path, known.features))
+    return domains
+
+
+def write(
+    out: Path, document: Json, done: Sequence[Measured], *, differences: Json, domains: Mapping[str, Scored]
+) -> None:
     """metrics.json and report.html."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "metrics.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
@@ -135,20 +151,16 @@ def write(out: Path, document: Json, done: Sequence[Measured], differences: Json
         title=f"Evaluation of version {done[0].model.version}",
         lead=f"{document['data']}, {document['since'] or 'start'} to {document['until'] or 'end'}, labels as of "
         f"{document['as_of'] or 'the end of time'}",
-        domains=_domains(done[0].scored),
+        domains=domains,
     )
     (out / "report.html").write_text(report, encoding="utf-8")
-
-
-def _domains(scored: Scored) -> Mapping[str, Floats]:
-    return {"genuine": scored.score[~scored.fraud], "fraud": scored.score[scored.fraud]}
 
 
 def table(done: Sequence[Measured]) -> Table:
     """The figures side by side."""
     shown = Table("figure", *(m.name for m in done))
-    for name in ORDER:
-        shown.add_row(name, *(number(m.figures.get(name)) for m in done))
+    for name, words in ORDER.items():
+        shown.add_row(words, *(number(m.figures.get(name)) for m in done))
     if done[0].figures["underpowered"]:
         shown.caption = "underpowered: fewer than 600 frauds"
     return shown

@@ -7,15 +7,39 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fraud.policy import Policy
 from training import report_plots as plots
-from training.evaluate import Floats, Json
+from training.evaluate import Json
 from training.scores import ENOUGH_FRAUDS, Scored
 
-ORDER: Final = (
-    "average_precision", "roc_auc", "recall_at_0.5pct", "recall_at_1pct", "first_fraud_recall_at_1pct",
-    "recall_at_1pct_fpr", "card_precision_at_k", "precision", "recall", "f1", "accuracy", "flagged_rate",
-    "value_recall", "false_positives_per_caught", "insult_rate", "net_money_per_1000", "ece", "rows", "frauds",
-)  # fmt: skip
-"""Figures of the table, the most telling first."""
+ORDER: Final = {
+    "average_precision": "average precision",
+    "roc_auc": "ROC AUC",
+    "recall_at_0.5pct": "recall when 0.5 % of payments are reviewed",
+    "recall_at_1pct": "recall when 1 % are reviewed",
+    "first_fraud_recall_at_1pct": "the same, first fraud of each card only",
+    "recall_at_1pct_fpr": "recall when 1 % of the genuine are flagged",
+    "card_precision_at_k": "share of compromised cards in the day's 100 riskiest",
+    "precision": "precision of the alerts",
+    "recall": "recall of the alerts",
+    "f1": "F1 of the alerts",
+    "accuracy": "accuracy of the alerts",
+    "flagged_rate": "share of payments that raise an alert",
+    "value_recall": "share of the fraud's money that was flagged",
+    "false_positives_per_caught": "false alarms per caught fraud",
+    "insult_rate": "share of good payments lost",
+    "net_money_per_1000": "money saved per 1,000 orders",
+    "ece": "calibration error (ECE)",
+    "rows": "payments with a known label",
+    "frauds": "frauds among them",
+}
+"""Figures of the table with their names for people, the most telling first."""
+
+CAPTIONS: Final = {
+    "pr": "Up and to the right is better. Average precision is the area below.",
+    "calibration": "On the diagonal a score of 2 % means that 2 in 100 are fraud.",
+    "domains": "The further apart genuine and fraud, the better; domains that lie apart need calibration of their own.",
+    "cost": "Solid: one threshold for all. Dashed: the policy, which weighs each amount and may challenge or review.",
+    "side": "Intervals that overlap much leave the order open; the table of differences compares on equal payments.",
+}
 
 
 def render(template: str, /, **values: object) -> str:
@@ -32,7 +56,7 @@ def evaluation_report(
     *,
     title: str,
     lead: str,
-    domains: Mapping[str, Floats] | None = None,
+    domains: Mapping[str, Scored] | None = None,
 ) -> str:
     """The report of one evaluation.
 
@@ -42,15 +66,19 @@ def evaluation_report(
         differences: what `training.evaluate.compare` gave.
         title: of the page.
         lead: one line: which data, which period, which labels.
-        domains: groups of rows -> the first model's scores there.
+        domains: name of a domain -> the first model's scores there; the evaluated payments alone by default.
     """
     first, (scored, _) = next(iter(models.items()))
     both = bool(scored.fraud.any() and not scored.fraud.all())
     alone = {name: held[0] for name, held in models.items()}
-    groups = domains or {"genuine": scored.score[~scored.fraud], "fraud": scored.score[scored.fraud]}
-    drawn = [plots.calibration(alone), plots.scores_by_domain(groups), plots.cost_by_threshold(models)]
+    drawn = {
+        "calibration": plots.calibration(alone),
+        "domains": plots.scores_by_domain(domains or {"these payments": scored}),
+        "cost": plots.cost_by_threshold(models),
+    }
     if both:
-        drawn = [plots.precision_recall(alone), *drawn, plots.side_by_side(_intervals(measured), "average_precision")]
+        side = plots.side_by_side(_intervals(measured), "average_precision")
+        drawn = {"pr": plots.precision_recall(alone)} | drawn | {"side": side}
     return render(
         "evaluation.html.j2",
         title=title,
@@ -60,9 +88,9 @@ def evaluation_report(
         underpowered=int(scored.fraud.sum()) < ENOUGH_FRAUDS,
         frauds=int(scored.fraud.sum()),
         enough=ENOUGH_FRAUDS,
-        rows=[[name.replace("_", " "), *(number(measured[m].get(name)) for m in models)] for name in ORDER],
+        rows=[[words, *(number(measured[m].get(name)) for m in models)] for name, words in ORDER.items()],
         differences=_difference_rows(differences),
-        plots=drawn,
+        plots=[(svg, CAPTIONS[name]) for name, svg in drawn.items()],
     )
 
 

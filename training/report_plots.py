@@ -13,7 +13,7 @@ from sklearn.metrics import precision_recall_curve
 
 from fraud.money import MICRO
 from fraud.policy import Policy
-from training.scores import Scored, reliability
+from training.scores import Scored, at_policy, reliability
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -31,17 +31,24 @@ STYLE: Final[dict[Any, Any]] = {
 }
 
 
+GENUINE: Final = "tab:blue"
+FRAUD: Final = "tab:red"
+
+
 def precision_recall(models: Mapping[str, Scored]) -> str:
-    """Precision against recall, one line a model."""
+    """Precision against recall, one line a model, and what drawing lots would give."""
 
     def draw(axes: Axes) -> None:
         for name, scored in models.items():
             precision, recall, _ = precision_recall_curve(scored.fraud, scored.score)
             keep = np.unique(np.linspace(0, len(recall) - 1, POINTS).astype(int))
             axes.plot(recall[keep], precision[keep], label=name, drawstyle="steps-post")
-        axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+        rate = float(next(iter(models.values())).fraud.mean())
+        axes.axhline(rate, color="0.6", linewidth=1, label=f"by lot ({rate:.2%})")
+        axes.set(xlabel="recall: share of the frauds found", ylabel="precision: share of fraud in what is flagged")
+        axes.set(xlim=(0, 1), ylim=(0, 1.02))
 
-    return _svg(draw, "Precision and recall", legend=len(models) > 1)
+    return _svg(draw, "Precision and recall")
 
 
 def calibration(models: Mapping[str, Scored]) -> str:
@@ -52,22 +59,29 @@ def calibration(models: Mapping[str, Scored]) -> str:
         axes.plot([low, 1], [low, 1], color="0.6", linewidth=1, label="perfect")
         for name, scored in models.items():
             curve = reliability(scored, bins=20)
-            axes.plot(np.maximum(curve.score, low), np.maximum(curve.rate, low), marker="o", markersize=3, label=name)
-        axes.set(xscale="log", yscale="log", xlabel="mean score of the bin", ylabel="share of fraud in the bin")
+            some = curve.rate > 0
+            score = np.maximum(curve.score, low)
+            (line,) = axes.plot(score[some], np.maximum(curve.rate[some], low), marker="o", markersize=3, label=name)
+            # A logarithm has no place for 0: triangles on the lower edge.
+            axes.plot(score[~some], np.full(int((~some).sum()), low), "v", color=line.get_color(), alpha=0.5)
+        axes.set(xscale="log", yscale="log", xlabel="mean score of a twentieth of the payments", ylim=(low * 0.8, 1))
+        axes.set(ylabel="share of fraud (▾ none)")
 
     return _svg(draw, "Calibration")
 
 
-def scores_by_domain(domains: Mapping[str, Floats]) -> str:
-    """How scores are distributed in each group of rows, on a logarithmic axis."""
+def scores_by_domain(domains: Mapping[str, Scored]) -> str:
+    """How scores of genuine and fraudulent payments are distributed in each domain, the first one solid."""
 
     def draw(axes: Axes) -> None:
         bins = np.logspace(-4, 0, 50)
-        for name, score in domains.items():
-            if len(score):
-                weights = np.full(len(score), 1 / len(score))
-                axes.hist(np.clip(score, 1e-4, 1), bins=bins.tolist(), weights=weights, histtype="step", label=name)
-        axes.set(xscale="log", yscale="log", xlabel="score", ylabel="share of payments")
+        for number, (name, scored) in enumerate(domains.items()):
+            for what, color, rows in (("genuine", GENUINE, ~scored.fraud), ("fraud", FRAUD, scored.fraud)):
+                score = np.clip(scored.score[rows], 1e-4, 1)
+                share = np.histogram(score, bins)[0] / max(len(score), 1)
+                style = ("-", "--", ":")[number % 3]
+                axes.stairs(share, bins, color=color, linestyle=style, label=f"{name}, {what}")
+        axes.set(xscale="log", yscale="log", xlabel="score", ylabel="share of the group's payments")
 
     return _svg(draw, "Scores by domain")
 
@@ -76,13 +90,19 @@ def cost_by_threshold(models: Mapping[str, tuple[Scored, Policy]]) -> str:
     """Money saved per 1,000 orders when everything from a score on is blocked, and what the policy itself saves."""
 
     def draw(axes: Axes) -> None:
+        top = 1.0
         for name, (scored, policy) in models.items():
             threshold, saved = saved_by_threshold(scored, policy)
-            axes.plot(np.maximum(threshold, 1e-4), saved, label=name)
+            (line,) = axes.plot(np.maximum(threshold, 1e-4), saved, label=name)
+            own = float(at_policy(scored, policy)["net_money_per_1000"] or 0.0)
+            axes.axhline(own, color=line.get_color(), linestyle="--", linewidth=1, label=f"{name}, by its policy")
+            top = max(top, own, float(saved.max()))
         axes.axhline(0, color="0.6", linewidth=1)
-        axes.set(xscale="log", xlabel="block from this score on", ylabel="money saved per 1,000 orders")
+        # Blocking everything costs so much that it would flatten all the rest.
+        axes.set(xscale="log", ylim=(-0.5 * top, 1.15 * top))
+        axes.set(xlabel="block from this score on", ylabel="money saved per 1,000 orders")
 
-    return _svg(draw, "Cost against threshold", legend=len(models) > 1)
+    return _svg(draw, "Cost against threshold")
 
 
 def saved_by_threshold(scored: Scored, policy: Policy) -> tuple[Floats, Floats]:
@@ -104,7 +124,7 @@ def side_by_side(values: Mapping[str, tuple[float, float, float]], measure: str)
         spread = np.array([[values[n][0] - values[n][1], values[n][2] - values[n][0]] for n in names]).T
         axes.errorbar(middle, range(len(names)), xerr=np.maximum(spread, 0), fmt="o", capsize=3)
         axes.set_yticks(range(len(names)), names)
-        axes.set(xlabel=measure.replace("_", " "))
+        axes.set(xlabel=f"{measure.replace('_', ' ')}, 90 % interval", ylim=(-0.5, len(names) - 0.5))
 
     return _svg(draw, "Side by side", legend=False)
 
@@ -116,7 +136,7 @@ def _svg(draw: Callable[[Axes], None], title: str, *, legend: bool = True) -> st
         draw(axes)
         axes.set_title(title)
         if legend:
-            axes.legend(frameon=False)
+            axes.legend(frameon=False, fontsize=8)
         target = io.StringIO()
         figure.savefig(target, format="svg", metadata={"Date": None})
     text = target.getvalue()
