@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from kafka import KafkaConsumer, KafkaProducer
 
-IDLE_SECONDS: Final = 60.0
+IDLE_SECONDS: Final = 240.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +148,10 @@ class Reader:
         self._consumer.close()
 
     def wait_for(self, count: int, *, check: Callable[[], None], progress: Callable[[int], None]) -> None:
-        """Blocks until `count` input records are accounted for.
+        """Blocks until `count` input records are accounted for, however slowly they come.
 
         Raises:
-            Lost: nothing new came for a minute.
+            Lost: nothing new came for four minutes.
         """
         seen, since = -1, time.monotonic()
         while self.outputs.count < count:

@@ -16,7 +16,7 @@ from training.simulate import labels_to_json
 
 TRICKLE: Final = 20
 TRICKLE_SECONDS: Final = 0.2
-SWAP_SECONDS: Final = 120.0
+SWAP_SECONDS: Final = 300.0
 
 
 class Shop:
@@ -44,7 +44,7 @@ class Shop:
         the middle of traffic, as it does in a shop, and not after all of it.
 
         Raises:
-            Lost: no swap for two minutes.
+            Lost: no swap for five minutes.
         """
         part = list(messages(self._world.between(since, until)))
         began, place = time.monotonic(), 0
