@@ -108,7 +108,7 @@ _SPEED = Row(
                 Query("sum(increase(fraud_rebalances_total[5m]))", "rebalances"),
             ),
         ),
-        Panel("Memory", (Query('process_resident_memory_bytes{job="fraud-service"}', "{{instance}}"),), "bytes"),
+        Panel("Memory", (Query('process_resident_memory_bytes{job=~"fraud-.*"}', "{{job}} {{instance}}"),), "bytes"),
     ),
 )
 _HISTORY = Row(

@@ -15,7 +15,7 @@ from typing import Final
 import click
 import structlog
 from kafka import KafkaProducer
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from fraud.features import default_spec
 from fraud.money import InvalidRates, Rates
@@ -98,6 +98,7 @@ def loop_command(*, models: Path | None, data: Path | None, once: bool, as_json:
         raise SystemExit(2) from None
     configure_logs()
     registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
     with one_line_errors(), stopping() as stop:
         try:
             server, _ = start_http_server(settings.loop_http_port, settings.loop_http_host, registry)
