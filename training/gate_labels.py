@@ -1,9 +1,10 @@
 """Whether new labels look sane, before a model that learnt from them may serve.
 
-Two figures are compared with what they were before. The *fraud rate* among labels that somebody gave: a window in
+Three figures are compared with what they were before. The *fraud rate* among labels that somebody gave: a window in
 which many labels were turned round leaves its band. The *contradiction rate*: verdicts "genuine" on payments that the
 champion was sure about, which is how a ring that clears its own orders shows. Fraud where the champion saw none is no
-contradiction: that is what a new pattern looks like.
+contradiction: that is what a new pattern looks like. And each *source* is compared with itself: a bank's chargebacks
+hardly ever say "genuine", so that a feed which was turned round shows at once, whoever else is right.
 """
 
 import numpy as np
@@ -42,6 +43,7 @@ def sane(
     new_score: npt.NDArray[np.float64],
     before: npt.NDArray[np.int8],
     before_score: npt.NDArray[np.float64],
+    sources: tuple[npt.NDArray[np.str_], npt.NDArray[np.str_]] | None = None,
     bands: LabelBands | None = None,
 ) -> list[Finding]:
     """Findings about new labels.
@@ -51,10 +53,29 @@ def sane(
         new_score: float64 [n], the champion's scores of them.
         before: int8 [m], the labels before that.
         before_score: float64 [m].
+        sources: who gave the new labels, [n], and those before, [m].
         bands: where the rates may lie.
     """
     bands = bands or LabelBands()
-    return [_fraud_rate(new, before, bands), _contradictions(new, new_score, before, before_score, bands=bands)]
+    findings = [_fraud_rate(new, before, bands), _contradictions(new, new_score, before, before_score, bands=bands)]
+    if sources is None:
+        return findings
+    ours, theirs = sources
+    return findings + [_source(str(name), new[ours == name], before[theirs == name], bands) for name in np.unique(ours)]
+
+
+def _source(name: str, new: npt.NDArray[np.int8], before: npt.NDArray[np.int8], bands: LabelBands) -> Finding:
+    """How often a source says "genuine", against how often it used to."""
+    check = f"labels.source.{name}"
+    if min(len(new), len(before)) < bands.min_labels:
+        return Finding(check, Verdict.ACCEPT, f"{len(new)} new labels from {name} are too few to judge", {})
+    usual, rate = float((before == 0).mean()), float((new == 0).mean())
+    limit = usual * bands.contradiction_factor + bands.contradiction_slack
+    low, _ = _interval(int((new == 0).sum()), len(new), bands.confidence)
+    text = f"{rate:.1%} of the labels from {name} say genuine, was {usual:.1%}"
+    if low > limit:
+        return Finding(check, Verdict.REFUSE, text + ": too many", {"rate": rate, "limit": limit})
+    return Finding(check, Verdict.ACCEPT, text, {"rate": rate, "limit": limit})
 
 
 def _fraud_rate(new: npt.NDArray[np.int8], before: npt.NDArray[np.int8], bands: LabelBands) -> Finding:

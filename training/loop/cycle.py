@@ -220,7 +220,14 @@ def _label_findings(view: View, state: LoopState, champion: Model | None, data: 
     score = np.array([place[transaction] for transaction in known["transaction"].tolist()], np.float64)
     fraud = (known["verdict"] == "unauthorised").to_numpy().astype(np.int8)
     new = (known["received_at"] > state.trusted).to_numpy(bool)
-    return sane(new=fraud[new], new_score=score[new], before=fraud[~new], before_score=score[~new])
+    source = known["source"].to_numpy(np.str_)
+    return sane(
+        new=fraud[new],
+        new_score=score[new],
+        before=fraud[~new],
+        before_score=score[~new],
+        sources=(source[new], source[~new]),
+    )
 
 
 def _counts(view: View, data: Dataset, judged: Dataset, lesson: Lesson) -> dict[str, float | int]:

@@ -164,3 +164,23 @@ def test_a_ring_that_clears_its_own_orders_is_refused(seed: int) -> None:
     new, score = labels(500, 0.1, seed)
     ring = score > 0.6
     assert Verdict.REFUSE in verdicts(np.where(ring & (np.arange(500) % 2 == 0), 0, new).astype(np.int8), score)
+
+
+def by_source(turned: float, seed: int = 1) -> dict[str, Verdict]:
+    """Findings about new labels of two sources, of whose chargebacks a share was turned round."""
+    random = np.random.default_rng(seed)
+    source = np.array(["analyst", "chargeback"])[random.integers(0, 2, 400)]
+    label = np.where(source == "chargeback", 1, random.random(400) < 0.4).astype(np.int8)
+    new = np.where((source == "chargeback") & (random.random(400) < turned), 0, label).astype(np.int8)
+    unsure = np.full(400, 0.2)
+    findings = sane(new=new, new_score=unsure, before=label, before_score=unsure, sources=(source, source))
+    return {finding.check: finding.verdict for finding in findings}
+
+
+def test_a_source_that_says_genuine_far_more_often_than_it_used_to_is_refused_although_the_champion_was_not_sure() -> (
+    None
+):
+    assert set(by_source(0.0).values()) == {Verdict.ACCEPT}
+    found = by_source(0.3)
+    assert found.pop("labels.source.chargeback") is Verdict.REFUSE
+    assert set(found.values()) == {Verdict.ACCEPT}
