@@ -108,18 +108,20 @@ def test_a_frozen_extractor_represents_the_target_as_before(base: Base, run: Run
 
 
 def test_the_pull_of_l2_sp_keeps_weights_nearer_to_their_start(
-    base: Base, task: Task, run: Run, monkeypatch: pytest.MonkeyPatch
+    base: Base, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def distance(net: FraudNet) -> float:
-        weights = get_weights(net)
+    def distance(pull: float) -> float:
+        monkeypatch.setattr(l2sp, "ALPHA", pull)
+        monkeypatch.setattr(l2sp, "BETA", 0.0)
+        make_deterministic(task.seed)
+        adapted: Any = l2sp.adapt(task).scorer
+        weights = get_weights(adapted)
         return float(sum(((weights[path] - w) ** 2).sum() for path, w in base.teachers[0].items()))
 
-    held = distance(run("l2sp"))
-    monkeypatch.setattr(l2sp, "ALPHA", 0.0)
-    monkeypatch.setattr(l2sp, "BETA", 0.0)
-    make_deterministic(task.seed)
-    free: Any = l2sp.adapt(task).scorer
-    assert held < 0.8 * distance(free)
+    usual = l2sp.ALPHA
+    free, held, held_more = (distance(pull) for pull in (0.0, usual, 10 * usual))
+    assert held_more < held < free
+    assert held_more < 0.8 * free
 
 
 def test_alignment_brings_the_two_domains_closer(base: Base, task: Task, run: Run) -> None:

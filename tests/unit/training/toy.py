@@ -20,7 +20,8 @@ from training.strategies.task import AdaptOptions, Task
 NAMES = ("speed", "amount", "age", "noise", "absent", "is_guest", "product", "merchant_category")
 KINDS = ("number", "number", "number", "number", "number", "flag", "category", "category")
 DAY_US = 86_400_000_000
-TREES = BoostOptions(trees=15, leaves=7, learning_rate=0.1, min_leaf=5, threads=1)
+TREES = BoostOptions(trees=15, leaves=7, min_leaf=5, threads=1)
+FEW = BoostOptions(trees=60, leaves=7, min_leaf=5, threads=1)
 SIZES = PretrainOptions(
     teachers=2,
     steps=80,
@@ -38,7 +39,7 @@ OPTIONS = AdaptOptions(
     target_batch=64,
     pool_rows=2_000,
     boost=TREES,
-    few=TREES,
+    few=FEW,
     fit=FitOptions(learning_rate=3e-3),
     distil=DistilOptions(columns=8, steps=150, batch=128, mixed_rows=1_000, encoding=EncodingOptions(buckets=32)),
 )
