@@ -19,6 +19,7 @@ from fraud.history import History, HistoryConfig, history_fingerprint
 from fraud.money import InvalidRates, Rates
 from fraud.pan import tokeniser
 from fraud.pseudonyms import Pseudonyms
+from fraud.reasons import Teller
 from service.adapters.clock import SystemClock
 from service.adapters.http import Endpoint
 from service.adapters.identity import sole
@@ -195,7 +196,7 @@ def build_pipeline(settings: Settings, code: Domain, monotonic: Callable[[], flo
         writer=Writer(
             topic=settings.transactions_topic,
             stage=settings.stage,
-            spec=code.spec,
+            teller=Teller(code.spec),
             fingerprint=code.features_fingerprint,
             decisions=settings.decisions == "all",
             pseudonyms=pseudonyms(settings) if settings.pseudonyms else None,

@@ -9,10 +9,10 @@ import msgspec
 import numpy as np
 
 from fraud.events import alert_id
-from fraud.features import FeatureSpec, features_crc
+from fraud.features import features_crc
 from fraud.policy import ACTIONS
 from fraud.pseudonyms import Pseudonyms
-from fraud.reasons import reasons
+from fraud.reasons import Teller
 from service.ports import Channel, Float32s, Headers, Messages
 from service.result import Part
 from service.verdicts import Verdicts
@@ -31,7 +31,7 @@ class Writer:
     Attributes:
         topic: of the input.
         stage: that transactions are scored at.
-        spec: for the reasons.
+        teller: of the reasons.
         fingerprint: of the features.
         decisions: whether decisions are wanted.
         pseudonyms: replace the ids in alerts; None leaves them. Decisions keep them: labels are joined to those.
@@ -39,7 +39,7 @@ class Writer:
 
     topic: str
     stage: str
-    spec: FeatureSpec
+    teller: Teller
     fingerprint: str
     decisions: bool
     pseudonyms: Pseudonyms | None = None
@@ -93,10 +93,9 @@ class Writer:
         if self.pseudonyms is not None:
             event = msgspec.structs.replace(event, **self.pseudonyms.event(event))
         model, score = verdicts.model, float(verdicts.score[row])
-        found = reasons(
+        found = self.teller.reasons(
             verdicts.features[row],
             why,
-            self.spec,
             texts=msgspec.structs.asdict(event),
             currency=model.policy.base_currency,
         )

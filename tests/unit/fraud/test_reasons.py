@@ -8,9 +8,10 @@ import pytest
 from fraud.features import SPEC, FeatureSpec, default_spec, features_fingerprint
 from fraud.history import HistoryConfig
 from fraud.quantity import Quantity
-from fraud.reasons import Row, named_columns, phrase, reasons
+from fraud.reasons import Row, Teller
 
 NAN = float("nan")
+TELLER = Teller(SPEC)
 
 
 def row(**values: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -30,47 +31,45 @@ def without(features: np.ndarray, entity: str) -> np.ndarray:
 
 
 def test_a_group_is_told_in_one_sentence_with_the_rows_values() -> None:
-    (reason,) = reasons(*row(device_cards_24h=(8, 1.5), device_declines_30d=(6, 1.0)), SPEC)
+    (reason,) = TELLER.reasons(*row(device_cards_24h=(8, 1.5), device_declines_30d=(6, 1.0)))
     assert reason.code == "device"
     assert reason.text == "8 cards from this device in 24 h, 6 declined attempts in 30 days"
     assert reason.contribution == 2.5
 
 
 def test_what_was_said_of_whom_and_when_is_not_said_again() -> None:
-    (reason,) = reasons(*row(card_attempts_24h=(9, 2.0), card_declines_24h=(1, 1.5), card_small_24h=(4, 1.0)), SPEC)
+    (reason,) = TELLER.reasons(*row(card_attempts_24h=(9, 2.0), card_declines_24h=(1, 1.5), card_small_24h=(4, 1.0)))
     assert reason.text == "9 earlier attempts with this card in 24 h, 1 declined attempt, 4 tiny amounts tried"
 
 
 def test_reasons_are_the_strongest_groups_first_and_five_at_most() -> None:
-    told = reasons(
+    told = TELLER.reasons(
         *row(
             amount=(900, 0.2), device_cards_24h=(8, 3.0), ip_cards_24h=(4, 1.0), card_attempts_1h=(9, 2.0),
             merchant_risk_30d=(4.0, 0.5), is_guest=(1, 0.1), hour_sin=(0, -4.0),
         ),
-        SPEC,
     )  # fmt: skip
     assert [reason.code for reason in told] == ["device", "card", "ip", "risk", "amount"]
 
 
 def test_a_group_whose_features_cancel_is_no_reason() -> None:
-    assert reasons(*row(device_cards_24h=(8, 1.0), device_attempts_24h=(9, -1.5)), SPEC) == []
+    assert TELLER.reasons(*row(device_cards_24h=(8, 1.0), device_attempts_24h=(9, -1.5))) == []
 
 
 def test_of_one_measure_only_the_strongest_window_is_named() -> None:
     features, contributions = row(card_attempts_10min=(3, 0.5), card_attempts_1h=(5, 1.0), card_attempts_24h=(6, 0.7))
-    (reason,) = reasons(features, contributions, SPEC)
+    (reason,) = TELLER.reasons(features, contributions)
     assert reason.text == "5 earlier attempts with this card in 1 h"
-    assert [SPEC.names[c] for c in named_columns(features, contributions, SPEC, "card")] == ["card_attempts_1h"]
+    assert [SPEC.names[c] for c in TELLER.named_columns(features, contributions, "card")] == ["card_attempts_1h"]
 
 
 def test_two_ways_to_say_the_same_are_told_once() -> None:
-    told = reasons(
+    told = TELLER.reasons(
         *row(
             card_amount_gap=(2.0, 2.0), card_amount_score=(3.1, 1.9),
             hour_sin=(0.707107, 0.9), hour_cos=(-0.707107, 0.8),
             customer_device_new=(1, 0.5), customer_device_active_days=(0, 0.4),
         ),
-        SPEC,
     )  # fmt: skip
     assert [reason.text for reason in told] == [
         "4.0 times the usual amount of this card",
@@ -79,10 +78,16 @@ def test_two_ways_to_say_the_same_are_told_once() -> None:
     ]
 
 
+def test_a_reason_has_a_text_however_small_its_parts_are() -> None:
+    (reason,) = TELLER.reasons(*row(card_attempts_1h=(1, 4e-5), card_declines_1h=(1, 4e-5), card_spend_24h=(1, 4e-5)))
+    assert reason.contribution == pytest.approx(1e-4)
+    assert reason.text
+
+
 def test_equal_contributions_keep_the_order_of_the_spec() -> None:
     values = {"card_attempts_1h": (1.0, 1.0), "device_cards_24h": (1.0, 1.0), "amount": (1.0, 1.0)}
-    forward = reasons(*row(**values), SPEC)
-    backward = reasons(*row(**dict(reversed(values.items()))), SPEC)
+    forward = TELLER.reasons(*row(**values))
+    backward = TELLER.reasons(*row(**dict(reversed(values.items()))))
     assert forward == backward
     assert [reason.code for reason in forward] == ["amount", "card", "device"]
 
@@ -90,57 +95,58 @@ def test_equal_contributions_keep_the_order_of_the_spec() -> None:
 def test_the_last_digits_of_a_score_do_not_change_the_order() -> None:
     """Another batch size moves a float32 contribution by some 1e-6."""
     features, contributions = row(card_attempts_1h=(1.0, 1.0), device_cards_24h=(1.0, 1.000001))
-    assert [reason.code for reason in reasons(features, contributions, SPEC)] == ["card", "device"]
+    assert [reason.code for reason in TELLER.reasons(features, contributions)] == ["card", "device"]
 
 
 def test_missing_values_and_flags_read_as_words() -> None:
-    (reason,) = reasons(*row(account_age_hours=(NAN, 1.0), is_guest=(1.0, 0.5)), SPEC)
+    (reason,) = TELLER.reasons(*row(account_age_hours=(NAN, 1.0), is_guest=(1.0, 0.5)))
     assert reason.text == "age of the account not given, guest checkout"
-    (reason,) = reasons(*row(shipping_is_billing=(0.0, 1.0)), SPEC)
+    (reason,) = TELLER.reasons(*row(shipping_is_billing=(0.0, 1.0)))
     assert reason.text == "ships to another address than the billing address"
 
 
 def test_of_what_was_not_given_only_the_strongest_is_named() -> None:
-    (reason,) = reasons(*row(card_age_hours=(NAN, 1.0), account_age_hours=(NAN, 0.9), is_guest=(1, 0.5)), SPEC)
+    (reason,) = TELLER.reasons(*row(card_age_hours=(NAN, 1.0), account_age_hours=(NAN, 0.9), is_guest=(1, 0.5)))
     assert reason.text == "age of the card not given, guest checkout"
 
 
 def test_an_entitys_first_attempt_is_said_once() -> None:
-    features, contributions = row(device_cards_24h=(0, 0.5), device_hours_since_last=(NAN, 1.0))
+    features, contributions = row(device_cards_24h=(0, 1.5), device_hours_since_last=(NAN, 1.0))
     features[SPEC.columns("device")] = 0
     features[SPEC.names.index("device_hours_since_last")] = NAN
-    (first,) = reasons(features, contributions, SPEC)
+    (first,) = TELLER.reasons(features, contributions)
     assert first.text == "first attempt from this device in 30 days"
-    assert len(named_columns(features, contributions, SPEC, "device")) == 1
+    assert len(TELLER.named_columns(features, contributions, "device")) == 1
 
 
 def test_an_absent_device_and_a_shared_one_are_told_apart() -> None:
     features, contributions = row(device_hours_since_last=(0, 1.0), device_cards_24h=(0, 0.5))
-    (absent,) = reasons(without(features, "device"), contributions, SPEC)
+    (absent,) = TELLER.reasons(without(features, "device"), contributions)
     assert absent.text == "no device given"
     features[SPEC.names.index("device_shared")] = 1
-    (shared,) = reasons(features, contributions, SPEC)
+    (shared,) = TELLER.reasons(features, contributions)
     assert shared.text == "this device is shared by many: its past says little"
 
 
 def test_two_points_in_time_are_both_told() -> None:
-    (reason,) = reasons(*row(device_hours_since_last=(1, 2.0), device_hours_since_first=(1, 1.0)), SPEC)
+    (reason,) = TELLER.reasons(*row(device_hours_since_last=(1, 2.0), device_hours_since_first=(1, 1.0)))
     assert reason.text == "last attempt from this device 1 h ago, first attempt 1 h ago"
 
 
 def test_categories_and_money_are_told_by_the_events_own_words() -> None:
     features, contributions = row(email_domain=(77, 2.0), bin=(12, 1.0), amount=(1250.5, 0.5))
-    told = reasons(features, contributions, SPEC, texts={"email_domain": "mail.test", "bin": "411111"}, currency="EUR")
+    told = TELLER.reasons(features, contributions, texts={"email_domain": "mail.test", "bin": "411111"}, currency="EUR")
     assert [reason.text for reason in told] == ["e-mail at mail.test, BIN 411111", "amount EUR 1,250.50"]
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 8.0, 123456.789, NAN])
 def test_every_feature_can_be_worded(value: float) -> None:
     spec = default_spec(["odd {name} | x"])
+    teller = Teller(spec)
     texts = {name: f"<{name}>" for name in spec.names}
-    one = Row(spec, np.full(spec.width, value, np.float32), np.ones(spec.width), texts, "EUR")
+    one = Row([value] * spec.width, [1.0] * spec.width, texts, "EUR")
     for column in range(spec.width):
-        text = phrase(one, column)
+        text = teller.phrase(one, column)
         assert text
         assert not re.search(r"\bnan\b|value:|hashed|not so|unknown", text), text
 
@@ -148,9 +154,10 @@ def test_every_feature_can_be_worded(value: float) -> None:
 @pytest.mark.parametrize("column", range(SPEC.width))
 def test_a_missing_value_has_words_of_its_own_unless_it_cannot_be_missing_alone(column: int) -> None:
     feature = SPEC.features[column]
-    features = np.ones(SPEC.width, np.float32)
-    features[SPEC.columns(feature.source[0])] = NAN
-    text = phrase(Row(SPEC, features, np.ones(SPEC.width), {}, "EUR"), column)
+    values = [1.0] * SPEC.width
+    for missing in SPEC.columns(feature.source[0]):
+        values[missing] = NAN
+    text = TELLER.phrase(Row(values, [1.0] * SPEC.width, {}, "EUR"), column)
     always = {"amount", "hour_sin", "hour_cos", "weekday_sin", "weekday_cos"}
     assert ("not known" not in text) or feature.name in always or feature.name == "cents", text
 

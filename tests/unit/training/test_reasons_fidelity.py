@@ -11,7 +11,7 @@ import pytest
 
 from fraud.features import SPEC
 from fraud.policy import Policy
-from fraud.reasons import named_columns, reasons
+from fraud.reasons import Teller
 from service.adapters.model import Expected, SavedModel, load
 from tests.unit.training import toy
 from training.adapt import adapt
@@ -26,6 +26,7 @@ from training.simulate.write import write_simulation
 from training.strategies.task import Task
 
 FLAGGED = 60
+TELLER = Teller(SPEC)
 KINDS = tuple(feature.kind.value for feature in SPEC.features)
 Floats = npt.NDArray[np.float32]
 
@@ -98,9 +99,9 @@ def test_without_what_the_reasons_name_the_score_falls_further_than_without_as_m
     sample, _ = shop
     features = sample.features[np.argsort(-loaded.score(sample.features)[0], kind="stable")[:FLAGGED]]
     contributions = loaded.explain(features)
-    told = [reasons(row, why, SPEC) for row, why in zip(features, contributions, strict=True)]
+    told = [TELLER.reasons(row, why) for row, why in zip(features, contributions, strict=True)]
     named = [
-        np.array([c for reason in told[i] for c in named_columns(features[i], contributions[i], SPEC, reason.code)])
+        np.array([c for reason in told[i] for c in TELLER.named_columns(features[i], contributions[i], reason.code)])
         for i in range(FLAGGED)
     ]
     assert all(1 <= len(one) <= 5 for one in told)
@@ -120,6 +121,6 @@ def test_the_same_payment_is_told_alike_alone_and_in_a_batch(
     features = sample.features[np.argsort(-loaded.score(sample.features)[0], kind="stable")[:20]]
     together = loaded.explain(features)
     for row, why in zip(features, together, strict=True):
-        alone = reasons(row, loaded.explain(row[None])[0], SPEC)
-        among = reasons(row, why, SPEC)
+        alone = TELLER.reasons(row, loaded.explain(row[None])[0])
+        among = TELLER.reasons(row, why)
         assert [(r.code, r.text) for r in alone] == [(r.code, r.text) for r in among]
