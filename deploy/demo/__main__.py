@@ -1,8 +1,7 @@
-"""`make demo`: pre-train, adapt, serve, stream, read the alerts, compare with the truth."""
+"""`make demo`: pre-train, adapt, serve, stream, read the alerts, compare with the truth; then let the loop adapt."""
 
 import json
 import shutil
-import socket
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from deploy.demo.programs import ProgramFailed, Service, service_command, train
+from deploy.demo.programs import ProgramFailed, Service, free_port, service_command, train
 from deploy.demo.stream import Lost, Outputs, Reader, Topics, send
 from deploy.demo.verdict import Broken, Verdict, verdict
 from deploy.demo.world import Target, among, cut, messages
@@ -68,7 +67,15 @@ def main(*, quick: bool, seed: int, bootstrap_servers: str | None) -> None:
         with a_broker(bootstrap_servers) as (broker, topics):
             console.print(f"Kafka {broker.version} at {broker.bootstrap_servers}")
             target = prepare(size, seed)
-            show(*serve(broker.bootstrap_servers, topics, target, seed))
+            outputs, said = serve(broker.bootstrap_servers, topics, target, seed)
+            show(outputs, said)
+            summary = said.as_dict()
+            if not quick:
+                from deploy.demo.second_act import second_act
+
+                at = broker.bootstrap_servers
+                summary |= second_act(at, topics, folder=FOLDER, bases=FOLDER / "models", console=console).as_dict()
+            click.echo(json.dumps(summary))
     except (BrokerUnavailable, ProgramFailed, Lost, Broken) as error:
         raise click.ClickException(str(error)) from None
 
@@ -172,7 +179,7 @@ def check_metrics(text: str, outputs: Outputs) -> None:
 
 
 def show(outputs: Outputs, said: Verdict) -> None:
-    """Prints one alert as an analyst sees it, the table, and the JSON line."""
+    """Prints one alert as an analyst sees it, and the table."""
     alert = max(outputs.alerts, key=lambda row: row.score)
     console.print(f"the riskiest alert: {alert.transaction_id}, score {alert.score:.3f} → {alert.action}")
     for reason in alert.reasons:
@@ -181,7 +188,6 @@ def show(outputs: Outputs, said: Verdict) -> None:
     for name, value in said.as_dict().items():
         table.add_row(name, f"{value:,}")
     Console(width=120).print(table)
-    click.echo(json.dumps(said.as_dict()))
 
 
 @contextmanager
@@ -191,14 +197,6 @@ def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(what, total=total)
         yield lambda count: progress.update(task, completed=count)
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 if __name__ == "__main__":
