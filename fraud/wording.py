@@ -24,7 +24,7 @@ class Wording:
     """What is said of one feature.
 
     Attributes:
-        said: with a value; `{value}` is a `fraud.reasons.Quantity`, `{text}` the event's own text of a category.
+        said: with a value; `{value}` is a `fraud.quantity.Quantity`, `{text}` the event's own text of a category.
         denied: of a flag that is 0.
         absent: where the value is missing although its entity is known.
     """
