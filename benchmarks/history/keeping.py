@@ -36,6 +36,7 @@ class Kept:
     """One snapshot: seconds, milliseconds of a batch of 1,000, and GB of this process and the writer together."""
 
     pause: float
+    pause_cpu: float
     written: float
     calm_ms: float
     busy_ms: float
@@ -71,6 +72,7 @@ def keep(customers: int, repeats: int, say: Say) -> list[Figure]:
         Figure("memory.entities", entities, "entities"),
         Figure("memory.payments", payments, "payments"),
         Figure.of("snapshot_pause_ms", [s.pause * 1e3 for s in snapshots], "ms"),
+        Figure.of("snapshot.pause_cpu_ms", [s.pause_cpu * 1e3 for s in snapshots], "ms"),
         Figure.of("snapshot.written_s", [s.written for s in snapshots], "s"),
         Figure("snapshot.file_gb", size, "GB"),
         Figure.of("snapshot.peak_gb", [s.peak_gb for s in snapshots], "GB"),
@@ -90,7 +92,9 @@ def _snapshot(folder: Path, code: Encoder, customers: int, now: int) -> Kept:
     batches = partial_batches(customers, CALM + MOST, start=now, seed=code.history.events)
     calm = [_timed(partial(code.encode, next(batches))) for _ in range(CALM)]
     before = peak = resident.shared_gb()
+    spent = time.process_time()
     pause = _timed(lambda: store.save(Snapshot(0, code.history.events, code.history)))
+    spent = time.process_time() - spent
     due, during = 0.0, []
     for batch in batches:
         if ended:
@@ -99,7 +103,7 @@ def _snapshot(folder: Path, code: Encoder, customers: int, now: int) -> Kept:
         if time.monotonic() >= due:
             peak, due = max(peak, resident.shared_gb()), time.monotonic() + SAMPLE_SECONDS
     store.wait()
-    return Kept(pause, ended[0], median(calm) * 1e3, median(during) * 1e3, max(during) * 1e3, before, peak)
+    return Kept(pause, spent, ended[0], median(calm) * 1e3, median(during) * 1e3, max(during) * 1e3, before, peak)
 
 
 def _restore(folder: Path, say: Say) -> tuple[float, float]:
