@@ -122,7 +122,7 @@ class Loop:
         champion = registry.champion(root, self.features)
         reign = state.reign
         if reign is not None and reign.version == champion and view.now - reign.since <= config.watch:
-            reason = watch.verdict(view.decisions, view.labels, reign)
+            reason = watch.verdict(view.decisions, view.labels, reign, budget=config.alert_share)
             if reason is not None:
                 return self._roll_back(state, view, reason), reason
         elif reign is not None and reign.version == champion and state.probation is None:

@@ -56,13 +56,14 @@ def signals(actions: "pd.Series[str]", verdicts: "pd.Series[str]") -> Signals:
     return Signals(len(flagged), share, 1 - share, int(judged.sum()), float(hit.mean()) if judged.any() else 0.0)
 
 
-def verdict(decisions: pd.DataFrame, labels: pd.DataFrame, reign: Reign) -> str | None:
+def verdict(decisions: pd.DataFrame, labels: pd.DataFrame, reign: Reign, *, budget: float | None = None) -> str | None:
     """Why the champion must go back, or None.
 
     Args:
         decisions: frame of `training.loop.messages.DECISIONS`.
         labels: labels received so far, as they came.
         reign: the champion that is watched.
+        budget: share of payments that the shop wants to look at; coming nearer to it is no harm.
     """
     if reign.former is None:
         return None
@@ -75,7 +76,9 @@ def verdict(decisions: pd.DataFrame, labels: pd.DataFrame, reign: Reign) -> str 
         return None
     shadowed = mine & (decisions["shadow_version"] == reign.former)
     shadow = signals(decisions.loc[shadowed, "shadow_action"], said[shadowed])
-    for finding, also in ((_volume(now, before), _volume(shadow, before)), (_hits(now, before), _hits(shadow, before))):
+    nearer = budget is not None and abs(now.alerts - budget) <= abs(before.alerts - budget)
+    volume = None if nearer else _volume(now, before)
+    for finding, also in ((volume, _volume(shadow, before)), (_hits(now, before), _hits(shadow, before))):
         if finding and not (also and shadow.decisions >= MIN_DECISIONS):
             return finding
     return None

@@ -130,6 +130,13 @@ def test_a_champion_goes_back_when_its_alerts_change_and_its_predecessors_would_
     assert (said is None) == (finding is None)
 
 
+def test_a_champion_that_brings_alerts_back_to_the_shops_budget_stays() -> None:
+    both = pd.concat([decisions(0.08, 1, first=0), decisions(0.03, 2, first=10_000)], ignore_index=True)
+    assert (verdict(both, NO_LABELS, REIGN) or "").startswith("alerts went from")
+    assert verdict(both, NO_LABELS, REIGN, budget=0.03) is None
+    assert (verdict(both, NO_LABELS, REIGN, budget=0.08) or "").startswith("alerts went from")
+
+
 def test_a_champion_goes_back_when_analysts_confirm_far_fewer_alerts() -> None:
     old, new = decisions(0.05, 1, first=0), decisions(0.05, 2, first=10_000)
     both = pd.concat([old, new], ignore_index=True)
