@@ -14,7 +14,7 @@ from training.explain import reference_row
 from training.export import Candidate, golden_rows
 from training.fitting import make_deterministic
 from training.model import predict
-from training.sample import Floats, check_trainable
+from training.sample import Floats, check_trainable, row_keys
 from training.strategies.task import Adapted, Strategy, Task
 
 STRATEGIES: Final = (
@@ -24,6 +24,9 @@ STRATEGIES: Final = (
 
 CALIBRATION_WEIGHT: Final = 30.0
 """The held-out source rows count in the calibration's shape as if they had so many frauds."""
+
+ENOUGH_UNSEEN: Final = 1_000
+"""Unlabelled rows from which on the calibration's height needs no labelled ones beside them."""
 
 
 def strategy_named(name: str) -> Strategy:
@@ -107,9 +110,23 @@ def calibrate(task: Task, adapted: Adapted, prior: float) -> Calibration:
         np.concatenate([target_logits, source_logits]),
         np.concatenate([target.label, held_out.label]),
         _weights(len(target), len(held_out), source_weight),
-        predict(adapted.scorer, _some(task.unlabelled, task.seed)),
+        unseen_logits(task, adapted),
         prior,
     )
+
+
+def unseen_logits(task: Task, adapted: Adapted) -> Floats:
+    """Logits of target rows as they come, but for those that the model learnt by heart.
+
+    Trees are sure of the frauds that they were shown: with those among them a handful would make up the whole fraud
+    rate, and nothing would be left for payments to come. Where (nearly) every row is labelled, their held-out logits
+    stand for them, if there are any.
+    """
+    rows = _some(task.unlabelled, task.seed)
+    unseen = ~np.isin(row_keys(rows), row_keys(task.target.features))
+    if np.count_nonzero(unseen) >= ENOUGH_UNSEEN:
+        return predict(adapted.scorer, rows[unseen])
+    return predict(adapted.scorer, rows) if adapted.held_out is None else adapted.held_out
 
 
 def _weights(target: int, source: int, source_weight: float) -> npt.NDArray[np.float64]:

@@ -9,6 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+# Every fit traces one graph of its own; TensorFlow takes that for a mistake and warns.
+tf.get_logger().setLevel("ERROR")
+
 Rows: TypeAlias = dict[str, tf.Tensor]
 """One pool's part of a step's batch: column name -> tensor [b, …]."""
 

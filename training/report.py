@@ -110,7 +110,7 @@ def _intervals(measured: Mapping[str, Any]) -> dict[str, tuple[float, float, flo
 
 def _difference_rows(differences: Mapping[str, Any]) -> Sequence[Sequence[str]]:
     return [
-        [other, measure.replace("_", " "), *(f"{gap[edge]:+.4f}" for edge in ("value", "low", "high"))]
+        [other, ORDER[measure], *(f"{gap[edge]:+.4f}" for edge in ("value", "low", "high"))]
         for other, gaps in differences.items()
         for measure, gap in gaps.items()
     ]

@@ -136,7 +136,7 @@ def _svg(draw: Callable[[Axes], None], title: str, *, legend: bool = True) -> st
         draw(axes)
         axes.set_title(title)
         if legend:
-            axes.legend(frameon=False, fontsize=8)
+            axes.legend(framealpha=0.8, edgecolor="none", fontsize=8)
         target = io.StringIO()
         figure.savefig(target, format="svg", metadata={"Date": None})
     text = target.getvalue()

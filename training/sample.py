@@ -76,6 +76,13 @@ def thin(sample: Sample, rows: int, *, seed: int) -> Sample:
     return sample.take(np.sort(np.concatenate([kept, drawn])))
 
 
+def row_keys(features: Floats) -> npt.NDArray[np.uint64]:
+    """A number for each row by its bits, uint64 [n]: equal rows have equal ones, others hardly ever."""
+    bits = np.ascontiguousarray(features).view(np.uint32).astype(np.uint64)
+    factors = np.random.default_rng(0).integers(1, 2**63, features.shape[1], dtype=np.uint64) * np.uint64(2)
+    return np.asarray((bits * (factors + np.uint64(1))).sum(axis=1, dtype=np.uint64))  # wraps round
+
+
 def balanced(label: npt.NDArray[np.int8], *, steps: int, batch: int, share: float, seed: int) -> Indices:
     """Row numbers [steps, batch] of which `share` are frauds: at a base rate of 0.2 % most batches would hold none.
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from scipy.stats import spearmanr
 
 from tests.unit.training import toy
-from training.adapt import STRATEGIES, adapt, strategy_named
+from training.adapt import STRATEGIES, adapt, strategy_named, unseen_logits
 from training.boosting import booster_logits
 from training.datasets import InvalidDataset
 from training.distil import DistilOptions, distil, mix, most_useful
@@ -20,9 +20,10 @@ from training.fitting import make_deterministic
 from training.losses import coral
 from training.model import FraudNet, get_weights, predict
 from training.pretrained import Base
+from training.sample import row_keys
 from training.strategies import joint_distilled, l2sp
 from training.strategies.boosted import fit_pooled, folds, out_of_fold
-from training.strategies.task import AdaptOptions, Scorer, Task
+from training.strategies.task import Adapted, AdaptOptions, Scorer, Task
 
 Run = Callable[[str], Any]
 """Name of a strategy -> its net or forest."""
@@ -251,3 +252,25 @@ def test_a_target_with_other_columns_is_refused(task: Task) -> None:
     narrow = replace(task.target, features=task.target.features[:, :3])
     with pytest.raises(InvalidDataset, match="3 features, the base 8"):
         adapt(replace(task, target=narrow), "frozen", frauds_counted=1, rows_counted=2)
+
+
+def test_a_handful_of_frauds_learnt_by_heart_do_not_make_up_the_whole_fraud_rate(task: Task, run: Run) -> None:
+    made = adapt(task, "boosted", frauds_counted=40, rows_counted=1_000)
+    fresh = toy.target_test().features
+    mean = (1 / (1 + np.exp(-made.calibration(predict(run("boosted"), fresh))))).mean()
+    assert mean == pytest.approx(made.prior, rel=0.25)
+
+
+def test_where_every_row_is_labelled_held_out_logits_stand_for_the_target(task: Task) -> None:
+    held_out = np.linspace(-3, 3, len(task.target), dtype=np.float32)
+    adapted = Adapted(lambda rows: rows[:, 0], held_out)
+    alone = replace(task, unlabelled=task.target.features)
+    np.testing.assert_array_equal(unseen_logits(alone, adapted), held_out)
+    assert len(unseen_logits(task, adapted)) == len(task.unlabelled) - len(task.target)
+
+
+def test_rows_are_known_again_by_their_bits() -> None:
+    rows = toy.target_test().features
+    keys = row_keys(rows)
+    assert len(np.unique(keys)) == len(rows)
+    np.testing.assert_array_equal(row_keys(rows[[5, 7, 5]]), keys[[5, 7, 5]])  # missing values and all
