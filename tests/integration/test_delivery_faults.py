@@ -14,6 +14,7 @@ FAULTS = ("kill", "broker_killed", "rebalance", "disk_full", "same_id_here")
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.timeout(900)  # a minute and a half, and minutes on a machine that does other things too
 def test_nothing_is_lost_or_doubled_and_features_do_not_change(broker: object, tmp_path: Path) -> None:
     assert broker, "it has settled whether one can be had at all"
     chosen = [word for fault in FAULTS for word in ("--only", fault)]
