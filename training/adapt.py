@@ -84,19 +84,7 @@ def adapt(task: Task, strategy: str, *, frauds_counted: int, rows_counted: int) 
             rows=len(task.target),
             frauds=task.target.frauds,
         ),
-        report={
-            "strategy": strategy,
-            "why": adapted.why,
-            "labels": len(task.target),
-            "frauds": task.target.frauds,
-            "prior": prior,
-            "source_prior": task.base.source_prior,
-            "calibration": {
-                "knots": calibration.knots.tolist(),
-                "slopes": calibration.slopes.tolist(),
-                "height": calibration.height,
-            },
-        },
+        report=_report(task, strategy, adapted.why, calibration, prior=prior),
     )
 
 
@@ -127,6 +115,23 @@ def unseen_logits(task: Task, adapted: Adapted) -> Floats:
     if np.count_nonzero(unseen) >= ENOUGH_UNSEEN:
         return predict(adapted.scorer, rows[unseen])
     return predict(adapted.scorer, rows) if adapted.held_out is None else adapted.held_out
+
+
+def _report(task: Task, strategy: str, why: str, calibration: Calibration, *, prior: float) -> dict[str, object]:
+    """What `metrics.json` says of an adaptation."""
+    return {
+        "strategy": strategy,
+        "why": why,
+        "labels": len(task.target),
+        "frauds": task.target.frauds,
+        "prior": prior,
+        "source_prior": task.base.source_prior,
+        "calibration": {
+            "knots": calibration.knots.tolist(),
+            "slopes": calibration.slopes.tolist(),
+            "height": calibration.height,
+        },
+    }
 
 
 def _weights(target: int, source: int, source_weight: float) -> npt.NDArray[np.float64]:
