@@ -14,6 +14,9 @@ from training.import_events.run import import_file
 
 FILE: Final = Path(os.getenv("FRAUD_DATA_DIR", "../shared/data")) / "fdh_simulated.parquet"
 FOLDER: Final = Path("build/handbook")
+SINCE: Final = "2018-05-15"
+"""50 days before the earliest training: every look-back is full but the longest window of risk. Saves a gigabyte."""
+
 UNTIL: Final = "2018-08-15"
 """The last test day is over; later payments cannot matter."""
 
@@ -45,7 +48,7 @@ def open_handbook() -> Handbook:
     if not FILE.is_file():
         raise NoData(f"{FILE} is not here: set FRAUD_DATA_DIR to the folder that holds it")
     rows = pd.read_parquet(FILE)
-    rows = rows[rows["TX_DATETIME"] < UNTIL].reset_index(drop=True)
+    rows = rows[(rows["TX_DATETIME"] >= SINCE) & (rows["TX_DATETIME"] < UNTIL)].reset_index(drop=True)
     events = FOLDER / "events.parquet"
     if not events.is_file():
         FOLDER.mkdir(parents=True, exist_ok=True)
