@@ -15,8 +15,8 @@ CONSUMED = 20_000
 TRADED = 500_000
 SINGLE = 1_000
 FEW, MANY = 10_000, 10_000_000
-PER_CUSTOMER = 12.6
-"""Entities and pairs that a customer who pays once has in `world`, counted."""
+PER_CUSTOMER = 11.0
+"""Entities and pairs of a customer in `at_scale`, counted."""
 
 
 def beside_a_consumer(customers: int, repeats: int, say: Say) -> list[Figure]:
