@@ -98,6 +98,7 @@ class Metrics:
             for value in values:
                 metric.labels(value)
         self._evicted: dict[str, int] = {}
+        self._behind: frozenset[int] = frozenset()
         self._models: Models | None = None
 
     def batch(self, result: Result, *, committed_us: int, seconds: Mapping[str, float]) -> None:
@@ -156,6 +157,14 @@ class Metrics:
             self.model_info.labels(str(models.champion.version), "champion").set(1)
             if models.shadow is not None:
                 self.model_info.labels(str(models.shadow.version), "shadow").set(1)
+
+    def lag(self, behind: Mapping[int, int]) -> None:
+        """Notes how many records each partition is behind; a partition that went away is shown no more."""
+        for gone in self._behind - behind.keys():
+            self.consumer_lag.remove(str(gone))
+        for partition, records in behind.items():
+            self.consumer_lag.labels(str(partition)).set(records)
+        self._behind = frozenset(behind)
 
     def histories(self, entities: Iterable[Mapping[str, int]], evictions: Iterable[Mapping[str, int]]) -> None:
         """Notes what the histories of all partitions hold and have pushed out."""

@@ -210,9 +210,7 @@ class Runner:
         histories = [state.encoder.history for state in states.values()]
         metrics.histories([h.entities for h in histories], [h.evictions for h in histories])
         metrics.history_complete.set(all(state.history_from is None for state in states.values()))
-        metrics.consumer_lag.clear()
-        for partition, behind in self._log.lag().items():
-            metrics.consumer_lag.labels(str(partition)).set(behind)
+        metrics.lag(self._log.lag())
         now = self._clock.monotonic()
         ages = [now - saved for partition, (_, saved) in self._saved.items() if partition in states]
         metrics.snapshot_age.set(max(ages, default=0.0))
