@@ -109,7 +109,7 @@ def main(*, seed: int) -> None:
                 figures.append(Figure.of(f"{prefix}_{size}_rows_ms", times, "ms"))
             times = milliseconds(partial(explain, features=tf.constant(rows[:10])))
             figures.append(Figure.of(f"{prefix}_explain_10_rows_ms", times, "ms"))
-    report("score", figures, title="Processor time of one SavedModel on one core; trees: 150 of 31 leaves")
+    report("bench-score", figures, title="Processor time of one SavedModel on one core; trees: 150 of 31 leaves")
 
 
 if __name__ == "__main__":

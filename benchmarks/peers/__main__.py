@@ -33,7 +33,7 @@ STREAM = "stream"
 @click.option("--seconds", type=click.FloatRange(1), default=6.0, show_default=True, help="How long each is watched.")
 @click.option("--models", type=click.Path(path_type=Path, exists=True), help="Model directory; made when not given.")
 def main(*, quick: bool, only: tuple[str, ...], repeats: int | None, seconds: float, models: Path | None) -> None:
-    """Measure the service beside its limits and peers; a table, build/bench/peers.json and build/bench/peers.md."""
+    """Measure the service beside its limits and peers; a table, build/bench/bench.json and build/bench/bench.md."""
     console = Console(stderr=True, width=120)
     command = " ".join(
         ["make bench" if not only else "python -m benchmarks.peers", *(f"--only {name}" for name in only)]
@@ -56,7 +56,7 @@ def main(*, quick: bool, only: tuple[str, ...], repeats: int | None, seconds: fl
         page = markdown(
             found, figures, FIELD, broker=place.broker_version, command=command, date=f"{datetime.now(UTC):%Y-%m-%d}"
         )
-    written = report("peers", figures, title="The service beside limits and peers")
+    written = report("bench", figures, title="The service beside limits and peers")
     written.with_suffix(".md").write_text(page, encoding="utf-8")
     if found.failures:
         raise click.ClickException("; ".join(found.failures))
