@@ -32,6 +32,9 @@ MOST_GROWTH_MB = 150.0
 IN_DOUBT = "commit in doubt"
 """What the service logs when a commit has failed."""
 
+MOST_KILLS = 30
+"""Of the broker, until one has hit a transaction."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -106,8 +109,9 @@ def broker_killed(scene: Scene) -> list[float]:
     wanted = max(1, round(5 * scene.scale))
     with world.load(rate=RATE):
         world.until_moved(0)
-        while len(recoveries) < wanted or (IN_DOUBT not in service.log.read_text() and len(recoveries) < 4 * wanted):
-            time.sleep(scene.draw.uniform(0.5, 2.0))
+        while len(recoveries) < wanted or (IN_DOUBT not in service.log.read_text() and len(recoveries) < MOST_KILLS):
+            # Soon after the last recovery: there is a backlog then, and hardly a moment without a transaction.
+            time.sleep(scene.draw.uniform(0.0, 0.8))
             scene.broker.kill()
             scene.broker.start()
             recoveries.append(world.until_moved(world.committed()))
