@@ -14,7 +14,7 @@ from training.explain import reference_row
 from training.export import Candidate, golden_rows
 from training.fitting import make_deterministic
 from training.model import predict
-from training.sample import Floats, check_trainable, row_keys
+from training.sample import Floats, check_trainable, row_keys, some_rows
 from training.strategies.task import Adapted, Strategy, Task
 
 STRATEGIES: Final = (
@@ -24,6 +24,9 @@ STRATEGIES: Final = (
 
 CALIBRATION_WEIGHT: Final = 30.0
 """The held-out source rows count in the calibration's shape as if they had so many frauds."""
+
+CALIBRATION_ROWS: Final = 50_000
+"""Of the target, at most, for the calibration's height."""
 
 ENOUGH_UNSEEN: Final = 1_000
 """Unlabelled rows from which on the calibration's height needs no labelled ones beside them."""
@@ -110,7 +113,7 @@ def unseen_logits(task: Task, adapted: Adapted) -> Floats:
     rate, and nothing would be left for payments to come. Where (nearly) every row is labelled, their held-out logits
     stand for them, if there are any.
     """
-    rows = _some(task.unlabelled, task.seed)
+    rows = some_rows(task.unlabelled, CALIBRATION_ROWS, seed=task.seed)
     unseen = ~np.isin(row_keys(rows), row_keys(task.target.features))
     if np.count_nonzero(unseen) >= ENOUGH_UNSEEN:
         return predict(adapted.scorer, rows[unseen])
@@ -136,12 +139,6 @@ def _report(task: Task, strategy: str, why: str, calibration: Calibration, *, pr
 
 def _weights(target: int, source: int, source_weight: float) -> npt.NDArray[np.float64]:
     return np.concatenate([np.ones(target), np.full(source, source_weight)])
-
-
-def _some(features: Floats, seed: int, count: int = 50_000) -> Floats:
-    if len(features) <= count:
-        return features
-    return features[np.sort(np.random.default_rng(seed).choice(len(features), count, replace=False))]
 
 
 def _iso(time_us: np.int64) -> str:

@@ -90,7 +90,7 @@ def adapt_command(
     started = perf_counter()
     with one_line_errors(), progress_display() as progress:
         strategy_named(strategy)  # complains before the long work
-        base = open_base(root, parent)
+        _, base = open_base(root, parent)
         path = labels_beside(events, label_file)
         if labels is not None:
             target = with_budget(events, path, labels, seed=seed, partitions=partitions, cache=cache)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fraud.bundle import BASE, read_manifest, verify_files
+from fraud.bundle import BASE, InvalidBundle, read_manifest, verify_files
 from fraud.features import SPEC
 from fraud.risk import RiskTables
 from training.datasets import Dataset, InvalidDataset, build
@@ -29,11 +29,11 @@ def kinds_of(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(kinds[name] for name in names)
 
 
-def open_base(root: Path, version: int | None) -> Base:
-    """The base of that version, the newest one by default; its files verified.
+def open_base(root: Path, version: int | None) -> tuple[int, Base]:
+    """(version, base) of that version, of the newest one by default; its files verified.
 
     Raises:
-        RegistryError, InvalidDataset, InvalidBundle: there is none, it is no base, it is damaged.
+        RegistryError, InvalidDataset: there is none or it is damaged; it is no base.
     """
     if version is None:
         bases = [v.version for v in versions(root) if v.area == "bases"]
@@ -41,11 +41,15 @@ def open_base(root: Path, version: int | None) -> Base:
             raise RegistryError(f"{root} has no base to adapt: run pretrain first")
         version = bases[-1]
     area, path = find(root, version)
-    manifest = read_manifest(path)
+    try:
+        manifest = read_manifest(path)
+        if area == "bases":
+            verify_files(path, manifest)
+    except InvalidBundle as error:
+        raise RegistryError(str(error)) from None
     if area != "bases" or manifest.strategy != BASE:
-        raise InvalidDataset(f"version {version} is not a base; give --from the number that pretrain printed")
-    verify_files(path, manifest)
-    return load_base(path)
+        raise InvalidDataset(f"version {version} is not a base; name one that pretrain printed")
+    return version, load_base(path)
 
 
 def matched(base: Base, target: Floats) -> Base:

@@ -45,7 +45,7 @@ def forecast_command(
         strategy_named(strategy)
         if strategy == ALONE:
             raise InvalidDataset(f"{ALONE} is what transfer is compared with; choose another --strategy")
-        base = open_base(root, parent)
+        _, base = open_base(root, parent)
         world = World()
         stream = read_stream([events], labels_beside(events, label_file), world)
         target = from_stream(stream, world, risk=RiskTables(), progress=True)

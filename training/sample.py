@@ -76,6 +76,13 @@ def thin(sample: Sample, rows: int, *, seed: int) -> Sample:
     return sample.take(np.sort(np.concatenate([kept, drawn])))
 
 
+def some_rows(features: Floats, count: int, *, seed: int) -> Floats:
+    """At most `count` rows, drawn uniformly, in their order."""
+    if len(features) <= count:
+        return features
+    return features[np.sort(np.random.default_rng(seed).choice(len(features), count, replace=False))]
+
+
 def row_keys(features: Floats) -> npt.NDArray[np.uint64]:
     """A number for each row by its bits, uint64 [n]: equal rows have equal ones, others hardly ever."""
     bits = np.ascontiguousarray(features).view(np.uint32).astype(np.uint64)

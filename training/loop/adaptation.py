@@ -2,25 +2,22 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from fraud.bundle import InvalidBundle, read_manifest, verify_files
 from fraud.policy import Policy
-from training import registry
 from training.adapt import adapt
-from training.adapt_inputs import lacking, without
+from training.adapt_inputs import matched
 from training.boosting import booster_logits
 from training.datasets import Dataset
 from training.export import Candidate
 from training.fitting import Progress, quiet
 from training.loop.config import LoopConfig
-from training.pretrained import Base, load_base
-from training.sample import Sample
+from training.pretrained import Base
+from training.sample import Sample, some_rows
 from training.strategies.boosted import fit_pooled
 from training.strategies.target_only import fit_alone
 from training.strategies.task import AdaptOptions, Task
@@ -58,26 +55,6 @@ def held_out(customer: npt.NDArray[np.uint64], share: float) -> npt.NDArray[np.b
     return (mixed >> np.uint64(40)) < np.uint64(int(share * (1 << 24)))
 
 
-def find_base(root: Path, wanted: int | None) -> tuple[int, Base]:
-    """The base to adapt: the wanted version, or the newest.
-
-    Raises:
-        RegistryError: there is none.
-    """
-    bases = [v.version for v in registry.versions(root) if v.area == "bases"]
-    if not bases:
-        raise registry.RegistryError(f"{root} has no base to adapt: run pretrain first")
-    version = wanted or bases[-1]
-    area, path = registry.find(root, version)
-    if area != "bases":
-        raise registry.RegistryError(f"version {version} is no base: set FRAUD_LOOP_BASE to one of {bases}")
-    try:
-        verify_files(path, read_manifest(path))
-    except InvalidBundle as error:
-        raise registry.RegistryError(str(error)) from None
-    return version, load_base(path)
-
-
 def teach(
     base: Base, learners: Dataset, judged: Dataset, config: LoopConfig, *, seed: int, progress: Progress = quiet
 ) -> Lesson:
@@ -92,14 +69,13 @@ def teach(
         progress: told what is going on.
     """
     sample = Sample.of(learners)
-    absent = lacking(learners.features)
-    matched = replace(base, source=without(base.source, absent), held_out=without(base.held_out, absent))
+    base = matched(base, learners.features)
     cold = sample.frauds < config.min_frauds or sample.frauds == len(sample)
     # Without labels of its own the target borrows the source's held-out rows: they calibrate, and teach nothing new.
-    target = matched.held_out if cold else sample
+    target = base.held_out if cold else sample
     options = AdaptOptions(teachers=config.teachers or len(base.teachers))
-    unlabelled = _some(learners.features, seed)
-    task = Task(matched, target, unlabelled, seed, options, progress)
+    unlabelled = some_rows(learners.features, UNLABELLED_ROWS, seed=seed)
+    task = Task(base, target, unlabelled, seed, options, progress)
     strategy = COLD_START if cold else config.strategy
     frauds, rows = (0, 0) if cold else fraud_rate(learners)
     candidate = adapt(task, strategy, frauds_counted=frauds, rows_counted=rows)
@@ -144,9 +120,3 @@ def _baselines(task: Task, sample: Sample, judged: Dataset) -> dict[str, Floats]
     trees = {"trees on source and target": fit_pooled(task, sample), "trees on the target": fit_alone(task, sample)}
     kinds = task.base.kinds
     return {name: booster_logits(t, judged.features, kinds).astype(np.float64) for name, t in trees.items()}
-
-
-def _some(features: npt.NDArray[np.float32], seed: int) -> npt.NDArray[np.float32]:
-    if len(features) <= UNLABELLED_ROWS:
-        return features
-    return features[np.sort(np.random.default_rng(seed).choice(len(features), UNLABELLED_ROWS, replace=False))]

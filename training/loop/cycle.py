@@ -14,6 +14,7 @@ from fraud.features import features_fingerprint
 from fraud.policy import Policy
 from fraud.risk import RiskTables
 from training import registry
+from training.adapt_inputs import open_base
 from training.datasets import Dataset, World, count_risk, from_stream
 from training.evaluate import Floats, Model, scores_of, to_scored
 from training.export import export_bundle
@@ -22,7 +23,7 @@ from training.gate import Finding, Holdout, Judgement, Traffic, Verdict, judge
 from training.gate_labels import sane
 from training.gate_run import traffic
 from training.ledger import DAY_US
-from training.loop.adaptation import Lesson, find_base, held_out, policy_of, run_seed, teach
+from training.loop.adaptation import Lesson, held_out, policy_of, run_seed, teach
 from training.loop.config import LoopConfig
 from training.loop.state import LoopState, Unfinished
 from training.loop.view import View
@@ -81,7 +82,7 @@ class Trainer:
         judges = held_out(data.customer, self.config.holdout_share)
         judged = data.take(judges)
         champion = self._champion()
-        base_version, base = find_base(self.root, self.config.base)
+        base_version, base = open_base(self.root, self.config.base)
         lesson = teach(base, data.take(~judges), judged, self.config, seed=seed, progress=self.progress)
         candidate = self._export(lesson, data, risk, champion, parent=base_version, at=view.now)
         score = scores_of(candidate.path, judged.features)

@@ -11,9 +11,10 @@ from deploy.demo.readapt.plan import DAY_US, NEW_PATTERN, START_US
 from deploy.demo.readapt.play import Story
 from fraud.batch import hash_ids
 from training import registry
+from training.adapt_inputs import open_base
 from training.datasets import count_risk, from_stream
 from training.evaluate import Model, scores_of
-from training.loop.adaptation import find_base, teach
+from training.loop.adaptation import teach
 from training.loop.record import all_records
 from training.loop.view import View
 from training.model import predict
@@ -181,7 +182,7 @@ def rivals(story: Story, seen: Told) -> tuple[float, float]:
         ahead = data.take(place.to_numpy(np.intp))
         past = data.between(view.since, since).with_labels(view.stream.ledger, since)
         config = replace(trainer.config, baselines=False)
-        lesson = teach(find_base(trainer.root, config.base)[1], past, past.take(np.arange(1)), config, seed=config.seed)
+        lesson = teach(open_base(trainer.root, config.base)[1], past, past.take(np.arange(1)), config, seed=config.seed)
         new, alerts = rows["new"].to_numpy(bool), int(rows["flagged"].sum())
         hits.append(most(predict(lesson.candidate.scorer, ahead.features), alerts)[new])
         old.append(most(scores_of(champion.path, ahead.with_risk(champion.risk).features), alerts)[new])
