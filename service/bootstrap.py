@@ -1,7 +1,6 @@
 """The composition root: settings to a service. Tests come through here too, with adapters of their own."""
 
 import gc
-import hmac
 import secrets
 import sys
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from fraud.decode import Decoder
 from fraud.exploration import Exploration
 from fraud.features import FeatureSpec, default_spec, features_fingerprint
 from fraud.history import History, HistoryConfig, history_fingerprint
+from fraud.keys import CARD_NUMBERS, EXPLORATION, PSEUDONYMS, derived
 from fraud.money import InvalidRates, Rates
 from fraud.pan import tokeniser
 from fraud.pseudonyms import Pseudonyms
@@ -164,7 +164,7 @@ def decoder(settings: Settings, code: Domain) -> Decoder:
     Raises:
         Misconfigured: the table of exchange rates cannot be used.
     """
-    key = keyed(settings, b"card numbers")
+    key = keyed(settings, CARD_NUMBERS)
     return Decoder(
         rates=_rates(settings.rates_file, settings.base_currency),
         attributes=code.spec.attributes,
@@ -177,12 +177,12 @@ def decoder(settings: Settings, code: Domain) -> Decoder:
 def keyed(settings: Settings, purpose: bytes) -> bytes | None:
     """A key for one purpose, derived from the secret; None without one."""
     secret = _revealed(settings.secret)
-    return None if secret is None else hmac.digest(secret.encode(), purpose, "sha256")
+    return None if secret is None else derived(secret, purpose)
 
 
 def pseudonyms(settings: Settings) -> Pseudonyms | None:
     """The same in logs and in alerts; None without a secret."""
-    key = keyed(settings, b"pseudonyms")
+    key = keyed(settings, PSEUDONYMS)
     return None if key is None else Pseudonyms(key)
 
 
@@ -301,7 +301,7 @@ def _rates(path: Path | None, base: str) -> Rates:
 
 def _exploration(settings: Settings) -> Exploration | None:
     """Each partition has its share of the budget: they do not know of each other."""
-    key = keyed(settings, b"exploration")
+    key = keyed(settings, EXPLORATION)
     if key is None or not settings.explore_share:
         return None
     return Exploration(key, settings.explore_share, settings.explore_budget / settings.partitions)

@@ -18,6 +18,7 @@ from kafka import KafkaProducer
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from fraud.features import default_spec
+from fraud.keys import CARD_NUMBERS, derived
 from fraud.money import InvalidRates, Rates
 from fraud.pan import tokeniser
 from training.console import one_line_errors
@@ -47,7 +48,7 @@ def world_of(settings: Settings) -> World:
         rates = Rates.parse(content, settings.base_currency) if content else Rates.default(settings.base_currency)
     except (OSError, InvalidRates) as error:
         raise InvalidSettings(f"FRAUD_RATES_FILE: {error}") from None
-    token = tokeniser(settings.secret.get_secret_value().encode()) if settings.secret else None
+    token = tokeniser(derived(settings.secret.get_secret_value(), CARD_NUMBERS)) if settings.secret else None
     return World(default_spec(settings.attributes), rates=rates, token=token)
 
 
