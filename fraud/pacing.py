@@ -11,9 +11,9 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 HOURS: Final = 168
-_HOUR_US: Final = 3_600_000_000
-_WEEK_US: Final = HOURS * _HOUR_US
-_MONDAY_US: Final = 4 * 24 * _HOUR_US  # 1970-01-01 was a Thursday
+HOUR_US: Final = 3_600_000_000
+_WEEK_US: Final = HOURS * HOUR_US
+MONDAY_US: Final = 4 * 24 * HOUR_US  # 1970-01-01 was a Thursday
 
 
 class Capacity(BaseModel):
@@ -42,10 +42,10 @@ class Capacity(BaseModel):
 
     def accrued(self, time_us: int) -> float:
         """Reviews that had become possible by a time, since 1970; only differences mean something."""
-        weeks, within = divmod(time_us - _MONDAY_US, _WEEK_US)
-        hour, rest = divmod(within, _HOUR_US)
+        weeks, within = divmod(time_us - MONDAY_US, _WEEK_US)
+        hour, rest = divmod(within, HOUR_US)
         before = (0.0, *accumulate(self.weights))
-        share = (before[hour] + self.weights[hour] * rest / _HOUR_US) / before[-1]
+        share = (before[hour] + self.weights[hour] * rest / HOUR_US) / before[-1]
         return (weeks + share) * self.per_day * 7
 
 

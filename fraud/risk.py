@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.batch import ENTITIES, Float32s, Int64s, UInt64s
+from fraud.kernel.layout import DAY
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
 RISK_WINDOWS_DAYS: Final = (7, 30, 90)
 """Days of payments behind each risk of an id: the shortest tells what is on now, the longest what slow labels say."""
 
-DAY_US: Final = 86_400_000_000
 LEAST_SAID: Final = 0.5
 """Risk above this and up to 1 is that of an id with few payments and no fraud: it is not stored, and reads as 1."""
 
@@ -72,12 +72,16 @@ class RiskTable:
 class RiskTables:
     """Tables of many entities and dates."""
 
-    __slots__ = ("_tables",)
+    __slots__ = ("_dates", "_tables")
 
     def __init__(self, tables: Iterable[RiskTable] = ()) -> None:
         self._tables: dict[str, list[RiskTable]] = {}
         for table in sorted(tables, key=lambda table: table.effective_from):
             self._tables.setdefault(table.entity, []).append(table)
+        self._dates = {
+            entity: np.array([table.effective_from for table in held], np.int64)
+            for entity, held in self._tables.items()
+        }
 
     @property
     def tables(self) -> tuple[RiskTable, ...]:
@@ -93,7 +97,7 @@ class RiskTables:
         tables = self._tables.get(entity, [])
         if not tables:
             return found
-        newest = np.searchsorted([table.effective_from for table in tables], times, side="right") - 1
+        newest = np.searchsorted(self._dates[entity], times, side="right") - 1
         for number in np.unique(newest[newest >= 0]):
             rows = newest == number
             found[rows] = tables[number].of(ids[rows])
@@ -105,7 +109,7 @@ class RiskTables:
         for entity, tables in self._tables.items():
             np.savez(
                 folder / f"{entity}.npz",
-                effective_from=np.array([table.effective_from for table in tables], np.int64),
+                effective_from=self._dates[entity],
                 length=np.array([len(table.keys) for table in tables], np.int64),
                 keys=np.concatenate([table.keys for table in tables]),
                 risk=np.concatenate([table.risk for table in tables]),
@@ -165,7 +169,7 @@ class RiskBuilder:
 
     def _risk(self, date: int, delay: int, days: int) -> Float32s:
         end = date - delay
-        first, last = np.searchsorted(self._times, [end - days * DAY_US, end], side="right")
+        first, last = np.searchsorted(self._times, [end - days * DAY, end], side="right")
         codes, received = self._codes[first:last], self._received[first:last]
         fraud = (received > 0) & (received < date)
         expected = np.bincount(codes, minlength=len(self.keys)) * (fraud.sum() / max(len(codes), 1))

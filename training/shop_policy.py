@@ -1,19 +1,15 @@
 """The policy of a shop: its own costs or the default ones, reviews paced like its payments."""
 
 from pathlib import Path
-from typing import Final
 
 import click
 import numpy as np
 import numpy.typing as npt
 
-from fraud.pacing import HOURS, Capacity
+from fraud.pacing import HOUR_US, HOURS, MONDAY_US, Capacity
 from fraud.policy import InvalidPolicy, Policy
 from training.console import FILE
 from training.datasets import Dataset, InvalidDataset
-
-HOUR_US: Final = 3_600_000_000
-MONDAY_US: Final = 4 * 24 * HOUR_US  # 1970-01-01 was a Thursday
 
 policy_option = click.option(
     "--policy", "policy_file", type=FILE, help="The shop's own policy.json instead of the default one."
