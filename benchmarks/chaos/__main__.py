@@ -11,8 +11,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from benchmarks.chaos.faults import FAULTS, MAY_DOUBLE, Scene
+from benchmarks.chaos.faults import FAULTS, MAY_DOUBLE
 from benchmarks.chaos.rates import VERSIONS, exactly_once_cost, swap_pauses
+from benchmarks.chaos.scene import Scene
 from benchmarks.chaos.verdict import Verdict, judge
 from benchmarks.chaos.world import World
 from benchmarks.report import FOLDER as REPORTS

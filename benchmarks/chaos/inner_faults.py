@@ -1,0 +1,81 @@
+"""What the service does goes wrong: a batch takes too long or raises, snapshots find no room."""
+
+import time
+
+from benchmarks.chaos.scene import RATE, Scene, end, felt
+from tests.bundles import serve, write_bundle
+
+POISON = "77777.77"
+"""Amount at which the second bundle's graph raises."""
+
+SLOW = "66666.66"
+SLOW_SECONDS = 16.0
+"""Amount at which a bundle's graph takes so long: longer than max_poll_interval and the session together."""
+
+IN_DOUBT = "commit in doubt"
+"""What the service logs when a commit has failed."""
+
+
+def slow_batch(scene: Scene) -> list[float]:
+    """A batch takes so long that the group moves on without this instance."""
+    world = scene.world
+    models = world.folder / "models"
+    write_bundle(models, 1, slow=(float(SLOW), SLOW_SECONDS))
+    serve(models, 1)
+    service = world.service(models_dir=str(models), max_poll_interval="6", session_timeout="6")
+    service.start()
+    recoveries = []
+    with world.load(rate=RATE) as load:
+        world.until_moved(0)
+        for _ in range(max(1, round(3 * scene.scale))):
+            time.sleep(scene.draw.uniform(0.5, 2.0))
+            with world.silences() as silences:
+                load.poison(SLOW)
+                time.sleep(SLOW_SECONDS + 4.0)
+                world.until_moved(world.committed())
+            recoveries.append(max(silences) - SLOW_SECONDS)
+    felt(service, IN_DOUBT)
+    return end(world, service, recoveries)
+
+
+def disk_full(scene: Scene) -> list[float]:
+    """Snapshots cannot be written; then the service is killed and must do without."""
+    world = scene.world
+    service = world.service(largest_file=4096, snapshot_interval="1")
+    service.start()
+    with world.load(rate=RATE):
+        service.ready()
+        world.until_moved(0)
+        time.sleep(4)
+        if service.metric("fraud_snapshot_failures_total") < 1:
+            raise AssertionError("no snapshot failed, although none can be written")
+        service.kill()
+        before = world.committed()
+        service.start()
+        recoveries = [world.until_moved(before)]
+    return end(world, service, recoveries)
+
+
+def pipeline_raises(scene: Scene) -> list[float]:
+    """A batch makes the model raise: the service stops uncommitted, until another version serves."""
+    world = scene.world
+    models = world.folder / "models"
+    write_bundle(models, 1, poison=float(POISON))
+    write_bundle(models, 2)
+    serve(models, 1)
+    service = world.service(models_dir=str(models))
+    service.start()
+    with world.load(rate=RATE) as load:
+        world.until_moved(0)
+        load.poison(POISON)
+        if service.wait() != 1:
+            raise AssertionError(f"the service should have stopped with 1: {service.last_line()}")
+        before = world.committed()
+        service.start()
+        if service.wait() != 1 or world.committed() > before + load.sent:
+            raise AssertionError(f"the service should have stopped again: {service.last_line()}")
+        serve(models, 2)
+        before = world.committed()
+        service.start()
+        recoveries = [world.until_moved(before)]
+    return end(world, service, recoveries)
