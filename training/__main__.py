@@ -1,15 +1,9 @@
 """`python -m training COMMAND`: each command lives in its own module and is imported only when it is called."""
 
-import os
 from importlib import import_module
 from typing import Final
 
 import click
-
-# TensorFlow reads this once, when it is imported: warnings about the processor say nothing to who trains a model.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # noqa: TID251 - TensorFlow has no other way to be told
-# Its oneDNN kernels give other last bits on other processors, say so twice on stderr, and save 5 % of the time here.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # noqa: TID251 - as above
 
 COMMANDS: Final = {
     "simulate": "training.simulate.cli:simulate_command",

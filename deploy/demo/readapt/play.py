@@ -146,8 +146,10 @@ def turn(loop: Loop, now: int) -> Turn:
 def said(done: Turn) -> str:
     """A turn in one line."""
     day = datetime.fromtimestamp(done.now / 1e6, UTC).date().isoformat()
-    run = f"run {done.run.run} ({done.run.why}): {done.run.decision}, {done.run.reason[:100]}" if done.run else "no run"
-    return f"{day}  {run}" + (f"; rolled back: {done.rolled_back}" if done.rolled_back else "")
+    told = "no run"
+    if done.run is not None:
+        told = f"run {done.run.run} ({done.run.why}): {done.run.decision}, {done.run.reason.partition(';')[0]}"
+    return f"{day}  {told}" + (f"; rolled back: {done.rolled_back}" if done.rolled_back else "")
 
 
 def serves(service: Service, version: int | None) -> bool:
