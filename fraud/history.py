@@ -13,7 +13,7 @@ from fraud.kernel.tidy import tidy
 
 __all__ = ["KINDS", "History", "HistoryConfig", "history_fingerprint"]
 
-_SEMANTICS = 2
+_SEMANTICS = 3
 """Raised with every change of what the history keeps or how it is read; it stands in the fingerprint."""
 
 

@@ -21,7 +21,7 @@ PHRASES: Final = 3
 PLACES: Final = 4
 """Decimals of a contribution that are published, and by which reasons are ordered."""
 
-_VARIANT: Final = re.compile(r"_(10min|1h|24h|7d|30d|90d|sin|cos)$|(?<=amount)_(gap|score)$")
+_VARIANT: Final = re.compile(r"_(10min|1h|24h|1d|7d|30d|sin|cos)$|(?<=amount)_(gap|score)$")
 """What features that say much the same differ by."""
 
 _SIGNS_OF_LIFE: Final = frozenset(

@@ -5,7 +5,8 @@ datasets and replay use the newest table with effective_from <= event time, so n
 
 Risk is *relative*: known frauds of an id against those expected of so many payments at the average of the same days.
 A rate would also tell how many labels had arrived by its date, which is a clock and no risk: trees learn the clock,
-and the rates of the months to come were never seen in training.
+and the rates of the months to come were never seen in training. At or below the average it reads as 1: how far below
+tells little more than how many payments an id had, which the history counts better.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,11 +22,8 @@ from fraud.kernel.layout import DAY
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
-RISK_WINDOWS_DAYS: Final = (7, 30, 90)
+RISK_WINDOWS_DAYS: Final = (1, 7, 30)
 """Days of payments behind each risk of an id: the shortest tells what is on now, the longest what slow labels say."""
-
-LEAST_SAID: Final = 0.5
-"""Risk above this and up to 1 is that of an id with few payments and no fraud: it is not stored, and reads as 1."""
 
 
 def risk_measures(entity: str) -> tuple[str, ...]:
@@ -41,7 +39,7 @@ class RiskTable:
         entity: one of `fraud.batch.ENTITIES`.
         effective_from: µs since 1970 UTC; events from then on may read it.
         keys: uint64 [k], hashed ids, ascending; every other id has risk 1.
-        risk: float32 [k, w], relative to the average, per window of `RISK_WINDOWS_DAYS`.
+        risk: float32 [k, w], relative to the average and at least 1, per window of `RISK_WINDOWS_DAYS`.
     """
 
     entity: str
@@ -155,23 +153,28 @@ class RiskBuilder:
     def __init__(self, entity: str, *, ids: UInt64s, times: Int64s, fraud_received: Int64s, strength: float) -> None:
         if np.any(times[1:] < times[:-1]):
             raise ValueError("risk tables are counted over payments in the order of time")
-        present = ids != 0
         self.entity = entity
         self.strength = strength
-        self.keys, self._codes = np.unique(ids[present], return_inverse=True)
-        self._times, self._received = times[present], fraud_received[present]
+        self._all_times = times[ids != 0]
+        # Only an id with a known fraud can be above the average; of the others their number is enough.
+        self.keys = np.unique(ids[(ids != 0) & (fraud_received > 0)])
+        theirs = np.isin(ids, self.keys)
+        self._codes = np.searchsorted(self.keys, ids[theirs])
+        self._times, self._received = times[theirs], fraud_received[theirs]
 
     def table(self, effective_from: int, *, delay: int) -> RiskTable:
         """What was known at a date: only frauds reported before it, only payments `delay` µs old or older."""
         risk = np.stack([self._risk(effective_from, delay, days) for days in RISK_WINDOWS_DAYS], axis=1)
-        says = ((risk > 1) | (risk < LEAST_SAID)).any(axis=1)
+        says = (risk > 1).any(axis=1)
         return RiskTable(self.entity, effective_from, self.keys[says], risk[says])
 
     def _risk(self, date: int, delay: int, days: int) -> Float32s:
-        end = date - delay
-        first, last = np.searchsorted(self._times, [end - days * DAY, end], side="right")
+        window = [date - delay - days * DAY, date - delay]
+        begin, end = np.searchsorted(self._all_times, window, side="right")
+        first, last = np.searchsorted(self._times, window, side="right")
         codes, received = self._codes[first:last], self._received[first:last]
         fraud = (received > 0) & (received < date)
-        expected = np.bincount(codes, minlength=len(self.keys)) * (fraud.sum() / max(len(codes), 1))
+        expected = np.bincount(codes, minlength=len(self.keys)) * (fraud.sum() / max(end - begin, 1))
         known = np.bincount(codes[fraud], minlength=len(self.keys))
-        return np.asarray((known + self.strength) / (expected + self.strength), np.float32)
+        relative = (known + self.strength) / (expected + self.strength)
+        return np.asarray(np.maximum(relative, 1), np.float32)

@@ -160,8 +160,6 @@ EVENT: Final = {
     "shipping_method": Wording("shipping method {text}", absent="shipping method not given"),
     "channel": Wording("channel {text}", absent="channel not given"),
     "merchant_category": Wording("merchant category {text}", absent="merchant category not given"),
-    "merchant_id": Wording("merchant {text}", absent="merchant not given"),
-    "bin": Wording("BIN {text}", absent="BIN not given"),
 }  # fmt: skip
 
 

@@ -52,7 +52,7 @@ def sane(
         new: int8 [n], labels since the last training, 1 fraud, 0 genuine.
         new_score: float64 [n], the champion's scores of them.
         before: int8 [m], the labels before that.
-        before_score: float64 [m].
+        before_score: float64 [m], NaN where the champion learnt from the label: it is surer and righter there.
         sources: who gave the new labels, [n], and those before, [m].
         bands: where the rates may lie.
     """
@@ -102,8 +102,9 @@ def _contradictions(
     if len(sure) < bands.min_labels:
         text = f"{len(sure)} new labels on payments that the champion was sure about are too few to judge"
         return Finding("labels.contradictions", Verdict.ACCEPT, text, {})
-    # Where there was nothing before, the scores themselves say how often a sure payment is genuine.
-    usual = float((sure_before == 0).mean()) if len(sure_before) >= bands.min_labels else 1 - bands.sure
+    # Where there is too little before, the scores themselves say how often a sure payment is genuine.
+    said = float((1 - new_score[new_score >= bands.sure]).mean())
+    usual = float((sure_before == 0).mean()) if len(sure_before) >= bands.min_labels else said
     limit = usual * bands.contradiction_factor + bands.contradiction_slack
     rate = float((sure == 0).mean())
     low, _ = _interval(int((sure == 0).sum()), len(sure), bands.confidence)

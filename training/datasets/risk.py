@@ -22,7 +22,7 @@ class RiskPlan:
         entities: whose risk.
     """
 
-    every_days: float = 1
+    every_days: float = 0.25
     delay_days: float = 7
     strength: float = 0.1
     entities: tuple[str, ...] = RISK_ENTITIES

@@ -94,7 +94,7 @@ class Trainer:
             candidate_policy=candidate.policy,
             champion_policy=champion.policy if champion else None,
             traffic=_traffic(candidate, champion, _recent(data), self.config.alert_share) if champion else None,
-            labels=_label_findings(view, state, champion, data),
+            labels=_label_findings(view, state, champion, data, share=self.config.holdout_share),
             config=self.config.judging,
             seed=seed,
         )
@@ -209,24 +209,28 @@ def _frozen(
     return [_holdout("frozen", scores_of(candidate.path, then.features), champion, then, budget=config.budget)]
 
 
-def _label_findings(view: View, state: LoopState, champion: Model | None, data: Dataset) -> list[Finding]:
+def _label_findings(
+    view: View, state: LoopState, champion: Model | None, data: Dataset, *, share: float
+) -> list[Finding]:
     """Whether the labels that came since labels were last found sane look like those before."""
     if champion is None or state.trusted is None:
         return []
     labels = view.labels[view.labels["verdict"].isin(["unauthorised", "genuine"])]
     rows = data.take(np.isin(data.transaction, labels["transaction"].to_numpy(np.uint64)))
     scores = scores_of(champion.path, rows.with_risk(champion.risk).features)
-    place = dict(zip(rows.transaction.tolist(), scores.tolist(), strict=True))
+    # What the champion learnt it is surer and more often right about than it will be about anything new.
+    unseen = np.where(held_out(rows.customer, share), scores, np.nan)
+    place = dict(zip(rows.transaction.tolist(), zip(scores.tolist(), unseen.tolist(), strict=True), strict=True))
     known = labels[labels["transaction"].isin(rows.transaction)]
-    score = np.array([place[transaction] for transaction in known["transaction"].tolist()], np.float64)
+    score = np.array([place[transaction] for transaction in known["transaction"].tolist()], np.float64).reshape(-1, 2)
     fraud = (known["verdict"] == "unauthorised").to_numpy().astype(np.int8)
     new = (known["received_at"] > state.trusted).to_numpy(bool)
     source = known["source"].to_numpy(np.str_)
     return sane(
         new=fraud[new],
-        new_score=score[new],
+        new_score=score[new, 0],
         before=fraud[~new],
-        before_score=score[~new],
+        before_score=score[~new, 1],
         sources=(source[new], source[~new]),
     )
 

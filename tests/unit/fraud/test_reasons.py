@@ -134,9 +134,11 @@ def test_two_points_in_time_are_both_told() -> None:
 
 
 def test_categories_and_money_are_told_by_the_events_own_words() -> None:
-    features, contributions = row(email_domain=(77, 2.0), bin=(12, 1.0), amount=(1250.5, 0.5))
-    told = TELLER.reasons(features, contributions, texts={"email_domain": "mail.test", "bin": "411111"}, currency="EUR")
-    assert [reason.text for reason in told] == ["e-mail at mail.test, BIN 411111", "amount EUR 1,250.50"]
+    features, contributions = row(email_domain=(77, 2.0), merchant_category=(12, 1.0), amount=(1250.5, 0.5))
+    told = TELLER.reasons(
+        features, contributions, texts={"email_domain": "mail.test", "merchant_category": "7995"}, currency="EUR"
+    )
+    assert [reason.text for reason in told] == ["e-mail at mail.test, merchant category 7995", "amount EUR 1,250.50"]
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 8.0, 123456.789, NAN])

@@ -25,9 +25,9 @@ def risks(table: RiskTable, *ids: int) -> list[list[float]]:
 
 
 def test_a_report_received_after_the_table_takes_effect_is_not_in_it() -> None:
-    payments = builder([A, A, B, B], [1, 1, 1, 1], [0, 20, 0, 2])
+    payments = builder([A, A, B, B], [9, 9, 9, 9], [0, 20, 0, 9.5])
     # One known fraud in four payments: of two payments half a fraud is expected.
-    assert np.allclose(risks(payments.table(10 * DAY, delay=0), A, B)[0][1:], 1)  # 0 of 0.5: hardly says anything
+    assert np.allclose(risks(payments.table(10 * DAY, delay=0), A, B)[0][1:], 1)
     assert np.allclose(risks(payments.table(10 * DAY, delay=0), A, B)[1][1:], (1 + 1) / (0.5 + 1))
     assert np.allclose(risks(payments.table(21 * DAY, delay=0), A, B)[0][1:], 1)  # 1 of 1: the average
 
@@ -39,9 +39,9 @@ def test_payments_younger_than_the_delay_are_not_counted() -> None:
 
 
 def test_a_window_holds_the_payments_of_so_many_days() -> None:
-    # A was fraudulent 50 days ago, B 20 days ago, C lately.
-    ids, days = [A, B, C, *range(10, 30)], [50.0, 80, 98, *[99.0] * 20]
-    table = builder(ids, days, [51, 81, 98.5, *[0.0] * 20]).table(100 * DAY, delay=0)
+    # A was fraudulent 20 days ago, B 4 days ago, C lately.
+    ids, days = [A, B, C, *range(10, 30)], [80.0, 96, 99.5, *[99.6] * 20]
+    table = builder(ids, days, [81, 97, 99.7, *[0.0] * 20]).table(100 * DAY, delay=0)
     risky = [[risk > 1 for risk in row] for row in risks(table, A, B, C)]
     assert risky == [[False, False, True], [False, True, True], [True, True, True]]
 
@@ -50,7 +50,7 @@ def test_a_window_holds_the_payments_of_so_many_days() -> None:
 def test_the_risk_of_a_merchant_hardly_depends_on_how_many_labels_have_arrived(others: int) -> None:
     """A rate would be ten or a hundred times lower; that is a clock."""
     ids = np.concatenate([[A, A], np.arange(others) + 100]).tolist()
-    table = builder(ids, [1.0] * (others + 2), [2.0, *[0.0] * (others + 1)], strength=0.1).table(4 * DAY, delay=0)
+    table = builder(ids, [1.0] * (others + 2), [1.5, *[0.0] * (others + 1)], strength=0.1).table(2 * DAY - 1, delay=0)
     assert risks(table, A)[0] == pytest.approx([(1 + 0.1) / 0.1] * WIDTH, rel=0.3)
 
 
@@ -59,13 +59,14 @@ def test_without_any_known_fraud_everyone_is_average() -> None:
     assert risks(table, A, B) == [[1] * WIDTH] * 2
 
 
-def test_many_clean_payments_lower_the_risk_and_a_few_say_nothing() -> None:
-    ids, days = [A] * 90 + [B] * 2 + [C] * 8, [1.0] * 100
-    table = builder(ids, days, [*[0.0] * 92, *[2.0] * 8]).table(5 * DAY, delay=0)
+def test_at_or_below_the_average_everyone_is_average() -> None:
+    ids, days = [A] * 90 + [B] * 2 + [C] * 8, [4.5] * 100
+    # A has one fraud in ninety payments, B none, C nothing else.
+    table = builder(ids, days, [4.6, *[0.0] * 91, *[4.6] * 8]).table(5 * DAY, delay=0)
     (clean, few, bad) = risks(table, A, B, C)
-    assert clean == pytest.approx([1 / (90 * 0.08 + 1)] * WIDTH)
-    assert few == [1] * WIDTH
-    assert bad == pytest.approx([(8 + 1) / (8 * 0.08 + 1)] * WIDTH)
+    assert clean == few == [1] * WIDTH
+    assert bad == pytest.approx([(8 + 1) / (8 * 0.09 + 1)] * WIDTH)
+    assert table.keys.tolist() == [C]
 
 
 def test_absent_ids_have_no_risk_and_are_not_counted() -> None:

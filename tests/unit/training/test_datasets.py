@@ -111,7 +111,7 @@ def test_a_later_report_changes_only_tables_after_it() -> None:
     ids = {"merchant": np.arange(60, dtype=np.uint64) % 3 + 1}
     time = T0 + np.arange(60) * DAY // 4
     received = np.where(np.arange(60) % 6 == 0, time + 3 * DAY, 0)
-    plan = replace(PLAN, entities=("merchant",))
+    plan = replace(PLAN, entities=("merchant",), every_days=1)
     before = risk_tables(ids, time, received, plan).tables
     late = received.copy()
     late[1] = T0 + 8 * DAY

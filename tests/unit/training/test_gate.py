@@ -166,6 +166,17 @@ def test_a_ring_that_clears_its_own_orders_is_refused(seed: int) -> None:
     assert Verdict.REFUSE in verdicts(np.where(ring & (np.arange(500) % 2 == 0), 0, new).astype(np.int8), score)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_new_labels_need_not_agree_with_a_champion_as_much_as_those_it_learnt_by_heart(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    score = random.uniform(0.5, 0.9, 200)
+    new = (random.random(200) < score).astype(np.int8)
+    before = np.ones(200, np.int8)
+    for before_score, verdict in ((score, Verdict.REFUSE), (np.full(200, np.nan), Verdict.ACCEPT)):
+        findings = {f.check: f for f in sane(new=new, new_score=score, before=before, before_score=before_score)}
+        assert findings["labels.contradictions"].verdict is verdict
+
+
 def by_source(turned: float, seed: int = 1) -> dict[str, Verdict]:
     """Findings about new labels of two sources, of whose chargebacks a share was turned round."""
     random = np.random.default_rng(seed)
