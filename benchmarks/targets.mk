@@ -37,7 +37,7 @@ chaos: $(READY) ## faults on a real broker: nothing lost, nothing doubled (ONLY=
 soak: $(READY) ## 30 minutes at half the maximal rate: memory stays flat
 	$(PY) -m benchmarks.soak
 
-loop-test: $(READY) ## a new pattern, labels, re-adaptation, recovery; unattended
+loop-test: $(READY) ## a new pattern, labels, re-adaptation, recovery; unattended, in three worlds
 	$(PY) -m benchmarks.loop
 
 bench-exploration: $(READY) ## what a blocking model's own labels say of its precision, three ways
