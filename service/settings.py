@@ -21,6 +21,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from fraud.brokers import BrokerSettings
 from service.errors import Misconfigured
 
 PREFIX: Final = "fraud_"
@@ -50,24 +51,10 @@ Name = Annotated[str, AfterValidator(_topic)]
 Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 
 
-class Settings(BaseSettings):
+class Settings(BrokerSettings):
     """The service's settings; each field's description is its line in the README."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=True)
-
-    kafka_bootstrap_servers: str = Field("localhost:9092", description="brokers to ask first, host:port, by commas")
-    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="how to talk to the brokers"
-    )
-    kafka_ssl_cafile: Path | None = Field(None, description="PEM file of the authority that signed the brokers")
-    kafka_ssl_certfile: Path | None = Field(None, description="PEM file of the client's certificate, for mutual TLS")
-    kafka_ssl_keyfile: Path | None = Field(None, description="PEM file of the client's key")
-    kafka_ssl_key_password: SecretStr | None = Field(None, description="password of that key; or its file by _FILE")
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
-        None, description="how to prove who we are, with a SASL protocol"
-    )
-    kafka_sasl_username: str | None = Field(None, description="user name for SASL")
-    kafka_sasl_password: SecretStr | None = Field(None, description="password for SASL; or its file by _FILE")
 
     transactions_topic: Name = Field("payments.transactions.v1", description="input: transactions and outcomes")
     alerts_topic: Name = Field("fraud.alerts.v1", description="output: flagged transactions")
@@ -143,10 +130,6 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
-        if self.kafka_security_protocol.startswith("SASL") and not (
-            self.kafka_sasl_mechanism and self.kafka_sasl_username and self.kafka_sasl_password
-        ):
-            raise ValueError("SASL needs kafka_sasl_mechanism, kafka_sasl_username and kafka_sasl_password")
         if self.secret is None and (self.pseudonyms or self.explore_share):
             raise ValueError("pseudonyms and explore_share need secret")
         topics = (self.transactions_topic, self.alerts_topic, self.decisions_topic, self.dlq_topic)

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Final, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from fraud.brokers import BrokerSettings
 
 PREFIX: Final = "fraud_"
 SECRETS: Final = ("kafka_sasl_password", "kafka_ssl_key_password", "secret")
@@ -19,24 +21,10 @@ class InvalidSettings(Exception):  # noqa: N818 - named for what it says
     """Settings that cannot be used; one line that names every wrong variable."""
 
 
-class Settings(BaseSettings):
+class Settings(BrokerSettings):
     """The loop's settings; each field's description is its line in the README."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", validate_default=True)
-
-    kafka_bootstrap_servers: str = Field("localhost:9092", description="brokers to ask first, host:port, by commas")
-    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="how to talk to the brokers"
-    )
-    kafka_ssl_cafile: Path | None = Field(None, description="PEM file of the authority that signed the brokers")
-    kafka_ssl_certfile: Path | None = Field(None, description="PEM file of the client's certificate, for mutual TLS")
-    kafka_ssl_keyfile: Path | None = Field(None, description="PEM file of the client's key")
-    kafka_ssl_key_password: SecretStr | None = Field(None, description="password of that key; or its file by _FILE")
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
-        None, description="how to prove who we are, with a SASL protocol"
-    )
-    kafka_sasl_username: str | None = Field(None, description="user name for SASL")
-    kafka_sasl_password: SecretStr | None = Field(None, description="password for SASL; or its file by _FILE")
 
     transactions_topic: str = Field("payments.transactions.v1", description="payments and their outcomes")
     decisions_topic: str = Field("fraud.decisions.v1", description="what the service decided")
@@ -91,10 +79,6 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
-        if self.kafka_security_protocol.startswith("SASL") and not (
-            self.kafka_sasl_mechanism and self.kafka_sasl_username and self.kafka_sasl_password
-        ):
-            raise ValueError("SASL needs kafka_sasl_mechanism, kafka_sasl_username and kafka_sasl_password")
         if self.loop_retention_days < self.loop_window_days:
             raise ValueError("loop_retention_days must reach at least as far back as loop_window_days")
         return self
