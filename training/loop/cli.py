@@ -88,8 +88,9 @@ def connect(settings: Settings, registry: CollectorRegistry, *, partitions: int 
 @click.option("--models", type=click.Path(path_type=Path, file_okay=False), help="Instead of FRAUD_MODELS_DIR.")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Instead of FRAUD_LOOP_DATA_DIR.")
 @click.option("--once", is_flag=True, help="One turn, then stop.")
+@click.option("--trust-labels", is_flag=True, help="Take what the last run refused as poisoned for sound.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line for every turn that did something.")
-def loop_command(*, models: Path | None, data: Path | None, once: bool, as_json: bool) -> None:
+def loop_command(*, models: Path | None, data: Path | None, once: bool, trust_labels: bool, as_json: bool) -> None:
     """Adapt the model again and again as labels arrive; settings come from FRAUD_… variables."""
     given = {name: value for name, value in (("models_dir", models), ("loop_data_dir", data)) if value}
     try:
@@ -110,6 +111,8 @@ def loop_command(*, models: Path | None, data: Path | None, once: bool, as_json:
         try:
             loop = wait_for(lambda: connect(settings, registry), stop, settings.loop_poll_seconds)
             if loop is not None:
+                if trust_labels:
+                    loop.trust()
                 turns(loop, settings, stop, once=once, as_json=as_json)
         except (InvalidSettings, InvalidState) as error:
             raise click.ClickException(str(error)) from None

@@ -146,8 +146,10 @@ def test_a_refusal_keeps_the_champion_and_leaves_the_reason_beside_the_candidate
     shop.loop().turn(NOW + DAY)
     assert shop.champion == 1
     assert {v.version: v.note for v in registry.versions(shop.trainer.root)}[2] == "refused: because"
-    # Labels that looked wrong never become what later ones are compared with.
+    # Labels that looked wrong never become what later ones are compared with, unless a person says so.
     assert load_state(tmp_path).trusted == NOW
+    shop.loop().trust()
+    assert load_state(tmp_path).trusted == NOW + DAY
 
 
 def test_a_run_killed_while_training_begins_again_with_the_same_facts(tmp_path: Path) -> None:
