@@ -8,8 +8,9 @@ Where frauds are over-represented among the labels (chargebacks come before sile
 suspicious), a block is ranked among unlabelled payments as well, presumed genuine, until frauds are as rare as on the
 source: the question is not who tells fraud from what looked like it, but who finds it among all payments.
 
-With fewer than `FEW_FRAUDS` frauds the default stays unless the evidence against it exceeds one standard error: so few
-frauds decide a comparison by luck, and the default was best over many targets. From there on the best one is taken.
+With fewer than `FEW_FRAUDS` frauds the default, which was best over many targets, stays unless the evidence against it
+exceeds one standard error, and that beyond what the better of two rivals shows by luck. From there on the best one is
+taken.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,9 @@ from training.strategies.task import Adapted, Task
 DEFAULT: Final = "joint_distilled"
 CANDIDATES: Final = (DEFAULT, "boosted", "target_only")
 FEW_FRAUDS: Final = 20
+LUCK: Final = 1 / np.sqrt(np.pi)
+"""Expected maximum of two standard normals: in standard errors, how good the better of two equal rivals looks."""
+
 BLOCKS: Final = 3
 BOOTSTRAPS: Final = 200
 
@@ -113,8 +117,8 @@ def decide(
     gain = evidence[best] - evidence[DEFAULT]
     error = _standard_error(labels, scored[best], scored[DEFAULT], seed)
     told = f"{best} beats {DEFAULT} by {gain:.3f} ± {error:.3f} on {frauds} frauds ({listed})"
-    if frauds < FEW_FRAUDS and gain <= error:
-        return Choice(DEFAULT, f"{DEFAULT}, the default: {told}, within one standard error")
+    if frauds < FEW_FRAUDS and gain <= (1 + LUCK) * error:
+        return Choice(DEFAULT, f"{DEFAULT}, the default: {told}, within luck and one standard error")
     return Choice(best, told)
 
 
