@@ -24,13 +24,13 @@ UNITS: Final = {"days_to_learn": "days", "days_to_recover": "days", "promotions"
                 "doubled": "payments"}  # fmt: skip
 """Of figures that are no shares."""
 
+SEEDS: Final = (11, 12, 13)
+"""One world has a hundred frauds of the new pattern behind the adaptation, which cannot tell 90 % from 100 %."""
+
+WEIGHED: Final = ("recall_after", "recall_oracle", "recall_unadapted")
 COUNTED: Final = tuple(name for name, unit in UNITS.items() if unit in {"count", "payments"})
 
 console = Console(stderr=True, width=140)
-
-
-SEEDS: Final = (11, 12, 13)
-"""One world has a hundred frauds of the new pattern behind the adaptation: luck decides whether it reaches a tenth."""
 
 
 @click.command()
@@ -72,21 +72,20 @@ def run(plan: Plan, bases: Path | None) -> Recall:
 def pool(runs: Sequence[Recall]) -> list[Figure]:
     """Each figure over all worlds, with its lowest and highest.
 
-    Recalls are of all frauds of the new pattern together, counts are sums, times are means.
+    What follows the adaptation is of all its frauds together, counts are sums, everything else is the mean over worlds.
     """
     told = [said.as_dict() for said in runs]
     frauds = [said.frauds_after for said in runs]
-    pooled = {name: float(np.average([t[name] for t in told], weights=_weights(name, frauds))) for name in told[0]}
+    pooled = {
+        name: float(np.average([t[name] for t in told], weights=frauds if name in WEIGHED else None))
+        for name in told[0]
+    }
     pooled |= {name: pooled[name] * len(runs) for name in COUNTED}
     pooled["after_to_oracle"] = pooled["recall_after"] / pooled["recall_oracle"]
     return [
         Figure(name, value, UNITS.get(name, "share"), min(t[name] for t in told), max(t[name] for t in told))
         for name, value in pooled.items()
     ]
-
-
-def _weights(name: str, frauds: Sequence[int]) -> Sequence[int] | None:
-    return frauds if name.startswith("recall_") else None
 
 
 if __name__ == "__main__":

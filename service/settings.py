@@ -183,7 +183,7 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         findings = (
-            f"{(PREFIX + str(item['loc'][0])).upper()}: {item['msg']}" if item["loc"] else str(item["msg"])
+            f"{(PREFIX + str(item['loc'][0])).upper()}: {item['msg']}" if item["loc"] else str(item["ctx"]["error"])
             for item in error.errors(include_url=False, include_input=False)
         )
         raise Misconfigured("; ".join(findings)) from None

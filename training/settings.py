@@ -102,7 +102,7 @@ def load_settings(**given: object) -> Settings:
         return Settings(**(secrets | given))  # type: ignore[arg-type]  # pydantic validates
     except ValidationError as error:
         lines = (
-            f"{(PREFIX + str(item['loc'][0])).upper()}: {item['msg']}" if item["loc"] else str(item["msg"])
+            f"{(PREFIX + str(item['loc'][0])).upper()}: {item['msg']}" if item["loc"] else str(item["ctx"]["error"])
             for item in error.errors(include_url=False, include_input=False)
         )
         raise InvalidSettings("; ".join(lines)) from None

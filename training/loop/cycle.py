@@ -218,19 +218,20 @@ def _label_findings(
     labels = view.labels[view.labels["verdict"].isin(["unauthorised", "genuine"])]
     rows = data.take(np.isin(data.transaction, labels["transaction"].to_numpy(np.uint64)))
     scores = scores_of(champion.path, rows.with_risk(champion.risk).features)
-    # What the champion learnt it is surer and more often right about than it will be about anything new.
-    unseen = np.where(held_out(rows.customer, share), scores, np.nan)
-    place = dict(zip(rows.transaction.tolist(), zip(scores.tolist(), unseen.tolist(), strict=True), strict=True))
+    place = {transaction: row for row, transaction in enumerate(rows.transaction.tolist())}
     known = labels[labels["transaction"].isin(rows.transaction)]
-    score = np.array([place[transaction] for transaction in known["transaction"].tolist()], np.float64).reshape(-1, 2)
+    at = np.array([place[transaction] for transaction in known["transaction"].tolist()], np.intp)
+    score = scores[at]
+    # What the champion learnt it is surer and more often right about than it will be about anything new.
+    unseen = held_out(rows.customer, share)[at]
     fraud = (known["verdict"] == "unauthorised").to_numpy().astype(np.int8)
     new = (known["received_at"] > state.trusted).to_numpy(bool)
     source = known["source"].to_numpy(np.str_)
     return sane(
         new=fraud[new],
-        new_score=score[new, 0],
+        new_score=score[new],
         before=fraud[~new],
-        before_score=score[~new, 1],
+        before_score=np.where(unseen, score, np.nan)[~new],
         sources=(source[new], source[~new]),
     )
 
