@@ -44,7 +44,7 @@ def export(root: Path, kind: str, seed: int) -> Path:
     from training.boosting_graph import Forest
     from training.calibrate import Calibration
     from training.datasets import Identity
-    from training.distil import DistilOptions, most_useful
+    from training.distil import DistilOptions
     from training.encoder import fit_encoding
     from training.explain import reference_row
     from training.export import Candidate, export_bundle, golden_rows
@@ -54,9 +54,7 @@ def export(root: Path, kind: str, seed: int) -> Path:
     label = (np.nansum(features[:, :30], axis=1) > np.quantile(np.nansum(features[:, :30], axis=1), 0.95)).astype(int)
     booster = fit_booster(features, label, kinds, seed=seed)
     options = DistilOptions()
-    encoding = fit_encoding(
-        [features], kinds, options=options.encoding, columns=most_useful(booster, options.columns), seed=seed
-    )
+    encoding = fit_encoding([features], kinds, options=options.encoding, seed=seed)
     net = build_net(encoding, features=len(kinds), seed=seed, options=options.net)
     line = Calibration(np.zeros(1, np.float32), np.array([CALIBRATION_SLOPE], np.float32), 0.0)
     candidate = Candidate(

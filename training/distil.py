@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import lightgbm
 import numpy as np
 import numpy.typing as npt
 
@@ -35,7 +34,6 @@ class DistilOptions:
     """Size and schooling of the student.
 
     Attributes:
-        columns: features it may read, the ones that the trees gain most from; scoring time grows with them.
         steps, batch: of its training.
         risky: share of the real rows that counts as risky.
         mixed_rows: invented rows, two thirds of them risky with risky, the rest risky with any row.
@@ -44,7 +42,6 @@ class DistilOptions:
         net, encoding, fit: of the parts.
     """
 
-    columns: int = 64
     steps: int = 2000
     batch: int = 512
     risky: float = 0.05
@@ -61,7 +58,6 @@ def distil(
     teacher: Teacher,
     *,
     kinds: Sequence[str],
-    columns: Sequence[int],
     seed: int,
     options: DistilOptions = DistilOptions(),
     report: Report = silent,
@@ -72,12 +68,11 @@ def distil(
         parts: the pool's feature arrays, [n_i, d]; each has the same say in where the bins lie.
         teacher: features [n, d] -> logits [n].
         kinds: of the features.
-        columns: that the student reads.
         seed: of everything drawn.
         options: see there.
         report: told the share of steps done.
     """
-    encoding = fit_encoding(parts, kinds, options=options.encoding, columns=columns, seed=seed)
+    encoding = fit_encoding(parts, kinds, options=options.encoding, seed=seed)
     student = build_net(encoding, features=len(kinds), seed=seed, options=options.net)
     real = np.concatenate(parts)
     logits = teacher(real)
@@ -114,10 +109,3 @@ def mix(rows: Floats, risky: npt.NDArray[np.intp], *, options: DistilOptions, se
     other = np.where(rng.random(count) < 2 / 3, rng.choice(risky, count), rng.integers(len(rows), size=count))
     exchanged = rng.random((count, rows.shape[1]), dtype=np.float32) < options.mix_rate
     return np.where(exchanged, rows[other], rows[own])
-
-
-def most_useful(booster: lightgbm.Booster, count: int) -> list[int]:
-    """The features that trees gain most from, at most `count`, those without any gain left out; sorted."""
-    gain = np.asarray(booster.feature_importance("gain"))
-    order = np.argsort(-gain, kind="stable")[:count]
-    return sorted(int(i) for i in order if gain[i] > 0) or [int(order[0])]

@@ -95,7 +95,6 @@ def fit_encoding(
     kinds: Sequence[str],
     *,
     options: EncodingOptions = EncodingOptions(),
-    columns: Sequence[int] | None = None,
     seed: int = 0,
 ) -> Encoding:
     """Fits bins and scales on equal shares of every part (source, unlabelled target …); labels play no role.
@@ -104,12 +103,12 @@ def fit_encoding(
         parts: feature arrays float32 [n_i, d]; empty ones are left out.
         kinds: "number", "flag" or "category" per feature, [d].
         options: how to encode.
-        columns: features to use; all when None.
         seed: of the draw of rows.
     """
     rows = _draw(parts, options.fit_rows, seed)
-    used = np.arange(len(kinds)) if columns is None else np.array(sorted(columns), np.intp)
-    by_kind = {k: np.array([i for i in used if kinds[i] == k], np.intp) for k in ("number", "flag", "category")}
+    by_kind = {
+        k: np.array([i for i, kind in enumerate(kinds) if kind == k], np.intp) for k in ("number", "flag", "category")
+    }
     numbers = by_kind["number"]
     fitted = [_fit_number(_transform(rows[:, column], options), options.quantiles) for column in numbers]
     bins = len(options.quantiles) - 1

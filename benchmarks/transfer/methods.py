@@ -13,7 +13,7 @@ from training.adapt import strategy_named
 from training.boosting import booster_logits, fit_booster
 from training.model import predict
 from training.strategies import auto
-from training.strategies.boosted import fit_pooled
+from training.strategies.boosted import continued_logits, fit_continued, fit_pooled
 from training.strategies.target_only import fit_alone
 from training.strategies.task import Task
 
@@ -50,16 +50,7 @@ def lightgbm_score_feature(task: Task, test: Floats) -> Floats:
 
 def lightgbm_init_score(task: Task, test: Floats) -> Floats:
     """Trees on the target that start from the source trees' score."""
-    start = lightgbm_source(task, task.target.features)
-    booster = fit_booster(
-        task.target.features,
-        task.target.label,
-        task.base.kinds,
-        seed=task.seed,
-        options=task.options.few,
-        init_score=start,
-    )
-    return booster_logits(booster, test, task.base.kinds) + lightgbm_source(task, test)
+    return continued_logits(task, fit_continued(task, task.target), test)
 
 
 def strategy(name: str) -> Method:

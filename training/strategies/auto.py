@@ -92,7 +92,7 @@ def rank_block(task: Task, block: Sample) -> dict[str, Floats]:
     pooled = fit_pooled(task, task.target)
     net = joint_distilled.fit_net(task, 0)
     return {
-        DEFAULT: joint_distilled.ensemble(task, [net], pooled)(block.features),
+        DEFAULT: joint_distilled.ensemble(task, [net], joint_distilled.corrected(task, pooled))(block.features),
         "boosted": booster_logits(pooled, block.features, task.base.kinds),
         "target_only": booster_logits(fit_alone(task, task.target), block.features, task.base.kinds),
     }

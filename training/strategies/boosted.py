@@ -41,6 +41,24 @@ def fit_pooled(task: Task, target: Sample) -> lightgbm.Booster:
     )
 
 
+def fit_continued(task: Task, target: Sample) -> lightgbm.Booster:
+    """Trees on these target rows that start from the source trees' score: they learn what it gets wrong here.
+
+    Their own logits are the correction; `continued_logits` adds the start. A teacher and a rival, no strategy.
+    """
+    base = task.base
+    start = booster_logits(base.booster, target.features, base.kinds)
+    return fit_booster(
+        target.features, target.label, base.kinds, seed=task.seed, options=task.options.few, init_score=start
+    )
+
+
+def continued_logits(task: Task, correction: lightgbm.Booster, features: Floats) -> Floats:
+    """The source trees' score and its correction, log-odds, float32 [n]."""
+    base = task.base
+    return booster_logits(base.booster, features, base.kinds) + booster_logits(correction, features, base.kinds)
+
+
 def out_of_fold(task: Task, train: Trainer) -> Floats:
     """Logits of each labelled target row by trees that did not see it, float32 [n]; frauds spread over the folds."""
     target = task.target

@@ -1,16 +1,18 @@
 """The default: nets trained jointly on source and target, combined with trees, distilled into one small net.
 
-    0. trust   a = n / (n + 20),  n labelled target frauds
-    1. trees   B = LightGBM(source ∪ target), target rows weighted up to a fifth of the whole;  S = LightGBM(source)
+    0. trust   a = n / (n + 5),  n labelled target frauds
+    1. trees   P = LightGBM(source ∪ target), target rows weighted up to a fifth of the whole
+               C = S + LightGBM(target | start S),  S = LightGBM(source)
     2. nets    θ_k = argmin  CE(source batch) + CE(target batch),  from the pre-trained θ_k⁰, k = 1..K;
                kept:  θ̄_k = (1 − a) θ_k⁰ + a θ_k
-    3. teacher t(x) = ½ · mean_k f(x; θ̄_k) + ½ · aligned ((1 − a) S(x) + a B(x))
+    3. teacher t(x) = ½ · mean_k f(x; θ̄_k) + ½ · aligned ((1 − a) C(x) + a P(x))
     4. student argmin  CE(σ(s), σ(t)) + λ Huber(s − t)   on source and all unlabelled target rows
 
 Nets and trees err differently; their mean is better than most of them. The first labels of a target are few and not
 drawn fairly: chargebacks and what analysts were shown. Followed too far they spoil what the source knew, and they have
-to be followed where it was wrong; going part of the way costs little in either case. Averaging weights before and
-after fine-tuning is Wortsman et al. 2022, "Robust fine-tuning of zero-shot models". The student keeps most of its
+to be followed where it was wrong; going part of the way costs little in either case. C corrects the source's score and
+otherwise keeps it, which a handful of frauds can teach; P learns anew, which more of them can. Averaging weights before
+and after fine-tuning is Wortsman et al. 2022, "Robust fine-tuning of zero-shot models". The student keeps most of its
 teacher (Hinton et al. 2015) and is what one core can serve.
 """
 
@@ -21,11 +23,12 @@ from typing import Final, Self
 import lightgbm
 import numpy as np
 
-from training.boosting import booster_logits, fit_booster, pooled
-from training.distil import Teacher, distil, most_useful
+from training.boosting import booster_logits
+from training.distil import Teacher, distil
 from training.model import FraudNet, get_weights, predict, set_weights
 from training.sample import Floats, thin
 from training.strategies.batches import classify, fit_strategy
+from training.strategies.boosted import continued_logits, fit_continued, fit_pooled
 from training.strategies.task import Adapted, Task
 
 MATCHED_ROWS: Final = 20_000
@@ -33,7 +36,8 @@ MATCHED_ROWS: Final = 20_000
 
 def adapt(task: Task) -> Adapted:
     """Trees, nets, their mean, and a student of it."""
-    trees = fit_trees(task)
+    task.progress("trees on source and target", 0.0)
+    trees = corrected(task, fit_pooled(task, task.target))
     nets = [fit_net(task, number) for number in range(task.options.teachers)]
     parts = distillation_pool(task)
     task.progress("teachers' scores", 0.0)
@@ -41,21 +45,22 @@ def adapt(task: Task) -> Adapted:
         parts,
         ensemble(task, nets, trees),
         kinds=task.base.kinds,
-        columns=most_useful(trees, task.options.distil.columns),
         seed=task.seed,
         options=task.options.distil,
         report=lambda share: task.progress("student", share),
     )
-    return Adapted(student, why=f"{len(nets)} nets and pooled trees, distilled")
+    return Adapted(student, why=f"{len(nets)} nets, continued and pooled trees, distilled")
 
 
-def fit_trees(task: Task) -> lightgbm.Booster:
-    """Trees on source and target rows together."""
-    task.progress("trees on source and target", 0.0)
-    both, weight = pooled(task.base.source, task.target, target_share=task.options.target_share)
-    return fit_booster(
-        both.features, both.label, task.base.kinds, seed=task.seed, options=task.options.boost, weight=weight
-    )
+def corrected(task: Task, pooled: lightgbm.Booster) -> Teacher:
+    """The source's trees, corrected by the target's labels and moved towards the pooled ones as far as trust goes."""
+    continued = fit_continued(task, task.target)
+
+    def logits(features: Floats) -> Floats:
+        start, end = continued_logits(task, continued, features), booster_logits(pooled, features, task.base.kinds)
+        return np.asarray(start + task.trust * (end - start), np.float32)
+
+    return logits
 
 
 def fit_net(task: Task, number: int) -> FraudNet:
@@ -113,15 +118,9 @@ class Ensemble:
         return np.asarray(0.5 * (_mean(self.nets, features) + trees), np.float32)
 
 
-def ensemble(task: Task, nets: Sequence[FraudNet], trees: lightgbm.Booster) -> Ensemble:
-    """The teachers of a task, matched on some of its unlabelled rows; `trees` are the pooled ones."""
-    base, trust = task.base, task.trust
-
-    def logits(features: Floats) -> Floats:
-        source, both = (booster_logits(booster, features, base.kinds) for booster in (base.booster, trees))
-        return np.asarray(source + trust * (both - source), np.float32)
-
-    return Ensemble.of(nets, logits, task.unlabelled[:MATCHED_ROWS])
+def ensemble(task: Task, nets: Sequence[FraudNet], trees: Teacher) -> Ensemble:
+    """The teachers of a task, matched on some of its unlabelled rows."""
+    return Ensemble.of(nets, trees, task.unlabelled[:MATCHED_ROWS])
 
 
 def _mean(nets: Sequence[FraudNet], features: Floats) -> Floats:

@@ -38,7 +38,7 @@ class AdaptOptions:
     target_batch: int = 128
     target_fraud_share: float = 0.15
     target_share: float = 0.2
-    source_worth: float = 20.0
+    source_worth: float = 5.0
     pool_rows: int = 80_000
     boost: BoostOptions = field(default_factory=BoostOptions)
     few: BoostOptions = FEW_LABELS

@@ -163,15 +163,6 @@ def test_columns_lie_in_the_order_that_explanations_assume() -> None:
         assert set(owner[changed]) == {feature}
 
 
-def test_unused_columns_are_not_read() -> None:
-    rows = np.random.default_rng(1).exponential(9, (200, 3)).astype(np.float32)
-    encoding = fit_encoding([rows], ["number"] * 3, columns=[2, 0])
-    spoilt = rows.copy()
-    spoilt[:, 1] = np.nan
-    np.testing.assert_array_equal(run(encoding, rows), run(encoding, spoilt))
-    np.testing.assert_array_equal(encoding.numbers, [0, 2])
-
-
 def test_an_encoding_survives_being_written() -> None:
     rows = np.random.default_rng(1).exponential(9, (200, 3)).astype(np.float32)
     encoding = fit_encoding([rows], ["number", "flag", "category"], options=EncodingOptions(buckets=16, log=False))

@@ -14,7 +14,7 @@ from tests.unit.training import toy
 from training.adapt import STRATEGIES, adapt, strategy_named, unseen_logits
 from training.boosting import booster_logits
 from training.datasets import InvalidDataset
-from training.distil import DistilOptions, distil, mix, most_useful
+from training.distil import DistilOptions, distil, mix
 from training.export import Candidate
 from training.fitting import make_deterministic
 from training.losses import coral
@@ -23,7 +23,7 @@ from training.pretrained import Base
 from training.sample import row_keys
 from training.strategies import coral as align
 from training.strategies import joint_distilled, l2sp
-from training.strategies.boosted import fit_pooled, folds, out_of_fold
+from training.strategies.boosted import continued_logits, fit_continued, fit_pooled, folds, out_of_fold
 from training.strategies.task import Adapted, AdaptOptions, Scorer, Task
 
 Run = Callable[[str], Any]
@@ -160,7 +160,7 @@ def test_students_of_the_same_seed_have_the_same_weights(base: Base) -> None:
     def student() -> dict[str, bytes]:
         make_deterministic(1)
         teacher = partial(booster_logits, base.booster, kinds=toy.KINDS)
-        made = distil([base.source.features], teacher, kinds=toy.KINDS, columns=[0, 5, 6], seed=1, options=options)
+        made = distil([base.source.features], teacher, kinds=toy.KINDS, seed=1, options=options)
         return {path: weight.tobytes() for path, weight in get_weights(made).items()}
 
     assert student() == student()
@@ -180,6 +180,21 @@ def test_an_ensemble_is_half_nets_and_half_trees_at_the_nets_scale(base: Base, t
     np.testing.assert_allclose(together(rows), (nets + aligned) / 2, atol=1e-3)
 
 
+def test_continued_trees_correct_the_source_where_the_labels_contradict_it(base: Base, task: Task) -> None:
+    speed = task.target.features[:, toy.NAMES.index("speed")]
+    contrary = replace(task.target, label=(speed < np.quantile(speed, 0.1)).astype(np.int8))
+    rows, against = task.unlabelled, -task.unlabelled[:, toy.NAMES.index("speed")]
+    continued = continued_logits(task, fit_continued(task, contrary), rows)
+    start = booster_logits(base.booster, rows, toy.KINDS)
+    assert spearmanr(continued, against).statistic > spearmanr(start, against).statistic + 0.2
+
+
+def test_without_a_word_from_the_labels_continued_trees_stay_near_the_source(base: Base, task: Task) -> None:
+    frugal = replace(task, options=replace(task.options, few=replace(task.options.few, trees=1, learning_rate=1e-6)))
+    continued = continued_logits(frugal, fit_continued(frugal, task.target), task.unlabelled)
+    np.testing.assert_allclose(continued, booster_logits(base.booster, task.unlabelled, toy.KINDS), atol=1e-4)
+
+
 def test_invented_rows_are_risky_rows_with_values_of_others() -> None:
     rows = np.arange(40, dtype=np.float32).reshape(20, 2)
     risky = np.array([3, 4])
@@ -190,13 +205,6 @@ def test_invented_rows_are_risky_rows_with_values_of_others() -> None:
         # 0.7 are kept; of the 0.3 exchanged, two thirds come from another risky row.
         assert own.mean() == pytest.approx(0.7 + 0.3 * (2 / 3 + 1 / 3 * 0.1), abs=0.03)
         assert np.isin(made[:, column], rows[:, column]).all()
-
-
-def test_the_student_reads_what_trees_gain_from(base: Base) -> None:
-    speed = toy.NAMES.index("speed")
-    assert speed in most_useful(base.booster, 2)
-    assert most_useful(base.booster, 2) == sorted(most_useful(base.booster, 2))
-    assert toy.NAMES.index("is_guest") in most_useful(base.booster, 8)
 
 
 def test_held_out_logits_come_from_trees_that_did_not_see_the_row(task: Task) -> None:

@@ -11,6 +11,7 @@ from training.model import get_weights
 from training.pretrained import Base
 from training.sample import Floats, Sample
 from training.strategies import auto, joint_distilled
+from training.strategies.boosted import continued_logits, fit_continued, fit_pooled
 from training.strategies.task import Task
 
 
@@ -31,13 +32,13 @@ def test_without_trust_a_net_stays_as_it_was_pre_trained(base: Base) -> None:
         np.testing.assert_allclose(weight, before[path], atol=1e-5)
 
 
-def test_trust_decides_between_the_trees_of_the_source_and_the_pooled_ones(base: Base) -> None:
+def test_trust_decides_between_continued_trees_and_pooled_ones(base: Base) -> None:
     task = toy.target_task(base)
-    pooled, rows = joint_distilled.fit_trees(task), task.unlabelled
-    nets = [base.teacher(0, seed=1)]
-    for worth, trees in ((1e12, base.booster), (0.0, pooled)):
-        made = joint_distilled.ensemble(_believing(task, worth), nets, pooled)
-        np.testing.assert_allclose(made.trees(rows), booster_logits(trees, rows, toy.KINDS), atol=1e-4)
+    pooled, rows = fit_pooled(task, task.target), task.unlabelled
+    continued = continued_logits(task, fit_continued(task, task.target), rows)
+    for worth, expected in ((1e12, continued), (0.0, booster_logits(pooled, rows, toy.KINDS))):
+        made = joint_distilled.corrected(_believing(task, worth), pooled)
+        np.testing.assert_allclose(made(rows), expected, atol=1e-4)
 
 
 def test_frauds_that_are_too_many_are_ranked_among_unlabelled_payments(base: Base) -> None:

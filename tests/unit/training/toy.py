@@ -41,7 +41,7 @@ OPTIONS = AdaptOptions(
     boost=TREES,
     few=FEW,
     fit=FitOptions(learning_rate=3e-3),
-    distil=DistilOptions(columns=8, steps=150, batch=128, mixed_rows=1_000, encoding=EncodingOptions(buckets=32)),
+    distil=DistilOptions(steps=150, batch=128, mixed_rows=1_000, encoding=EncodingOptions(buckets=32)),
 )
 
 
