@@ -8,9 +8,10 @@ Where frauds are over-represented among the labels (chargebacks come before sile
 suspicious), a block is ranked among unlabelled payments as well, presumed genuine, until frauds are as rare as on the
 source: the question is not who tells fraud from what looked like it, but who finds it among all payments.
 
-With fewer than `FEW_FRAUDS` frauds the default, which was best over many targets, stays unless the evidence against it
-exceeds one standard error, and that beyond what the better of two rivals shows by luck. From there on the best one is
-taken.
+The default, which was best over many targets, stays unless the evidence against it exceeds one standard error, and that
+beyond what the better of two rivals shows by luck. From `FEW_FRAUDS` frauds on "no transfer" has to be no more than
+better: in each block it learns from a part of the labels that it will have, and the default, which mostly knows the
+source, from nearly all that it needs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,8 @@ from training.strategies.target_only import fit_alone
 from training.strategies.task import Adapted, Task
 
 DEFAULT: Final = "joint_distilled"
-CANDIDATES: Final = (DEFAULT, "boosted", "target_only")
+NO_TRANSFER: Final = "target_only"
+CANDIDATES: Final = (DEFAULT, "boosted", NO_TRANSFER)
 FEW_FRAUDS: Final = 20
 LUCK: Final = 1 / np.sqrt(np.pi)
 """Expected maximum of two standard normals: in standard errors, how good the better of two equal rivals looks."""
@@ -94,7 +96,7 @@ def rank_block(task: Task, block: Sample) -> dict[str, Floats]:
     return {
         DEFAULT: joint_distilled.ensemble(task, [net], joint_distilled.corrected(task, pooled))(block.features),
         "boosted": booster_logits(pooled, block.features, task.base.kinds),
-        "target_only": booster_logits(fit_alone(task, task.target), block.features, task.base.kinds),
+        NO_TRANSFER: booster_logits(fit_alone(task, task.target), block.features, task.base.kinds),
     }
 
 
@@ -110,16 +112,18 @@ def decide(
         seed: of the bootstrap.
     """
     evidence = {name: _mean_precision(labels, logits) for name, logits in scored.items()}
-    best = max(evidence, key=lambda name: (evidence[name], name == DEFAULT))
     listed = ", ".join(f"{name} {value:.3f}" for name, value in evidence.items())
-    if best == DEFAULT:
+    rivals = sorted((name for name in scored if evidence[name] > evidence[DEFAULT]), key=lambda name: -evidence[name])
+    if not rivals:
         return Choice(DEFAULT, f"{DEFAULT}: best average precision in time order ({listed})")
-    gain = evidence[best] - evidence[DEFAULT]
-    error = _standard_error(labels, scored[best], scored[DEFAULT], seed)
-    told = f"{best} beats {DEFAULT} by {gain:.3f} ± {error:.3f} on {frauds} frauds ({listed})"
-    if frauds < FEW_FRAUDS and gain <= (1 + LUCK) * error:
-        return Choice(DEFAULT, f"{DEFAULT}, the default: {told}, within luck and one standard error")
-    return Choice(best, told)
+    told = []
+    for name in rivals:
+        gain = evidence[name] - evidence[DEFAULT]
+        error = _standard_error(labels, scored[name], scored[DEFAULT], seed)
+        told.append(f"{name} beats {DEFAULT} by {gain:.3f} ± {error:.3f} on {frauds} frauds")
+        if gain > (1 + LUCK) * error or (name == NO_TRANSFER and frauds >= FEW_FRAUDS):
+            return Choice(name, f"{told[-1]} ({listed})")
+    return Choice(DEFAULT, f"{DEFAULT}, the default: {'; '.join(told)}, within luck and one standard error ({listed})")
 
 
 def time_blocks(label: npt.NDArray[np.int8], count: int) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
