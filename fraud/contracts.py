@@ -13,7 +13,8 @@ from typing import Final, TypeAlias
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from fraud.events import SCHEMA_VERSION, Alert, DeadLetter, Decision, Label, Outcome, Transaction, alert_id
+from fraud.events import SCHEMA_VERSION, Label, Outcome, Transaction
+from fraud.outputs import Alert, Announcement, DeadLetter, Decision, alert_id
 
 Json: TypeAlias = dict[str, object]
 
@@ -25,6 +26,7 @@ MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "alert": Alert,
     "decision": Decision,
     "dead_letter": DeadLetter,
+    "announcement": Announcement,
 }
 
 _TRANSACTION: Final[Json] = {
@@ -180,6 +182,20 @@ EXAMPLES: Final[Mapping[str, tuple[str, Json]]] = {
             "attempt": 0,
         },
     ),
+    "announcement": (
+        "announcement",
+        {
+            "schema_version": SCHEMA_VERSION,
+            "model": "fraud",
+            "type": "promotion",
+            "version": 4,
+            "former": 3,
+            "at": "2026-02-01T04:00:00Z",
+            "reason": "run 12: recall within the alert budget 0.31 against 0.22",
+            "features_fingerprint": "5b0e6a9d3c41f278",
+            "run": 12,
+        },
+    ),
 }
 """Name of an example -> the contract that it follows, and its content."""
 
@@ -238,6 +254,7 @@ _CHANNELS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "alerts": ("fraud.alerts.v1", "One alert for each flagged transaction.", ("alert",)),
     "decisions": ("fraud.decisions.v1", "One decision for each scored transaction.", ("decision",)),
     "dead_letters": ("payments.transactions.v1.dlq", "Messages that could not be scored.", ("dead_letter",)),
+    "models": ("fraud.models.v1", "What becomes of versions of the model.", ("announcement",)),
 }
 _ACTIONS: Final = {
     "transactions": "receive",
@@ -245,8 +262,9 @@ _ACTIONS: Final = {
     "alerts": "send",
     "decisions": "send",
     "dead_letters": "send",
+    "models": "send",
 }
-_KEYS: Final = {"label": "transaction_id", "dead_letter": "the key of the source record"}
+_KEYS: Final = {"label": "transaction_id", "dead_letter": "the key of the source record", "announcement": "model"}
 
 
 def _channel(topic: str, description: str, messages: tuple[str, ...]) -> Json:

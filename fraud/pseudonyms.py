@@ -7,7 +7,7 @@ import hmac
 from dataclasses import dataclass
 from typing import Final
 
-from fraud.events import Alert, alert_id
+from fraud.outputs import Alert, alert_id
 from fraud.pan import ID_FIELDS
 from fraud.wire import Event
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud import wording
-from fraud.events import AlertReason
 from fraud.feature_spec import EVENT, FeatureKind, FeatureSpec
+from fraud.outputs import AlertReason
 from fraud.quantity import Quantity
 
 LIMIT: Final = 5

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.decode import Reject
-from fraud.events import DeadLetter
+from fraud.outputs import DeadLetter
 from fraud.pan import Token, mask_bytes
 from service.errors import TooManyDeadLetters
 from service.ports import Channel, Headers, Messages, Records

@@ -1,4 +1,4 @@
-"""Alerts and decisions as msgspec structs: the same contracts as `fraud.events`, written fast.
+"""Alerts and decisions as msgspec structs: the same contracts as `fraud.outputs`, written fast.
 
 One decision is written for every transaction. A test holds each struct to its contract.
 """
@@ -12,7 +12,7 @@ from fraud.wire import TransactionEvent
 
 
 class SourceOut(Struct, gc=False):
-    """`fraud.events.Source`."""
+    """`fraud.outputs.Source`."""
 
     topic: str
     partition: int
@@ -20,7 +20,7 @@ class SourceOut(Struct, gc=False):
 
 
 class ShadowOut(Struct, gc=False):
-    """`fraud.events.Shadow`."""
+    """`fraud.outputs.Shadow`."""
 
     model_version: int
     score: float
@@ -28,7 +28,7 @@ class ShadowOut(Struct, gc=False):
 
 
 class DecisionOut(Struct, gc=False):
-    """`fraud.events.Decision`; absent values are written as null."""
+    """`fraud.outputs.Decision`; absent values are written as null."""
 
     transaction_id: str
     customer_id: str
@@ -54,7 +54,7 @@ class DecisionOut(Struct, gc=False):
 
 
 class ReasonOut(Struct, gc=False):
-    """`fraud.events.AlertReason`."""
+    """`fraud.outputs.AlertReason`."""
 
     code: str
     text: str
@@ -62,7 +62,7 @@ class ReasonOut(Struct, gc=False):
 
 
 class CostsOut(Struct, gc=False):
-    """`fraud.events.Costs`."""
+    """`fraud.outputs.Costs`."""
 
     allow: float
     challenge: float
@@ -71,7 +71,7 @@ class CostsOut(Struct, gc=False):
 
 
 class AlertOut(Struct, gc=False):
-    """`fraud.events.Alert`."""
+    """`fraud.outputs.Alert`."""
 
     alert_id: str
     transaction_id: str

@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from fraud.events import alert_id
 from fraud.features import features_crc
+from fraud.outputs import alert_id
 from fraud.policy import ACTIONS
 from fraud.pseudonyms import Pseudonyms
 from fraud.reasons import Teller

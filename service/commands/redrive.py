@@ -9,7 +9,8 @@ from typing import Final, TypeAlias
 import msgspec
 from pydantic import ValidationError
 
-from fraud.events import DeadLetter, Reason
+from fraud.events import Reason
+from fraud.outputs import DeadLetter
 from service.adapters.kafka.client import Cluster
 from service.adapters.kafka.group import Reader
 from service.adapters.kafka.publisher import Outgoing, send_all

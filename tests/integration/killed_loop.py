@@ -11,7 +11,7 @@ import shutil
 import signal
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ import pyarrow as pa
 from prometheus_client import CollectorRegistry
 
 from fraud.bundle import read_manifest
+from fraud.outputs import Announcement
 from tests.unit.training.test_datasets import T0, events_table
 from tests.unit.training.test_evaluate import publish
 from training import registry
@@ -27,7 +28,6 @@ from training.datasets import World
 from training.datasets.wire import to_wire
 from training.gate import Finding, Judgement, Verdict
 from training.ledger_store import LedgerStore, Record
-from training.loop.announce import Announcement
 from training.loop.config import LoopConfig
 from training.loop.cycle import Outcome, Trainer, fingerprint_of
 from training.loop.metrics import LoopMetrics
@@ -87,7 +87,7 @@ class FileAnnouncer:
     def announce(self, announcement: Announcement) -> None:
         """One line."""
         with self.path.open("ab") as file:
-            file.write(msgspec.json.encode(asdict(announcement)) + b"\n")
+            file.write(announcement.model_dump_json().encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
 

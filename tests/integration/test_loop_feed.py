@@ -4,15 +4,17 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
 from deploy.kafka.address import KafkaAddress
+from fraud.outputs import Announcement
 from tests.conftest import MakeTopic
 from training.ledger_store import LedgerStore
-from training.loop.announce import Announcement, KafkaAnnouncer
+from training.loop.announce import KafkaAnnouncer
 from training.loop.feed import BrokerUnavailable, KafkaFeed
 
 pytestmark = pytest.mark.kafka
@@ -101,12 +103,17 @@ def test_announcements_are_on_the_models_topic_once_announced(broker: KafkaAddre
     topic = make_topic("models")
     producer = KafkaProducer(bootstrap_servers=broker.bootstrap_servers, acks="all")
     said = Announcement(
-        type="promotion", version=3, former=2, at="2026-01-01T00:00:00+00:00", reason="better", features_fingerprint="f"
+        type="promotion",
+        version=3,
+        former=2,
+        at=datetime(2026, 1, 1, tzinfo=UTC),
+        reason="better",
+        features_fingerprint="f",
     )
     KafkaAnnouncer(producer, topic).announce(said)
     producer.close()
     consumer = KafkaConsumer(
         topic, bootstrap_servers=broker.bootstrap_servers, auto_offset_reset="earliest", consumer_timeout_ms=10_000
     )
-    assert next(consumer).value == said.to_json()
+    assert Announcement.model_validate_json(next(consumer).value) == said
     consumer.close()

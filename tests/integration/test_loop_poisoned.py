@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from prometheus_client import CollectorRegistry
 
+from fraud.outputs import Announcement
 from training import registry
 from training.adapt_inputs import kinds_of
 from training.boosting import BoostOptions
@@ -24,7 +25,6 @@ from training.export import write_version
 from training.fitting import FitOptions
 from training.gate import GateConfig
 from training.ledger_store import LedgerStore, Record
-from training.loop.announce import Announcement
 from training.loop.config import LoopConfig
 from training.loop.cycle import Trainer
 from training.loop.metrics import LoopMetrics

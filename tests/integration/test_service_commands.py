@@ -14,7 +14,8 @@ from kafka import KafkaProducer
 from prometheus_client import CollectorRegistry
 
 from benchmarks.chaos.world import World
-from fraud.events import DeadLetter, Reason
+from fraud.events import Reason
+from fraud.outputs import DeadLetter
 from service.__main__ import commands
 from service.adapters.clock import SystemClock
 from service.adapters.kafka.admin import committed_positions

@@ -13,7 +13,8 @@ from benchmarks.chaos.verdict import judge
 from benchmarks.chaos.world import World
 from deploy.kafka.address import KafkaAddress
 from fraud.bundle import MANIFEST
-from fraud.events import Alert, DeadLetter, Decision, Reason, alert_id
+from fraud.events import Reason
+from fraud.outputs import Alert, DeadLetter, Decision, alert_id
 from service.adapters.kafka.group import Reader
 from service.ports import Headers
 from tests.bundles import serve, write_bundle

@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import structlog
 
+from fraud.outputs import Announcement, Move
+from fraud.times import to_datetime
 from training import registry
 from training.datasets import Dataset, InvalidDataset, from_stream
 from training.evaluate import Model, scores_of
 from training.ledger_store import LedgerStore
 from training.loop import watch
-from training.loop.announce import Announcement, Announcer, Move
+from training.loop.announce import Announcer
 from training.loop.cycle import Trainer, decision, fingerprint_of
 from training.loop.drift import Drift, measure
 from training.loop.feed import Feed
@@ -237,7 +239,7 @@ class Loop:
                 type=move,
                 version=version,
                 former=former,
-                at=iso(at),
+                at=to_datetime(at),
                 reason=reason,
                 features_fingerprint=self.features,
                 run=run,

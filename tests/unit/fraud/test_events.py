@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from fraud.contracts import EXAMPLES, MODELS
-from fraud.events import Alert, DeadLetter, Label, Outcome, Reason, Transaction, alert_id, is_known_schema
+from fraud.events import Label, Outcome, Reason, Transaction, is_known_schema
+from fraud.outputs import Alert, DeadLetter, alert_id
 
 MINIMAL = EXAMPLES["transaction_minimal"][1]
 

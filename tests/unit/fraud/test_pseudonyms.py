@@ -3,7 +3,7 @@
 import msgspec
 
 from fraud.contracts import EXAMPLES
-from fraud.events import Alert, alert_id
+from fraud.outputs import Alert, alert_id
 from fraud.pseudonyms import PERSONAL, Pseudonyms
 from fraud.wire import TransactionEvent
 

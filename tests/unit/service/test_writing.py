@@ -4,8 +4,8 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from fraud.events import Alert, Decision, Shadow, Source, alert_id
 from fraud.history import History, HistoryConfig
+from fraud.outputs import Alert, Decision, Shadow, Source, alert_id
 from service.bootstrap import build_pipeline, domain
 from service.metrics import Metrics
 from service.ports import Channel, Messages, Models, Records

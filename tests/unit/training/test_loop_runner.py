@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from prometheus_client import CollectorRegistry
 
+from fraud.outputs import Announcement
 from tests.unit.training.test_datasets import T0, events_table, labels_table
 from tests.unit.training.test_evaluate import publish
 from training import registry
@@ -15,7 +16,6 @@ from training.datasets import World
 from training.datasets.wire import to_wire
 from training.gate import Finding, Judgement, Verdict
 from training.ledger_store import LedgerStore, Record
-from training.loop.announce import Announcement
 from training.loop.config import HOUR_US, LoopConfig
 from training.loop.cycle import Outcome, Trainer
 from training.loop.drift import Drift
@@ -265,7 +265,7 @@ def test_every_decision_is_announced_as_json_with_its_schema_version(tmp_path: P
     shop = Shop(tmp_path)
     shop.label(range(5))
     shop.loop().turn(NOW)
-    said = json.loads(shop.said.all[0].to_json())
+    said = json.loads(shop.said.all[0].model_dump_json())
     assert said["schema_version"] == "1.0"
     assert (said["type"], said["model"], said["version"], said["run"]) == ("promotion", "fraud", 1, 1)
 
