@@ -8,7 +8,7 @@ from typing import Final, Self
 import numpy as np
 
 from benchmarks.report import Figure
-from benchmarks.transfer.methods import OURS, RIVALS
+from benchmarks.transfer.methods import METHODS, OURS, RIVALS
 from benchmarks.transfer.pairs import PRESETS
 from benchmarks.transfer.results import SCALE, Cell
 from training.scores import ENOUGH_FRAUDS
@@ -93,10 +93,15 @@ def pool(cells: Sequence[Cell]) -> list[Pooled]:
         if {"auto", *RIVALS} <= set(cell.methods):
             groups["-".join(filter(None, (cell.pair, cell.control))) + "." + cell.budget].append(cell)
     pooled = []
-    for stem, held in groups.items():
+    for stem, held in sorted(groups.items(), key=lambda group: _order(*group[0].split("."))):
         common = [name for name in held[0].methods if all(name in cell.methods for cell in held)]
         pooled.append(Pooled(stem, tuple(held), tuple(common)))
     return pooled
+
+
+def _order(pair: str, budget: str) -> tuple[str, bool, float]:
+    """By pair, then numbers of labels, all of them, and days."""
+    return pair, budget.endswith("d"), float("inf") if budget == "all" else float(budget.rstrip("d"))
 
 
 def figures_of(row: Pooled) -> list[Figure]:
@@ -134,6 +139,20 @@ def table(rows: Sequence[Pooled]) -> str:
             f"{gain.rival.removeprefix('lightgbm_')} {row.mean(gain.rival):.3f} | {row.mean('joint_distilled'):.3f} | "
             f"{row.mean('auto'):.3f} | {gain.value:+.0%} ({gain.low:+.0%} .. {gain.high:+.0%}) {gain.verdict}{harm} |"
         )
+    return "\n".join(lines)
+
+
+def by_method(rows: Sequence[Pooled]) -> str:
+    """Markdown: mean average precision of each method; empty where a seed lacks it."""
+    names = (*METHODS, "auto")
+    lines = [
+        "| pair.budget | " + " | ".join(name.replace("lightgbm_", "trees: ") for name in names) + " | truth |",
+        "| --- " * (len(names) + 2) + "|",
+    ]
+    for row in rows:
+        values = [f"{row.mean(name):.3f}" if name in row.methods else "" for name in names]
+        bayes = [cell.bayes for cell in row.cells if cell.bayes is not None]
+        lines.append(f"| {row.stem} | " + " | ".join((*values, f"{np.mean(bayes):.3f}" if bayes else "")) + " |")
     return "\n".join(lines)
 
 

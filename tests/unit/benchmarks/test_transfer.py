@@ -10,7 +10,7 @@ from benchmarks.transfer import results
 from benchmarks.transfer.methods import METHODS, RIVALS
 from benchmarks.transfer.results import DRAWS, SCALE, Cell, Measured, load_all, measure
 from benchmarks.transfer.schedule import SEEDS, turns
-from benchmarks.transfer.summary import figures_of, pool, table, words
+from benchmarks.transfer.summary import by_method, figures_of, pool, table, words
 
 SPREAD = tuple(np.random.default_rng(0).normal(0.0, 0.01, DRAWS))
 
@@ -120,3 +120,23 @@ def test_the_schedule_holds_every_method_pair_budget_and_seed() -> None:
     assert {m for _, _, _, m in planned} == {*METHODS, "auto"}
     assert len({(p, b, s) for p, b, s, _ in planned}) == len(SEEDS) * (4 * 9 + 2 * 4)
     assert len(planned) == len(SEEDS) * (4 * 9 + 2 * 4) * len({*METHODS, "auto"})
+
+
+def test_each_method_has_its_mean_and_what_a_seed_lacks_is_left_empty() -> None:
+    one, other = _cell(101, auto=0.3, l2sp=0.1), _cell(102, auto=0.2)
+    one.bayes, other.bayes = 0.5, 0.7
+    head, _, line = by_method(pool([one, other])).splitlines()
+    values = dict(zip(head.split(" | "), line.split(" | "), strict=True))
+    assert (values["| pair.budget"], values["auto"], values["l2sp"]) == ("| positive.500", "0.250", "")
+    assert values["truth |"] == "0.600 |"
+
+
+def test_rows_come_by_pair_then_by_number_of_labels_then_by_days() -> None:
+    cells = [_cell(pair="positive")]
+    for budget in ("180d", "14d", "all", "2000", "100"):
+        cells.append(_cell(pair="positive"))
+        cells[-1].budget = budget
+    cells.append(_cell(pair="negative"))
+    assert [row.stem for row in pool(cells)] == ["negative.500"] + [
+        f"positive.{budget}" for budget in ("100", "500", "2000", "all", "14d", "180d")
+    ]
