@@ -18,7 +18,7 @@ from benchmarks.transfer.cells import Plan, base_of, run_cell
 from benchmarks.transfer.pairs import PAIRS, NoData, open_pair
 from benchmarks.transfer.results import Cell, load_all
 from benchmarks.transfer.schedule import Turn, turns
-from benchmarks.transfer.summary import by_method, figures_of, pool, table, words
+from benchmarks.transfer.summary import by_method, by_rival, figures_of, pool, table, words
 from training.datasets import InvalidDataset
 
 
@@ -65,6 +65,7 @@ def main(
     )
     click.echo(table(rows))
     click.echo(by_method(rows))
+    click.echo(by_rival([row for row in rows if not row.cells[0].control]))
     click.echo(words(rows))
 
 

@@ -1,6 +1,6 @@
 """Seeds pooled, in figures and in words."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
@@ -153,6 +153,18 @@ def by_method(rows: Sequence[Pooled]) -> str:
         values = [f"{row.mean(name):.3f}" if name in row.methods else "" for name in names]
         bayes = [cell.bayes for cell in row.cells if cell.bayes is not None]
         lines.append(f"| {row.stem} | " + " | ".join((*values, f"{np.mean(bayes):.3f}" if bayes else "")) + " |")
+    return "\n".join(lines)
+
+
+def by_rival(rows: Sequence[Pooled]) -> str:
+    """Markdown: `auto` against each LightGBM as if it had been chosen beforehand, over all rows."""
+    lines = ["| rival | mean gain of auto | wins | ties | loses |", "| --- | --- | --- | --- | --- |"]
+    for rival in RIVALS:
+        gains = [row.gain("auto", rival) for row in rows]
+        mean = np.expm1(np.mean([np.log1p(gain.value) for gain in gains]))
+        verdicts = Counter(gain.verdict for gain in gains)
+        counts = " | ".join(str(verdicts[verdict]) for verdict in ("wins", "ties", "loses"))
+        lines.append(f"| {rival.removeprefix('lightgbm_')} | {mean:+.0%} | {counts} |")
     return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ from benchmarks.transfer import results
 from benchmarks.transfer.methods import METHODS, RIVALS
 from benchmarks.transfer.results import DRAWS, SCALE, Cell, Measured, load_all, measure
 from benchmarks.transfer.schedule import SEEDS, turns
-from benchmarks.transfer.summary import by_method, figures_of, pool, table, words
+from benchmarks.transfer.summary import by_method, by_rival, figures_of, pool, table, words
 
 SPREAD = tuple(np.random.default_rng(0).normal(0.0, 0.01, DRAWS))
 
@@ -140,3 +140,9 @@ def test_rows_come_by_pair_then_by_number_of_labels_then_by_days() -> None:
     assert [row.stem for row in pool(cells)] == ["negative.500"] + [
         f"positive.{budget}" for budget in ("100", "500", "2000", "all", "14d", "180d")
     ]
+
+
+def test_against_a_rival_that_is_chosen_beforehand_gains_are_averaged_over_rows() -> None:
+    cells = [_cell(pair="positive", auto=0.4), _cell(pair="negative", auto=0.1)]
+    line = next(line for line in by_rival(pool(cells)).splitlines() if line.startswith("| pooled"))
+    assert line == "| pooled | +0% | 1 | 0 | 1 |"
