@@ -186,7 +186,8 @@ def show(outputs: Outputs, said: Verdict) -> None:
         console.print(f"  · {reason['text']}")
     table = Table("what", "value", title="the target platform, from its first live day")
     for name, value in said.as_dict().items():
-        table.add_row(name, f"{value:,}")
+        # Shares to three decimals; counts, milliseconds and rates as whole numbers.
+        table.add_row(name, f"{value:,.3f}" if isinstance(value, float) and value < 1 else f"{value:,.0f}")
     Console(width=120).print(table)
 
 
