@@ -86,10 +86,11 @@ def fit(
     schedule = _Schedule(options.learning_rate, steps)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=options.weight_decay, global_clipnorm=options.clip)
     optimizer.build(list(variables))
+    # An argument of the graph, no part of it: TensorFlow never lets go of a graph with a gradient in it.
     tensors = {name: {k: tf.constant(v) for k, v in pool.items()} for name, pool in pools.items()}
 
     @tf.function(reduce_retracing=True)
-    def run(chosen: dict[str, tf.Tensor], first: tf.Tensor) -> tf.Tensor:
+    def run(tensors: dict[str, Rows], chosen: dict[str, tf.Tensor], first: tf.Tensor) -> tf.Tensor:
         total = tf.constant(0.0)
         count = tf.shape(next(iter(chosen.values())))[0]
         for i in tf.range(count):
@@ -108,7 +109,7 @@ def fit(
     value = tf.constant(0.0)
     for first in range(0, steps, chunk):
         part = {name: tf.constant(draw[first : first + chunk]) for name, draw in draws.items()}
-        value = run(part, tf.constant(first))
+        value = run(tensors, part, tf.constant(first))
         report(min((first + chunk) / steps, 1.0))
     result = float(value)
     if not np.isfinite(result):

@@ -1,5 +1,6 @@
 """The net's named parts stand apart, start where they should, and follow the seed."""
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,14 @@ def test_the_same_seed_trains_the_same_bytes_and_another_seed_others() -> None:
     one, same, other = (get_weights(trained(seed)) for seed in (3, 3, 4))
     assert {path: w.tobytes() for path, w in one.items()} == {path: w.tobytes() for path, w in same.items()}
     assert one["head/deep/kernel"].tobytes() != other["head/deep/kernel"].tobytes()
+
+
+def test_what_a_net_was_trained_on_is_let_go_afterwards() -> None:
+    trained(3)
+    gc.collect()
+    held = [o for o in gc.get_objects() if isinstance(o, tf.Tensor) and o.shape.is_fully_defined()]
+    # A loop trains in one process for months.
+    assert not [o for o in held if o.shape.rank and o.shape[0] == 400 and hasattr(o, "numpy")]
 
 
 def test_only_the_given_variables_move_and_progress_reaches_the_end() -> None:
