@@ -8,6 +8,9 @@ Where frauds are over-represented among the labels (chargebacks come before sile
 suspicious), a block is ranked among unlabelled payments as well, presumed genuine, until frauds are as rare as on the
 source: the question is not who tells fraud from what looked like it, but who finds it among all payments.
 
+Before all this stands what needs no more than three frauds: a source that hardly ranks its own held-out frauds, or
+ranks the target's below its other payments, is not transferred.
+
 The default, which was best over many targets, stays unless the evidence against it exceeds one standard error, and that
 beyond what the better of two rivals shows by luck. From `FEW_FRAUDS` frauds on "no transfer" has to be no more than
 better: in each block it learns from a part of the labels that it will have, and the default, which mostly knows the
@@ -22,11 +25,12 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from training.boosting import booster_logits
 from training.fitting import quiet
-from training.sample import MIN_FRAUDS, Floats, Sample
+from training.pretrained import Base
+from training.sample import MIN_FRAUDS, Floats, Sample, some_rows
 from training.strategies import joint_distilled
 from training.strategies.boosted import fit_pooled
 from training.strategies.target_only import fit_alone
@@ -39,6 +43,13 @@ FEW_FRAUDS: Final = 20
 LUCK: Final = 1 / np.sqrt(np.pi)
 """Expected maximum of two standard normals: in standard errors, how good the better of two equal rivals looks."""
 
+KNOWS: Final = 0.65
+"""ROC AUC of a source that knows something: shuffled sources reached 0.60, the weakest sound one 0.72."""
+
+CHANCE: Final = 1.64
+"""Standard deviations that noise exceeds once in twenty times."""
+
+COMPARED_ROWS: Final = 20_000
 BLOCKS: Final = 3
 BOOTSTRAPS: Final = 200
 
@@ -59,7 +70,10 @@ def adapt(task: Task) -> Adapted:
 
 
 def choose(task: Task) -> Choice:
-    """Cross-validates the candidates on the task's labels."""
+    """No transfer from a source that cannot help; else cross-validates the candidates on the task's labels."""
+    useless = why_useless(task)
+    if useless:
+        return Choice(NO_TRANSFER, f"{NO_TRANSFER}: {useless}")
     blocks = time_blocks(task.target.label, BLOCKS)
     if not blocks:
         return Choice(DEFAULT, f"{DEFAULT}, the default: {task.target.frauds} frauds are too few to compare strategies")
@@ -73,6 +87,28 @@ def choose(task: Task) -> Choice:
         for name, logits in rank_block(part, block).items():
             scored[name].append(logits)
     return decide(scored, labels, task.target.frauds, seed=task.seed)
+
+
+def why_useless(task: Task) -> str:
+    """Why the source can teach nothing: it knows no fraud of its own, or takes the target's for the safest; "" if not.
+
+    Were the score noise to the target, the mean rank of n frauds (ROC AUC) would be 1/2 ± (12 n)^-1/2.
+    """
+    base, target = task.base, task.target
+    rows = some_rows(task.unlabelled, COMPARED_ROWS, seed=task.seed)
+    own = _auc(base, base.held_out.features[base.held_out.label == 1], base.held_out.features)
+    if own < KNOWS:
+        return f"the source hardly ranks its own held-out frauds, AUC {own:.2f}"
+    theirs = _auc(base, target.features[target.label == 1], rows)
+    if theirs < 0.5 - CHANCE * (12 * target.frauds) ** -0.5:
+        return f"the source ranks the target's {target.frauds} frauds below its other payments, AUC {theirs:.2f}"
+    return ""
+
+
+def _auc(base: Base, frauds: Floats, rows: Floats) -> float:
+    """Of the source trees' score: these frauds against these payments."""
+    logits = booster_logits(base.booster, np.concatenate([frauds, rows]), base.kinds)
+    return float(roc_auc_score(np.repeat([1, 0], [len(frauds), len(rows)]), logits))
 
 
 def among_all(task: Task, block: Sample) -> Sample:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.unit.training import toy
-from training.boosting import booster_logits
+from training.boosting import booster_logits, fit_booster
 from training.model import get_weights
 from training.pretrained import Base
 from training.sample import Floats, Sample
@@ -39,6 +39,26 @@ def test_trust_decides_between_continued_trees_and_pooled_ones(base: Base) -> No
     for worth, expected in ((1e12, continued), (0.0, booster_logits(pooled, rows, toy.KINDS))):
         made = joint_distilled.corrected(_believing(task, worth), pooled)
         np.testing.assert_allclose(made(rows), expected, atol=1e-4)
+
+
+def test_a_source_that_knows_no_fraud_of_its_own_is_not_transferred(base: Base) -> None:
+    task = toy.target_task(base, labels=300)
+    assert auto.why_useless(task) == ""
+    rows = base.source.features
+    by_noise = rows[:, toy.NAMES.index("noise")] > 1.5
+    noise = fit_booster(rows, by_noise, toy.KINDS, seed=1, options=toy.TREES)
+    choice = auto.choose(replace(task, base=replace(base, booster=noise)))
+    assert choice.strategy == auto.NO_TRANSFER
+    assert "hardly ranks its own held-out frauds" in choice.why
+
+
+def test_a_source_that_takes_the_targets_frauds_for_the_safest_is_not_transferred(base: Base) -> None:
+    task = toy.target_task(base)
+    safest = np.argsort(booster_logits(base.booster, task.target.features, toy.KINDS), kind="stable")[:4]
+    contrary = replace(task.target, label=np.isin(np.arange(len(task.target)), safest).astype(np.int8))
+    choice = auto.choose(replace(task, target=contrary))
+    assert choice.strategy == auto.NO_TRANSFER
+    assert "4 frauds below its other payments" in choice.why
 
 
 def test_frauds_that_are_too_many_are_ranked_among_unlabelled_payments(base: Base) -> None:
