@@ -1,10 +1,13 @@
-"""How to reach the Kafka brokers: the settings that service and training loop have in common."""
+"""What the settings of service and training loop have in common: the Kafka brokers, and how a mistake is told."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings
+
+PREFIX: Final = "fraud_"
+"""Of the environment variables."""
 
 
 class BrokerSettings(BaseSettings):
@@ -31,3 +34,11 @@ class BrokerSettings(BaseSettings):
         ):
             raise ValueError("SASL needs kafka_sasl_mechanism, kafka_sasl_username and kafka_sasl_password")
         return self
+
+
+def what_is_wrong(error: ValidationError) -> str:
+    """Every wrong setting by the name of its variable, in one line; values, which may be secrets, are left out."""
+    return "; ".join(
+        f"{(PREFIX + str(item['loc'][0])).upper()}: {item['msg']}" if item["loc"] else str(item["ctx"]["error"])
+        for item in error.errors(include_url=False, include_input=False)
+    )

@@ -51,26 +51,32 @@ class Costs(Contract):
     block: float = Field(description="expected cost of refusing it")
 
 
-class Alert(Contract):
-    """A flagged transaction. Act on it idempotently by `alert_id`."""
+class Scored(Contract):
+    """What alerts and decisions both say of a scored transaction."""
 
     schema_version: SchemaVersion = Field(SCHEMA_VERSION, description="version of this contract")
-    alert_id: Text = Field(description="uuid5 of transaction_id and stage: the same for every delivery")
-    transaction_id: Text = Field(description="the flagged transaction")
+    transaction_id: Text = Field(description="the scored transaction")
     customer_id: Text = Field(description="its customer; also the record's key")
     event_time: Time = Field(description="when the transaction happened")
     scored_at: Time = Field(description="when it was scored, by the service's clock")
     stage: Stage = Field(description="when in the payment it was scored")
     score: Probability = Field(description="calibrated probability of fraud")
     threshold: Probability = Field(description="score at which this amount is no longer allowed")
-    action: Action = Field(description="the cheapest action")
-    risk_level: RiskLevel = Field(description="coarse level for people")
-    reasons: list[AlertReason] = Field(description="up to five, strongest first")
-    costs: Costs = Field(description="expected cost of each action")
+    action: Action = Field(description="what was done; differs where a would-be block was let through to learn")
     model_version: Annotated[int, Field(ge=0)] = Field(description="version of the model")
     policy_version: Text = Field(description="version of the policy")
     features_fingerprint: Text = Field(description="fingerprint of the feature code")
     source: Source = Field(description="where the transaction stands")
+
+
+class Alert(Scored):
+    """A flagged transaction. Act on it idempotently by `alert_id`."""
+
+    alert_id: Text = Field(description="uuid5 of transaction_id and stage: the same for every delivery")
+    action: Action = Field(description="the cheapest action")
+    risk_level: RiskLevel = Field(description="coarse level for people")
+    reasons: list[AlertReason] = Field(description="up to five, strongest first")
+    costs: Costs = Field(description="expected cost of each action")
     transaction: Transaction = Field(description="the transaction itself, card numbers masked")
 
 
@@ -82,32 +88,19 @@ class Shadow(Contract):
     action: Action = Field(description="what its policy would have done")
 
 
-class Decision(Contract):
+class Decision(Scored):
     """One scored transaction, flagged or not: the log that evaluation and the label ledger read."""
 
-    schema_version: SchemaVersion = Field(SCHEMA_VERSION, description="version of this contract")
-    transaction_id: Text = Field(description="the scored transaction")
-    customer_id: Text = Field(description="its customer; also the record's key")
-    event_time: Time = Field(description="when the transaction happened")
-    scored_at: Time = Field(description="when it was scored, by the service's clock")
-    stage: Stage = Field(description="when in the payment it was scored")
     raw_score: float = Field(description="score before calibration")
-    score: Probability = Field(description="calibrated probability of fraud")
-    threshold: Probability = Field(description="score at which this amount is no longer allowed")
     model_action: Action = Field(description="what the policy chose")
-    action: Action = Field(description="what was done; differs where a would-be block was let through to learn")
     propensity: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         description="probability of `action` given `model_action`"
     )
     alert_id: Text | None = Field(None, description="the alert, where there is one")
-    model_version: Annotated[int, Field(ge=0)] = Field(description="version of the model")
-    policy_version: Text = Field(description="version of the policy")
-    features_fingerprint: Text = Field(description="fingerprint of the feature code")
     features_crc: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(description="CRC-32 of the row of features")
     late: bool = Field(description="older than an event that its history had already seen")
     history_from: Time | None = Field(None, description="where history began, when that is too recent to be complete")
     shadow: Shadow | None = Field(None, description="the shadow model's view, where there is one")
-    source: Source = Field(description="where the transaction stands")
 
 
 class DeadLetter(Contract):

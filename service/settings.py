@@ -21,10 +21,9 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from fraud.brokers import BrokerSettings
+from fraud.brokers import PREFIX, BrokerSettings, what_is_wrong
 from service.errors import Misconfigured
 
-PREFIX: Final = "fraud_"
 SECRETS: Final = ("kafka_sasl_password", "kafka_ssl_key_password", "secret")
 ELSEWHERE: Final = frozenset({"fraud_data_dir"})
 """Variables with our prefix that belong to the tests."""
@@ -182,11 +181,7 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        findings = (
-            f"{(PREFIX + str(item['loc'][0])).upper()}: {item['msg']}" if item["loc"] else str(item["ctx"]["error"])
-            for item in error.errors(include_url=False, include_input=False)
-        )
-        raise Misconfigured("; ".join(findings)) from None
+        raise Misconfigured(what_is_wrong(error)) from None
     except SettingsError as error:
         raise Misconfigured(f"{error}: it must be JSON") from None
 

@@ -11,9 +11,8 @@ from typing import Final, Literal, Self
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from fraud.brokers import BrokerSettings
+from fraud.brokers import PREFIX, BrokerSettings, what_is_wrong
 
-PREFIX: Final = "fraud_"
 SECRETS: Final = ("kafka_sasl_password", "kafka_ssl_key_password", "secret")
 
 
@@ -101,10 +100,6 @@ def load_settings(**given: object) -> Settings:
         secrets = {name: Path(path).read_text(encoding="utf-8").strip() for name, path in files.items() if path}
         return Settings(**(secrets | given))  # type: ignore[arg-type]  # pydantic validates
     except ValidationError as error:
-        lines = (
-            f"{(PREFIX + str(item['loc'][0])).upper()}: {item['msg']}" if item["loc"] else str(item["ctx"]["error"])
-            for item in error.errors(include_url=False, include_input=False)
-        )
-        raise InvalidSettings("; ".join(lines)) from None
+        raise InvalidSettings(what_is_wrong(error)) from None
     except OSError as error:
         raise InvalidSettings(f"cannot read {error.filename}: {error.strerror}") from None

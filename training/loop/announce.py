@@ -27,9 +27,8 @@ class KafkaAnnouncer:
 
     def announce(self, announcement: Announcement) -> None:
         """Sends and waits for all replicas."""
+        value = announcement.model_dump_json().encode()
         try:
-            self.producer.send(self.topic, key=MODEL.encode(), value=announcement.model_dump_json().encode()).get(
-                timeout=30
-            )
+            self.producer.send(self.topic, key=MODEL.encode(), value=value).get(timeout=30)
         except KafkaError as error:
             raise BrokerUnavailable(f"{self.topic}: {type(error).__name__}: {error}") from None

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -95,20 +95,19 @@ def why_useless(task: Task) -> str:
     Were the score noise to the target, the mean rank of n frauds (ROC AUC) would be 1/2 ± (12 n)^-1/2.
     """
     base, target = task.base, task.target
-    rows = some_rows(task.unlabelled, COMPARED_ROWS, seed=task.seed)
-    own = _auc(base, base.held_out.features[base.held_out.label == 1], base.held_out.features)
+    own = _auc(base, base.held_out.features, base.held_out.label)
     if own < KNOWS:
         return f"the source hardly ranks its own held-out frauds, AUC {own:.2f}"
-    theirs = _auc(base, target.features[target.label == 1], rows)
+    frauds, rows = target.features[target.label == 1], some_rows(task.unlabelled, COMPARED_ROWS, seed=task.seed)
+    theirs = _auc(base, np.concatenate([frauds, rows]), np.repeat([1, 0], [len(frauds), len(rows)]))
     if theirs < 0.5 - CHANCE * (12 * target.frauds) ** -0.5:
         return f"the source ranks the target's {target.frauds} frauds below its other payments, AUC {theirs:.2f}"
     return ""
 
 
-def _auc(base: Base, frauds: Floats, rows: Floats) -> float:
-    """Of the source trees' score: these frauds against these payments."""
-    logits = booster_logits(base.booster, np.concatenate([frauds, rows]), base.kinds)
-    return float(roc_auc_score(np.repeat([1, 0], [len(frauds), len(rows)]), logits))
+def _auc(base: Base, features: Floats, label: npt.NDArray[Any]) -> float:
+    """Of the source trees' score on these rows."""
+    return float(roc_auc_score(label, booster_logits(base.booster, features, base.kinds)))
 
 
 def among_all(task: Task, block: Sample) -> Sample:

@@ -7,7 +7,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from fraud.contracts import EXAMPLES, MODELS, asyncapi, documents, write
+from fraud.contract_examples import EXAMPLES
+from fraud.contracts import MODELS, asyncapi, documents, write
 from fraud.decode import Decoder
 from fraud.money import Rates
 from fraud.times import parse_time

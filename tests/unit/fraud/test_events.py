@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from fraud.contracts import EXAMPLES, MODELS
+from fraud.contract_examples import EXAMPLES
+from fraud.contracts import MODELS
 from fraud.events import Label, Outcome, Reason, Transaction, is_known_schema
 from fraud.outputs import Alert, DeadLetter, alert_id
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from fraud.contracts import EXAMPLES
+from fraud.contract_examples import EXAMPLES
 from fraud.outputs import Alert, alert_id
 from fraud.pseudonyms import PERSONAL, Pseudonyms
 from fraud.wire import TransactionEvent
