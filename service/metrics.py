@@ -1,6 +1,7 @@
 """Every metric of the service, declared once. Labels are bounded: actions, reasons, kinds, stages, partitions."""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -14,6 +15,9 @@ from service.histogram import BulkHistogram
 from service.ports import Models
 from service.result import Part, Result
 from service.verdicts import Verdicts
+
+STAGES: Final = ("decode", "features", "score", "policy", "send", "commit")
+"""Of a batch, in order."""
 
 disable_created_metrics()  # type: ignore[no-untyped-call] # they would double the number of series
 
@@ -85,7 +89,8 @@ class Metrics:
         self.retried = counter("transactions_retried_total", "Batches whose commit had to be settled or repeated")
 
         # Label values that exist from the start: a rate over a series that appears with its first count misses it.
-        bounded: tuple[tuple[Counter, Iterable[str]], ...] = (
+        bounded: tuple[tuple[Counter | Histogram, Iterable[str]], ...] = (
+            (self.batch_seconds, STAGES),
             (self.records, ("transaction", "outcome", "dead_letter")),
             (self.transactions, ACTIONS),
             (self.alerts, ACTIONS[1:]),

@@ -24,6 +24,7 @@ from deploy.grafana.preview import Prometheus, page
 from deploy.kafka.address import KafkaAddress
 from fraud.pacing import Capacity
 from fraud.policy import CostModel, Policy
+from service.metrics import STAGES
 from tests.bundles import serve, write_bundle
 from training.loop.state import LoopState, Reign, save_state
 from training.simulate.cli import config_of
@@ -194,6 +195,13 @@ def panels() -> list[tuple[str, str]]:
         for panel in json.loads(file.read_text(encoding="utf-8"))["panels"]:
             found += [(f"{file.stem}: {panel['title']}", query["expr"]) for query in panel.get("targets", [])]
     return found
+
+
+def test_every_stage_of_a_batch_has_been_counted_from_zero(prometheus: Server) -> None:
+    counted = prometheus.query("fraud_batch_seconds_count > 0")
+    assert {sample["metric"]["stage"] for sample in counted} == set(STAGES)
+    first = prometheus.query("min_over_time(fraud_batch_seconds_count[10m])")
+    assert {sample["value"][1] for sample in first} == {"0"}
 
 
 def rules() -> list[dict[str, str]]:
