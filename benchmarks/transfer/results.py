@@ -1,7 +1,7 @@
-"""What a cell (pair, budget, seed) measured, as one small JSON file: figures and bootstrap draws, no scores.
+"""What a cell (pair, budget, seed) measured: figures and bootstrap draws, no scores.
 
-The files under `benchmarks/transfer/results` are kept in the repository, so that a later run continues; each method's
-entry names the commit of the code that it came from.
+One table a pair under `benchmarks/transfer/results`, a line a cell and method, kept in the repository so that a later
+run continues; each line names the commit of the code that it came from.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from benchmarks.transfer.methods import UNADAPTED
 from training.sample import MIN_FRAUDS
@@ -67,15 +68,16 @@ class Cell(msgspec.Struct):
 
     @property
     def path(self) -> Path:
-        """Its file."""
-        name = "-".join(filter(None, (self.pair, self.control)))
-        return FOLDER / name / f"{self.budget}.{self.seed}.json"
+        """Its pair's table."""
+        return FOLDER / ("-".join(filter(None, (self.pair, self.control))) + ".csv")
 
     def save(self) -> None:
-        """Writes the file in one step."""
+        """Replaces the cell's lines in its pair's table."""
+        cells = {(cell.budget, cell.seed): cell for cell in _read(self.path)} | {(self.budget, self.seed): self}
+        lines = [line for _, cell in sorted(cells.items()) for line in _lines(cell)]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_suffix(".tmp")
-        temporary.write_bytes(msgspec.json.encode(self) + b"\n")
+        pd.DataFrame(lines).to_csv(temporary, index=False, lineterminator="\n")
         temporary.replace(self.path)
 
     def possible(self, methods: Sequence[str]) -> list[str]:
@@ -85,12 +87,36 @@ class Cell(msgspec.Struct):
 
     def known(self) -> "Cell":
         """The cell as it was saved, or this empty one."""
-        return msgspec.json.decode(self.path.read_bytes(), type=Cell) if self.path.is_file() else self
+        return next((c for c in _read(self.path) if (c.budget, c.seed) == (self.budget, self.seed)), self)
 
 
 def load_all(folder: Path = FOLDER) -> list[Cell]:
     """Every saved cell."""
-    return [msgspec.json.decode(path.read_bytes(), type=Cell) for path in sorted(folder.glob("*/*.json"))]
+    return [cell for path in sorted(folder.glob("*.csv")) for cell in _read(path)]
+
+
+def _lines(cell: Cell) -> list[dict[str, object]]:
+    shared = {name: getattr(cell, name) for name in cell.__struct_fields__ if name != "methods"}
+    return [
+        shared | {"method": name} | msgspec.structs.asdict(figures) | {"draws": " ".join(map(str, figures.draws))}
+        for name, figures in cell.methods.items()
+    ]
+
+
+def _read(path: Path) -> list[Cell]:
+    if not path.is_file():
+        return []
+    table = pd.read_csv(path, keep_default_na=False, dtype={"budget": str, "code": str, "draws": str})
+    cells: dict[tuple[str, int], Cell] = {}
+    for record in table.to_dict("records"):
+        line = {str(name): value for name, value in record.items()}
+        figures = {name: line.pop(name) for name in Measured.__struct_fields__}
+        figures["draws"] = tuple(map(int, figures["draws"].split()))
+        method = line.pop("method")
+        line["bayes"] = None if line["bayes"] == "" else float(line["bayes"])
+        cell = cells.setdefault((line["budget"], line["seed"]), Cell(**line))
+        cell.methods[method] = Measured(**figures)
+    return list(cells.values())
 
 
 def measure(
