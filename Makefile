@@ -7,7 +7,7 @@ PYTEST := $(PY) -m pytest
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup demo test check format contracts forget kafka clean
+.PHONY: help setup demo test check coverage format contracts locks forget kafka clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ demo: $(READY) ## the whole story on a local broker (QUICK=1: the first act alon
 test: $(READY) ## unit, property, contract, parity and integration tests on a real broker
 	$(PYTEST) -m "not slow"
 
+coverage: $(READY) ## the tests once more, with the share of lines that they run (compiled kernels do not count)
+	$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered --cov-report=html:build/coverage
+
 check: $(READY) ## format, lint, types, import layers, Docker files
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
@@ -42,6 +45,13 @@ format: $(READY) ## format the code and mend what ruff can mend
 contracts: $(READY) ## write docs/contracts and the README's tables from the code
 	$(PY) -m fraud.contracts
 	$(PY) -m deploy.reference
+
+LOCK := .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-find-links
+
+locks: $(READY) ## write requirements/ anew from pyproject.toml (UPGRADE=1: with the newest versions)
+	$(LOCK) $(if $(UPGRADE),--upgrade) --extra bench --output-file requirements/bench.txt
+	for extra in service training dev; do \
+	  $(LOCK) $(if $(UPGRADE),--upgrade) --extra $$extra --constraints requirements/bench.txt --output-file requirements/$$extra.txt || exit 1; done
 
 forget: $(READY) ## erase a customer from dead letters, snapshots and ledger: CUSTOMER=id, YES=1 to do it
 	$(PY) -m service forget '$(CUSTOMER)' $(if $(YES),--yes)
