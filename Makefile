@@ -17,7 +17,7 @@ setup: $(READY) ## install the locked dependencies into .venv
 $(READY): requirements/dev.txt
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fraudstream needs Python 3.11 or newer, found " + sys.version.split()[0])'
 	python3 -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
 demo: $(READY) ## the whole story on a local broker (QUICK=1: the first act alone)

@@ -4,7 +4,7 @@
 BENCH_READY := .venv/.bench-ready
 
 $(BENCH_READY): requirements/bench.txt $(READY)
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
 bench: $(BENCH_READY) ## this service against peers and limits, side by side
@@ -44,4 +44,4 @@ bench-exploration: $(READY) ## what a blocking model's own labels say of its pre
 	$(PY) -m benchmarks.exploration
 
 audit: $(BENCH_READY) ## known vulnerabilities of the locked dependencies (asks an online database)
-	$(PY) -m pip install --quiet pip-audit && $(PY) -m pip_audit --require-hashes -r requirements/training.txt
+	$(PY) -m pip install --quiet pip-audit && $(PY) -m pip_audit --require-hashes --no-deps -r requirements/training.txt
