@@ -22,6 +22,7 @@ from fraud.masking import mask_events
 from fraud.money import Rates
 from fraud.pan import Token
 from fraud.table import Table
+from fraud.times import within_range
 from fraud.validation import MAX_BYTES
 from fraud.wire import Event, OutcomeEvent, TransactionEvent
 
@@ -79,6 +80,7 @@ class Decoder:
 
     def decode(self, values: Sequence[bytes | None], timestamps_us: Sequence[int]) -> Decoded:
         """Splits n messages, with their Kafka timestamps in µs, into a batch of events and the rejects."""
+        timestamps_us = within_range(timestamps_us)
         rows, events, refused = parse(values)
         rejects: list[Reject] = []
         for row in refused:

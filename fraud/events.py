@@ -43,6 +43,7 @@ class Reason(StrEnum):
     UNKNOWN_CURRENCY = "unknown_currency"
     TOO_FAR_AHEAD = "too_far_ahead"
     CONFLICT = "conflict"
+    UNPROCESSABLE = "unprocessable"
 
 
 class InvalidEvent(Exception):  # noqa: N818 - named for what it says, as in the design: it leads to a dead letter

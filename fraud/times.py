@@ -53,6 +53,16 @@ def parse_time(text: str) -> int:
     return micros - offset if sign == "+" else micros + offset
 
 
+def within_range(times_us: Sequence[int]) -> Sequence[int]:
+    """Kafka timestamps in µs, those outside the years 1900 to 2199 moved to the nearest end.
+
+    A producer chooses them, any int64 of milliseconds: beyond these years they say nothing, and in µs they may not fit.
+    """
+    if not times_us or (min(times_us) >= _FIRST_US and max(times_us) < _END_US):
+        return times_us
+    return [min(max(time_us, _FIRST_US), _END_US - 1) for time_us in times_us]
+
+
 def to_us(moment: datetime) -> int:
     """Microseconds since 1970 UTC of an aware datetime."""
     return (moment - _EPOCH) // _MICROSECOND

@@ -45,6 +45,12 @@ SWITCH_SECONDS: Final = 0.0005
 """How long a thread keeps the interpreter when others wait. A batch passes between threads several times; while a model
 is loaded in the background, each time would cost Python's default of 5 ms."""
 
+LETTER_BYTES: Final = 2 << 20
+"""Largest message of the dead letters' topic: letters hold what the input held, with headers on top."""
+
+MAX_AHEAD_MS: Final = 3_600_000
+"""How far a record's timestamp may lie ahead of the broker's clock, ms."""
+
 COLLECT_AFTER: Final = 200_000
 """New objects after which Python looks for cycles among them: more than a batch of the usual size makes."""
 
@@ -186,8 +192,10 @@ def pseudonyms(settings: Settings) -> Pseudonyms | None:
     return None if key is None else Pseudonyms(key)
 
 
-def build_pipeline(settings: Settings, code: Domain, monotonic: Callable[[], float]) -> Pipeline:
-    """The pipeline, without any partition yet."""
+def build_pipeline(
+    settings: Settings, code: Domain, monotonic: Callable[[], float], beat: Callable[[], None] = lambda: None
+) -> Pipeline:
+    """The pipeline, without any partition yet; `beat` is called between the steps of a batch."""
     reader = decoder(settings, code)
     return Pipeline(
         decoder=reader,
@@ -203,6 +211,8 @@ def build_pipeline(settings: Settings, code: Domain, monotonic: Callable[[], flo
         ),
         exploration=_exploration(settings),
         monotonic=monotonic,
+        beat=beat,
+        set_aside=settings.set_aside == "on",
     )
 
 
@@ -217,8 +227,8 @@ def compose(settings: Settings, adapters: Adapters, metrics: Metrics, config: Hi
     """
     clock, code = adapters.clock, domain(settings)
     code = code if config is None else Domain(code.spec, config)
-    pipeline = build_pipeline(settings, code, clock.monotonic)
     health = Health(clock.monotonic, settings.liveness.total_seconds())
+    pipeline = build_pipeline(settings, code, clock.monotonic, health.beat)
     stop = Stop(seconds=settings.shutdown.total_seconds(), monotonic=clock.monotonic)
     restorer = Restorer(log=adapters.log, snapshots=adapters.snapshots, pipeline=pipeline, config=code.config)
     runner = Runner(
@@ -234,6 +244,8 @@ def compose(settings: Settings, adapters: Adapters, metrics: Metrics, config: Hi
         stop=stop,
         timing=Timing(snapshots=settings.snapshot_interval.total_seconds()),
         cap=DeadLetterCap() if settings.deadletter_cap == "on" else None,
+        topic=settings.transactions_topic,
+        set_aside=settings.set_aside == "on",
     )
     return Service(runner, pipeline, health, metrics, stop)
 
@@ -319,14 +331,23 @@ def _ms(seconds: float) -> int:
 def wanted_topics(settings: Settings) -> list[Topic]:
     """All topics as they shall be."""
     keep = {"retention.ms": str(settings.retention_days * DAY_MS)}
-    dead = {"retention.ms": str(settings.dlq_retention_days * DAY_MS), "max.message.bytes": str(2 << 20)}
+    dead = {"retention.ms": str(settings.dlq_retention_days * DAY_MS), "max.message.bytes": str(LETTER_BYTES)}
     compact = {"cleanup.policy": "compact"}
     configs = {
-        settings.transactions_topic: keep,
+        settings.transactions_topic: {
+            **keep,
+            # The broker unpacks what comes, and so applies max.message.bytes to what is inside.
+            "compression.type": "uncompressed",
+            # Producers choose timestamps. One of the far future would blind a history, which forgets by them.
+            "message.timestamp.after.max.ms": str(MAX_AHEAD_MS),
+            # One that is older than the retention would be deleted at once anyway.
+            "message.timestamp.before.max.ms": keep["retention.ms"],
+        },
         settings.alerts_topic: keep,
         settings.decisions_topic: keep,
         settings.dlq_topic: dead,
-        settings.labels_topic: {"retention.ms": "-1"},
+        # When a label became known is for the broker to say: its sender could date it back.
+        settings.labels_topic: {"retention.ms": "-1", "message.timestamp.type": "LogAppendTime"},
         settings.models_topic: compact,
     }
     return [Topic(name, settings.partitions, settings.replication, config) for name, config in configs.items()]

@@ -1,5 +1,6 @@
 """Dead letters: unscored payments with the reason why, and the cap that stops a bad deploy."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,9 @@ ATTEMPT_HEADER: Final = "redrive_attempt"
 
 MAX_VALUE: Final = 1_000_000
 """Bytes of a value; with its headers it stays below what a broker takes by default (1,048,588)."""
+
+MAX_KEY: Final = 1_024
+"""Bytes of a key; a customer's id has at most 256 characters."""
 
 MAX_INPUT_HEADERS: Final = 16_000
 """Bytes of the source's own headers that are kept."""
@@ -44,7 +48,7 @@ class DeadLetters:
         keys, values, headers = [], [], []
         for reject in rejects:
             value, described = self._letter(records, reject, now)
-            keys.append(records.keys[reject.row])
+            keys.append(_key(records.keys[reject.row]))
             values.append(value)
             headers.append(described)
         return Messages(Channel.DEAD_LETTERS, keys, values, headers)
@@ -61,11 +65,21 @@ class DeadLetters:
             source_offset=records.offsets[reject.row],
             time=now,
             masked=masked,
-            truncated=len(value) > MAX_VALUE,
+            truncated=len(value) > MAX_VALUE
+            or len(records.keys[reject.row] or b"") > MAX_KEY
+            or reject.row in records.unread,
             attempt=redriven(source),
         )
         own = letter.headers()
         return value[:MAX_VALUE], [*own, *_kept(source, {name for name, _ in own})]
+
+
+def _key(key: bytes | None) -> bytes | None:
+    """A key that fits beside the value: what is too long keeps its beginning, and a hash that tells it from others."""
+    if key is None or len(key) <= MAX_KEY:
+        return key
+    digest = hashlib.sha256(key).hexdigest().encode()
+    return key[: MAX_KEY - len(digest) - 1] + b"#" + digest
 
 
 def redriven(headers: Headers) -> int:

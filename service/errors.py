@@ -31,5 +31,17 @@ class Fenced(ServiceError):
     code = 4
 
 
+class Damaged(ServiceError):
+    """What the broker keeps cannot be read: somebody must mend it or decide to go on behind it."""
+
+
+class Unprocessable(ServiceError):
+    """One record cannot be processed, by an error of the program."""
+
+
+class Refused(Unavailable):
+    """The broker answered, and would not take the messages: trying again seldom helps."""
+
+
 class OffsetsLost(ServiceError):
     """Records between the committed offset and the start of the log are gone: somebody must decide what to do."""

@@ -39,6 +39,7 @@ class Metrics:
         self.dead_letters = counter("dead_letters_total", "Records that could not be scored, by reason", "reason")
         self.duplicates = counter("duplicates_total", "Transactions seen again within 24 h, not scored twice")
         self.late = counter("late_total", "Events older than one that their history had already seen")
+        self.headers_unreadable = counter("headers_unreadable_total", "Records without the headers that they came with")
         self.pan_masked = counter("pan_masked_total", "Card numbers replaced by tokens at decode")
         self.amount = counter("amount_total", "Money in scored transactions, base currency units")
         self.flagged_amount = counter("flagged_amount_total", "Money in flagged transactions, by action", "action")
@@ -130,8 +131,10 @@ class Metrics:
             self.dead_letters.labels(reject.reason).inc()
         self.duplicates.inc(int(np.count_nonzero(part.encoded.status == Status.DUPLICATE)))
         self.late.inc(int(np.count_nonzero(part.encoded.late)))
+        self.headers_unreadable.inc(part.records.bare)
         self.pan_masked.inc(part.decoded.masked)
-        self.end_to_end.observe((committed_us - np.asarray(part.records.timestamps_us, np.int64)) / 1e6)
+        # A producer's clock may lie ahead of ours; a time below zero would take from the sum.
+        self.end_to_end.observe(np.maximum(committed_us - np.asarray(part.records.timestamps_us, np.int64), 0) / 1e6)
         if len(events):
             self.event_lag.set((committed_us - int(events.time.max())) / 1e6)
 

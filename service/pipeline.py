@@ -4,10 +4,12 @@ The histories of the partitions are the only state, and each is a pure function 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, cast
 
 import numpy as np
+import structlog
 
 from fraud.batch import Batch
 from fraud.decode import Decoded, Decoder, Reject
@@ -17,6 +19,7 @@ from fraud.features import Encoder, FeatureSpec, Status
 from fraud.history import History
 from fraud.wire import TransactionEvent
 from service.deadletters import DeadLetters
+from service.errors import Unprocessable
 from service.partition import Partition
 from service.ports import Messages, Models, Output, Records
 from service.result import Part, Result
@@ -25,6 +28,8 @@ from service.verdicts import Verdicts
 from service.writing import Writer
 
 _CONFLICT: Final = "transaction_id was seen within 24 h with other content"
+
+_log = structlog.get_logger(__name__)
 
 
 class Pipeline:
@@ -39,7 +44,21 @@ class Pipeline:
         writer: Writer,
         exploration: Exploration | None,
         monotonic: Callable[[], float],
+        beat: Callable[[], None] = lambda: None,
+        set_aside: bool = False,
     ) -> None:
+        """Puts it together.
+
+        Args:
+            decoder: of the records.
+            spec: of the features.
+            dead_letters: writes those.
+            writer: of alerts and decisions.
+            exploration: what is let through to learn; None for nothing.
+            monotonic: seconds that never go back.
+            beat: called between the steps of a batch.
+            set_aside: whether a record that the decoder fails on is a dead letter instead of an error.
+        """
         self.partitions: dict[int, Partition] = {}
         self._decoder = decoder
         self._spec = spec
@@ -47,6 +66,8 @@ class Pipeline:
         self._writer = writer
         self._exploration = exploration
         self._monotonic = monotonic
+        self._beat = beat
+        self._set_aside = set_aside
 
     def adopt(self, partition: int, history: History, position: int | None, history_from: int | None = None) -> None:
         """Takes a partition over with the history that stands at `position`."""
@@ -54,32 +75,83 @@ class Pipeline:
 
     def learn(self, records: Records) -> None:
         """Takes records into their partition's history, without any output: they were scored before."""
-        partition = self.partitions[records.partition]
-        decoded = self._decoder.decode(records.values, records.timestamps_us)
+        partition = self._at(records)
+        decoded = self._decode(records, set_aside=True)  # what is committed was set aside, or it would not be
         partition.encoder.encode(decoded.batch)
         partition.position = records.end
 
-    def process(self, polled: Sequence[Records], models: Models, now_us: int) -> Result:
+    def process(self, polled: Sequence[Records], models: Models, now_us: int, *, unscored: str | None = None) -> Result:
         """Scores the next records of some partitions; their histories and positions move on.
 
         Args:
             polled: at most one item a partition, each right after that partition's position.
             models: who scores.
             now_us: wall time, for what people read.
+            unscored: why none of them shall be scored; they become dead letters then, known to the history, as they
+                will be to every history that is made from the log.
+
+        Raises:
+            Unprocessable: the decoder fails on a record, which is named; nothing has moved.
+            Exception: an error of the program; the histories of `polled` are of no use any more.
         """
         laps = _Laps(self._monotonic)
-        decoded = [self._decoder.decode(records.values, records.timestamps_us) for records in polled]
+        decoded = [self._decode(records, set_aside=self._set_aside) for records in polled]
         laps.end("decode")
-        parts = [self._encode(*pair, models) for pair in zip(polled, decoded, strict=True)]
+        parts = [self._encode(*pair, models, unscored) for pair in zip(polled, decoded, strict=True)]
         laps.end("features")
         verdicts = self._judge(parts, models, laps)
+        self._beat()
         now = datetime.fromtimestamp(now_us / 1e6, UTC)
         outputs = [self._output(*pair, now) for pair in zip(parts, verdicts, strict=True)]
         laps.end("policy")
         return Result(outputs, parts, verdicts, laps.seconds)
 
-    def _encode(self, records: Records, decoded: Decoded, models: Models) -> Part:
+    def _at(self, records: Records) -> Partition:
+        """The records' partition, which must stand right before them: else some would be taken in twice."""
         partition = self.partitions[records.partition]
+        if partition.position is not None and records.offsets[0] < partition.position:
+            where = f"partition {records.partition} stands at {partition.position}"
+            raise AssertionError(f"{where} and gets records from {records.offsets[0]} on")
+        return partition
+
+    def _decode(self, records: Records, *, set_aside: bool) -> Decoded:
+        """The events of records; what the log could not hand out, or the decoder fails on, is rejected by its row."""
+        self._beat()
+        values, refused = records.values, {row: (Reason.TOO_LARGE, why) for row, why in records.unread.items()}
+        try:
+            decoded = self._decoder.decode(values, records.timestamps_us)
+        except Exception as error:
+            failing = self._failing(records, range(len(records)))
+            if not failing:
+                raise
+            where = f"{self._dead_letters.topic}-{records.partition}@{records.offsets[min(failing)]}"
+            _log.exception("a record cannot be decoded", record=where, set_aside=set_aside)
+            if not set_aside:
+                raise unprocessable(where, error) from error
+            refused |= {row: (Reason.UNPROCESSABLE, why) for row, why in failing.items()}
+            values = [None if row in failing else value for row, value in enumerate(values)]
+            decoded = self._decoder.decode(values, records.timestamps_us)
+        if not refused:
+            return decoded
+        rejects = [Reject(r.row, *refused[r.row]) if r.row in refused else r for r in decoded.rejects]
+        return replace(decoded, rejects=rejects)
+
+    def _failing(self, records: Records, rows: range) -> dict[int, str]:
+        """The rows that the decoder fails on whatever stands beside them, with the kind of error, by bisection."""
+        self._beat()
+        try:
+            chosen = slice(rows.start, rows.stop)
+            self._decoder.decode(records.values[chosen], records.timestamps_us[chosen])
+        except Exception as error:  # noqa: BLE001 - any error of the program: it is looked for, not handled
+            if len(rows) == 1:
+                return {rows.start: type(error).__name__}
+            middle = len(rows) // 2
+            return self._failing(records, rows[:middle]) | self._failing(records, rows[middle:])
+        return {}
+
+    def _encode(self, records: Records, decoded: Decoded, models: Models, unscored: str | None) -> Part:
+        self._beat()
+        partition = self._at(records)
         start, partition.position = partition.position, records.end
         partition.encoder.risk = models.champion.risk
         encoded = partition.encoder.encode(decoded.batch)
@@ -87,6 +159,9 @@ class Pipeline:
         rows = np.flatnonzero(encoded.status == Status.SCORE)
         conflicts = np.flatnonzero(encoded.status == Status.CONFLICT)
         dead = [*decoded.rejects, *(Reject(int(decoded.rows[i]), Reason.CONFLICT, _CONFLICT) for i in conflicts)]
+        if unscored is not None:
+            dead += [Reject(row, Reason.UNPROCESSABLE, unscored) for row in decoded.rows[rows].tolist()]
+            rows = rows[:0]
         dead.sort(key=lambda reject: reject.row)
         return Part(
             records=records,
@@ -114,11 +189,20 @@ class Pipeline:
         return verdicts
 
     def _output(self, part: Part, verdicts: Verdicts, now: datetime) -> Output:
+        self._beat()
         partition = self.partitions[part.records.partition]
         messages: list[Messages] = self._writer.write(part, verdicts, history_from=partition.history_from, now=now)
         if part.dead:
             messages.append(self._dead_letters.messages(part.records, part.dead, now))
         return Output(part.records.partition, part.start, part.records.end, tuple(m for m in messages if len(m)))
+
+
+def unprocessable(where: str, error: BaseException) -> Unprocessable:
+    """Names the record that cannot be processed; the error's own text may hold what the record holds."""
+    return Unprocessable(
+        f"the record at {where} cannot be processed ({type(error).__name__}, an error of the program, shown in the "
+        "log) and is uncommitted; FRAUD_SET_ASIDE=on makes it a dead letter and goes on"
+    )
 
 
 class _Laps:

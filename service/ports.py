@@ -5,7 +5,7 @@ work on them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
@@ -30,7 +30,9 @@ class Records:
         timestamps_us: Kafka timestamps, µs since 1970 UTC.
         keys: as they came.
         values: as they came; None is a tombstone.
-        headers: as they came.
+        headers: as they came; empty where they could not be read.
+        unread: rows whose value the log cannot hand out (it is None), with why.
+        bare: records that lost their headers because those cannot be read.
     """
 
     partition: int
@@ -39,9 +41,24 @@ class Records:
     keys: Sequence[bytes | None]
     values: Sequence[bytes | None]
     headers: Sequence[Headers]
+    unread: Mapping[int, str] = field(default_factory=dict)
+    bare: int = 0
 
     def __len__(self) -> int:
         return len(self.offsets)
+
+    def head(self, count: int) -> "Records":
+        """The first of them."""
+        return Records(
+            self.partition,
+            self.offsets[:count],
+            self.timestamps_us[:count],
+            self.keys[:count],
+            self.values[:count],
+            self.headers[:count],
+            {row: why for row, why in self.unread.items() if row < count},
+            self.bare if count >= len(self) else 0,
+        )
 
     @property
     def end(self) -> int:
@@ -141,7 +158,11 @@ class Log(Archive, Protocol):
         """
 
     def assignment(self) -> Assignment:
-        """What the last `poll` left this instance with. Never blocks."""
+        """What the last `poll` left this instance with. Never blocks.
+
+        Raises:
+            Misconfigured: the input has more partitions than it shall have, since it grew at run time.
+        """
 
     def joined(self) -> bool:
         """Whether this instance is a member in good standing now. Never blocks."""

@@ -6,10 +6,10 @@ from typing import Final
 import structlog
 
 from fraud.history import History, HistoryConfig
-from service.errors import OffsetsLost
+from service.errors import OffsetsLost, ServiceError, Unprocessable
 from service.partition import DAY_US
 from service.pipeline import Pipeline
-from service.ports import Archive, SnapshotStore
+from service.ports import Archive, Records, SnapshotStore
 
 TOPIC_HINT: Final = "lengthen the topic's retention, then move the group's committed offset to where it shall go on"
 
@@ -65,7 +65,9 @@ class Restorer:
         self._rebuild(partition, first, committed, alive)
 
     def _rebuild(self, partition: int, first: int, committed: int, alive: Callable[[], None]) -> None:
+        alive()
         found = self._snapshots.newest(partition, committed)
+        alive()  # it may be gigabytes on a slow volume
         if found is not None and found.position >= first:
             start, source = found.position, "snapshot"
             self._pipeline.adopt(partition, found.history, start, found.history_from)
@@ -74,11 +76,23 @@ class Restorer:
             since = self._since(partition, first) if start == first else None
             self._pipeline.adopt(partition, History(self._config), start, since)
         for records in self._log.replay(partition, start, committed):
-            self._pipeline.learn(records)
+            self._learn(records)
             alive()
         # Markers of transactions may fill the last offsets, where no record moves the position.
         self._pipeline.partitions[partition].position = committed
         _log.info("history restored", partition=partition, source=source, start=start, committed=committed)
+
+    def _learn(self, records: Records) -> None:
+        try:
+            self._pipeline.learn(records)
+        except ServiceError:
+            raise
+        except Exception as error:
+            where = f"partition {records.partition}, offsets {records.offsets[0]} to {records.end - 1}"
+            _log.exception("a history cannot be restored", at=where)
+            raise Unprocessable(
+                f"{where}: their history cannot be restored ({type(error).__name__}, an error of the program)"
+            ) from error
 
     def _begin(self, partition: int, first: int, committed: int) -> int:
         """Offset from which the records reach back over the horizon, counted from the newest that was scored."""

@@ -1,6 +1,6 @@
 """What a batch is on its way through the pipeline, and what comes of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -59,6 +59,18 @@ class Result:
 
     def __len__(self) -> int:
         return sum(len(part.records) for part in self.parts)
+
+    def only(self, partitions: Container[int]) -> "Result":
+        """What came of the records of these partitions."""
+        rows = [row for row, part in enumerate(self.parts) if part.records.partition in partitions]
+        if len(rows) == len(self.parts):
+            return self
+        return Result(
+            [self.outputs[row] for row in rows],
+            [self.parts[row] for row in rows],
+            [self.verdicts[row] for row in rows],
+            self.laps,
+        )
 
     @property
     def dead(self) -> npt.NDArray[np.bool_]:

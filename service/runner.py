@@ -8,15 +8,16 @@ from typing import Final, TypeVar
 import structlog
 
 from service.deadletters import DeadLetterCap
-from service.errors import ServiceError, Unavailable
+from service.errors import Misconfigured, Refused, ServiceError, Unavailable
 from service.health import Health
 from service.metrics import Metrics
 from service.notices import Notices
-from service.pipeline import Pipeline
+from service.pipeline import Pipeline, unprocessable
 from service.ports import Clock, Log, ModelSource, Output, Records, Snapshot, SnapshotStore
 from service.restoring import Restorer
 from service.result import Result
 from service.stopping import Stop
+from service.suspects import Suspects
 
 POLL_SECONDS: Final = 0.2
 GAUGE_SECONDS: Final = 1.0
@@ -25,6 +26,10 @@ KEEP_SECONDS: Final = 5.0
 
 BACKOFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Pauses between attempts to reach the broker, the last one for as long as it takes."""
+
+REFUSALS: Final = 5
+"""Times that the broker may refuse one batch's messages before the service stops; the first ones may be a passing
+mistake of an operator."""
 
 T = TypeVar("T")
 
@@ -64,6 +69,8 @@ class Runner:
         stop: Stop,
         timing: Timing,
         cap: DeadLetterCap | None,
+        topic: str,
+        set_aside: bool,
     ) -> None:
         self._log = log
         self._pipeline = pipeline
@@ -77,6 +84,9 @@ class Runner:
         self._stop = stop
         self._timing = timing
         self._cap = cap
+        self._topic = topic
+        self._set_aside = set_aside
+        self._suspects = Suspects()
         self._epoch: int | None = None
         self._gauges_due = 0.0
         self._poll_due = 0.0
@@ -96,9 +106,10 @@ class Runner:
         while not self._stop.requested:
             polled = self._poll()
             if polled:
-                self._commit(self._pipeline.process(polled, self._models.current(), self._clock.now_us()))
+                self._process(polled)
             self._between_batches()
         self._health.unready = "stopping"
+        self._stop.settled()
         self._save_snapshots()
         self._snapshots.wait()
 
@@ -110,7 +121,8 @@ class Runner:
         if self._log.assignment().epoch != self._epoch:
             with suppress(_Interrupted):
                 self._reach(self._take_over)
-        elif not self._log.joined():
+            return ()  # taking over goes back to the committed positions: what was polled before comes again
+        if not self._log.joined():
             self._health.unready = "not a member of the consumer group"
         else:
             self._health.unready = None
@@ -153,7 +165,42 @@ class Runner:
         now = self._clock.monotonic()
         if now >= self._poll_due:
             self._poll_due = now + KEEP_SECONDS
-            self._log.poll(0.0)
+            self._log.poll(POLL_SECONDS)  # a join takes a moment: with none, each poll would begin another
+
+    def _process(self, polled: Sequence[Records]) -> None:
+        """Scores and commits what was polled, or as much of it as the search for a failing record wants."""
+        suspects = self._suspects
+        share = suspects.share(polled)
+        unscored = suspects.unscored(share)
+        try:
+            result = self._pipeline.process(share, self._models.current(), self._clock.now_us(), unscored=unscored)
+        except ServiceError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, a record may be behind it
+            # What fails without being scored fails in the history, and would in every later replay: no way around it.
+            self._failed(share, error, forgive=self._set_aside and unscored is None)
+            return
+        self._commit(result)
+        suspects.passed(share)
+        if share is not polled:
+            self._epoch = None  # back to the committed positions, for what was polled and left
+
+    def _failed(self, share: Sequence[Records], error: Exception, *, forgive: bool) -> None:
+        """Gives up the histories that a failed batch has changed, and narrows down which record was behind it.
+
+        Raises:
+            Unprocessable: it is found, and not to be set aside.
+        """
+        first = share[0]
+        where = f"{self._topic}-{first.partition}@{first.offsets[0]}"
+        _log.error("records cannot be processed", first=where, records=sum(map(len, share)), exc_info=error)
+        if self._suspects.failed(share):
+            if not forgive:
+                raise unprocessable(where, error) from error
+            self._suspects.condemn(type(error).__name__)
+        for records in share:
+            self._pipeline.partitions.pop(records.partition, None)
+        self._epoch = None
 
     def _commit(self, result: Result) -> None:
         """Publishes a batch, however often that must be tried: it is scored once and sent until the log has it."""
@@ -161,20 +208,29 @@ class Runner:
             self._cap.check(result.dead)
         outputs: Sequence[Output] = result.outputs
         laps: Mapping[str, float] = {}
+        refusals = 0
         while outputs:
+            self._health.beat()
             try:
                 laps = self._log.commit(outputs)
             except Unavailable as error:
+                refusals += isinstance(error, Refused)
+                if refusals >= REFUSALS:
+                    raise Misconfigured(f"{error}; refused {refusals} times, the batch is uncommitted") from error
                 self._metrics.retried.inc()
                 outputs = self._settle(outputs, error)
             else:
                 break
-        self._metrics.batch(result, committed_us=self._clock.now_us(), seconds=laps)
-        self._notices.tell(result)
+        # A part that another instance took over is counted there.
+        done = result.only(self._pipeline.partitions)
+        if len(done):
+            self._metrics.batch(done, committed_us=self._clock.now_us(), seconds=laps)
+            self._notices.tell(done)
 
     def _settle(self, outputs: Sequence[Output], error: Unavailable) -> Sequence[Output]:
         """After a commit of unknown fate: which outputs must be sent again. The committed positions decide."""
         self._epoch = None  # recovery pauses every partition
+        self._health.unready = "the last commit is in doubt"
         _log.warning("commit in doubt", error=str(error))
         for pause in self._pauses():
             try:

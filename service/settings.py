@@ -89,6 +89,10 @@ class Settings(BrokerSettings):
         "on", description="stop (exit 3) when more than half of the last 10,000 records are dead letters"
     )
 
+    set_aside: Literal["on", "off"] = Field(
+        "off", description="make a record that the program fails on a dead letter, instead of stopping at it (exit 1)"
+    )
+
     models_dir: Path = Field(Path("models"), description="model directory: numbered versions and serving.json")
     models_poll: Duration = Field(timedelta(seconds=1), description="how often serving.json is looked at, in seconds")
     snapshots_dir: Path = Field(Path("snapshots"), description="where histories are kept, shared by all instances")

@@ -16,6 +16,7 @@ class Stop:
         self._monotonic = monotonic
         self._event = threading.Event()
         self._deadline: float | None = None
+        self._settled = False
 
     def request(self) -> None:
         """Asks for the stop; asking again does not extend the limit."""
@@ -32,6 +33,10 @@ class Stop:
     def overdue(self) -> bool:
         """Whether even the batch in hand must be given up."""
         return self._deadline is not None and self._monotonic() >= self._deadline
+
+    def settled(self) -> None:
+        """Notes that nothing is uncommitted any more: what is left, such as a snapshot, may be cut short."""
+        self._settled = True
 
     def wait(self, seconds: float) -> None:
         """Sleeps until a stop is requested; once it is, for moments only."""
@@ -54,7 +59,9 @@ class Stop:
 
     @contextmanager
     def enforced(self, say: Callable[[], None]) -> Iterator[None]:
-        """Ends the process with 1 when the block outlasts the limit, wherever it hangs; `say` is called before.
+        """Ends the process when the block outlasts the limit, wherever it hangs; `say` is called before.
+
+        With 1, or 0 where all was `settled`.
 
         A call into a library may block for longer than its own limit, and Python cannot interrupt it.
         """
@@ -64,7 +71,7 @@ class Stop:
             self._event.wait()
             if not done.wait(self._seconds + 1.0):
                 say()
-                os._exit(1)
+                os._exit(0 if self._settled else 1)
 
         threading.Thread(target=watch, name="deadline", daemon=True).start()
         try:

@@ -10,12 +10,18 @@ from fraud.bundle import InvalidBundle, Manifest, read_serving, verify
 from service.adapters.kafka.client import Cluster
 from service.adapters.kafka.permissions import missing_permissions
 from service.adapters.kafka.topics import DAY_MS, TopicAdmin, TopicState
-from service.bootstrap import Domain, cluster, decoder, domain, output_topics
+from service.bootstrap import LETTER_BYTES, MAX_AHEAD_MS, Domain, cluster, decoder, domain, output_topics
 from service.errors import ServiceError
 from service.settings import Settings
 
 LEAST_MESSAGE_BYTES = 1_048_588
 """Kafka's own default; the service fills its requests up to just below."""
+
+
+LONGEST_MS = 100 * 365 * DAY_MS
+"""Anything at all in place of Kafka's default, which is no limit."""
+
+TOPICS = "run python -m service topics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ def _kafka(settings: Settings, code: Domain) -> Iterator[Finding]:
     try:
         admin = TopicAdmin(where)
         yield Finding("ok", "broker", f"Kafka {admin.version()} at {where.servers}")
-        names = [settings.transactions_topic, *output_topics(settings).values()]
+        names = [settings.transactions_topic, *output_topics(settings).values(), settings.labels_topic]
         states = admin.describe(names)
         for name in names:
             yield from _topic(settings, name, states.get(name), code)
@@ -81,11 +87,18 @@ def _topic(settings: Settings, name: str, state: TopicState | None, code: Domain
         yield Finding("error", "topic", f"{name} does not exist: run python -m service topics")
         return
     yield Finding("ok", "topic", f"{name} has {state.partitions} partition(s)")
-    if name != settings.transactions_topic:
-        most = int(state.config.get("max.message.bytes", LEAST_MESSAGE_BYTES))
-        if most < LEAST_MESSAGE_BYTES:
-            yield Finding("error", "topic", f"{name} takes {most} bytes at once; max.message.bytes must be 1048588")
+    if name == settings.labels_topic:
+        yield from _set(name, state, "message.timestamp.type", "LogAppendTime", "labels could be dated back")
         return
+    if name != settings.transactions_topic:
+        least = LETTER_BYTES if name == settings.dlq_topic else LEAST_MESSAGE_BYTES
+        most = int(state.config.get("max.message.bytes", LEAST_MESSAGE_BYTES))
+        if most < least:
+            yield Finding("error", "topic", f"{name} takes {most} bytes at once; max.message.bytes must be {least}")
+        return
+    yield from _set(name, state, "compression.type", "uncompressed", "a small message could unpack to a huge one")
+    yield from _bounded(name, state, "after", MAX_AHEAD_MS, "one record of the future would blind a history")
+    yield from _bounded(name, state, "before", LONGEST_MS, "a record could bear any time of the past")
     if state.partitions != settings.partitions:
         yield Finding(
             "error", "topic", f"{name} has {state.partitions} partitions, FRAUD_PARTITIONS is {settings.partitions}"
@@ -100,6 +113,19 @@ def _topic(settings: Settings, name: str, state: TopicState | None, code: Domain
         )
     else:
         yield Finding("ok", "retention", f"{name} keeps the {horizon} days that histories reach back")
+
+
+def _set(name: str, state: TopicState, key: str, wanted: str, why: str) -> Iterator[Finding]:
+    found = state.config.get(key)
+    if found != wanted:
+        yield Finding("error", "topic", f"{name} has {key}={found}, must be {wanted}, else {why}: {TOPICS}")
+
+
+def _bounded(name: str, state: TopicState, side: str, most: int, why: str) -> Iterator[Finding]:
+    key = f"message.timestamp.{side}.max.ms"
+    found = state.config.get(key)
+    if found is None or int(found) > most:
+        yield Finding("error", "topic", f"{name} has {key}={found}, must be {most} at most, else {why}: {TOPICS}")
 
 
 def _permissions(settings: Settings, where: Cluster) -> Iterator[Finding]:

@@ -21,6 +21,8 @@ from fraud.masking import TEXT_FIELDS
 from fraud.money import Rates, parse_amount
 from fraud.pan import ID_FIELDS, mask_text, tokeniser
 from fraud.times import parse_time, to_us
+from tests.events import raw as wire
+from tests.events import transaction
 from training.simulate.malformed import malformed, valid_event
 
 NOW = parse_time("2026-01-05T10:00:00Z")
@@ -352,3 +354,18 @@ def test_text_fields_and_id_fields_are_all_the_strings_there_are() -> None:
         "card_id",
     }
     assert set(Outcome.model_fields) == strict | choices | other | set(TEXT_FIELDS) | ID_FIELDS
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-(2**63), 2**63 - 1) | st.integers(-(2**63) * 1000, 2**63 * 1000),
+            st.sampled_from(["1900-01-01T00:00:00Z", "2025-01-05T10:00:00Z", "2199-12-31T23:59:59.999999Z", "x"]),
+        ),
+        max_size=5,
+    )
+)
+def test_any_timestamp_gives_each_message_an_event_or_a_reason(rows: list[tuple[int, str]]) -> None:
+    values = [wire(transaction(event_time=time)) for _, time in rows]
+    decoded = Decoder(RATES).decode(values, [timestamp for timestamp, _ in rows])
+    assert sorted([*decoded.rows.tolist(), *(reject.row for reject in decoded.rejects)]) == list(range(len(rows)))

@@ -9,13 +9,15 @@ from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from kafka.structs import ConsumerGroupMetadata, MemberState
 
+from fraud.times import within_range
 from service.adapters.kafka.client import REQUEST_MS, Cluster, connect
-from service.adapters.kafka.fetched import Record, read_in_batches
+from service.adapters.kafka.fetched import Record, Unreadable, read_in_batches
 from service.errors import OffsetsLost, Unavailable
 from service.ports import Assignment, Records
 
 HEARTBEAT_MS: Final = 2_000
 REJOIN_SECONDS: Final = 10.0
+SILENCE_SECONDS: Final = 10.0
 FETCH_BYTES: Final = 8 << 20
 """Per partition and fetch; bounds what waits in memory beside the batch in hand."""
 
@@ -234,8 +236,16 @@ class Reader:
         with self._cluster.translated("replaying"):
             consumer.assign([where])
             consumer.seek(where, start)
-            while consumer.position(where, timeout_ms=REQUEST_MS) < end:
-                for polled in consumer.poll(timeout_ms=1_000).values():
+            moved, position = time.monotonic(), start
+            while position < end:
+                found = list(consumer.poll(timeout_ms=1_000).values())
+                before, position = position, consumer.position(where, timeout_ms=REQUEST_MS)
+                if position != before:
+                    moved = time.monotonic()
+                elif time.monotonic() - moved > SILENCE_SECONDS:
+                    # poll() itself waits for a broker for ever, and whoever reads would not turn meanwhile.
+                    raise Unavailable(f"replaying at {self._cluster.servers}: no answer in {SILENCE_SECONDS:g} s")
+                for polled in found:
                     inside = [record for record in polled if record.offset < end]
                     if inside:
                         yield columns(partition, inside)
@@ -268,5 +278,11 @@ def reader_config(cluster: Cluster) -> dict[str, object]:
 
 def columns(partition: int, records: Sequence[Record]) -> Records:
     """Records (named tuples) as columns."""
-    offsets, timestamps, keys, values, headers = zip(*records, strict=True)
-    return Records(partition, offsets, [time_ms * 1000 for time_ms in timestamps], keys, values, headers)
+    offsets, timestamps, keys, values, heads = zip(*records, strict=True)
+    times = within_range([time_ms * 1000 for time_ms in timestamps])
+    odd = {row: head for row, head in enumerate(heads) if isinstance(head, Unreadable)}
+    if not odd:
+        return Records(partition, offsets, times, keys, values, heads)
+    unread = {row: head.value for row, head in odd.items() if head.value is not None}
+    headers = [() if row in odd else head for row, head in enumerate(heads)]
+    return Records(partition, offsets, times, keys, values, headers, unread, len(odd) - len(unread))

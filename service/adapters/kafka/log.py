@@ -48,7 +48,7 @@ class KafkaLog:
                 cluster,
                 input_topic=input_topic,
                 topics=topics,
-                transactional_id=f"{group_id}-{instance_id}",
+                transactional_id=f"{group_id}/{instance_id}",  # no name holds a slash: no two pairs give one id
                 timeout_ms=transaction_timeout_ms,
             )
             if exactly_once
@@ -71,10 +71,13 @@ class KafkaLog:
                 )
         found = self._group.partitions(self._input)
         if found != self._partitions:
-            raise Misconfigured(
-                f"topic {self._input} has {found} partitions, FRAUD_PARTITIONS is {self._partitions}: histories are "
-                "kept by partition, and the model was made for that number"
-            )
+            raise self._of_another_size(str(found))
+
+    def _of_another_size(self, found: str) -> Misconfigured:
+        return Misconfigured(
+            f"topic {self._input} has {found} partitions, FRAUD_PARTITIONS is {self._partitions}: histories are "
+            "kept by partition, and the model was made for that number"
+        )
 
     def poll(self, timeout: float) -> list[Records]:
         """See `service.ports.Log.poll`."""
@@ -82,7 +85,10 @@ class KafkaLog:
 
     def assignment(self) -> Assignment:
         """See `service.ports.Log.assignment`."""
-        return self._group.assignment()
+        assignment = self._group.assignment()
+        if max(assignment.partitions, default=0) >= self._partitions:
+            raise self._of_another_size(f"at least {max(assignment.partitions) + 1}")
+        return assignment
 
     def joined(self) -> bool:
         """See `service.ports.Log.joined`."""

@@ -1,17 +1,19 @@
 """The producing side: all messages of a batch and its positions, in one transaction or, at least once, in order."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from kafka import KafkaProducer, TopicPartition
+from kafka import KafkaProducer, TopicPartition, errors
 from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.producer.future import FutureProduceResult
 from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata
 
 from service.adapters.kafka import bulk
 from service.adapters.kafka.client import REQUEST_MS, Cluster, connect
+from service.errors import Refused
 from service.ports import Channel, Messages, Output
 
 RETRY_MS: Final = 5
@@ -21,6 +23,16 @@ MAX_BATCH: Final = 1_000_000
 """Records of one partition that travel together, below what a broker takes by default."""
 
 MAX_REQUEST: Final = 8 << 20
+UNSENDABLE: Final = (
+    errors.MessageSizeTooLargeError,
+    errors.RecordListTooLargeError,
+    errors.InvalidRecordError,
+    errors.InvalidTimestampError,
+    errors.PolicyViolationError,
+    errors.UnsupportedForMessageFormatError,
+)
+"""What is said of messages, not of the moment: the same ones will be refused again."""
+
 LINGER_MS: Final = 1_000
 """Longer than handing over a batch takes: `flush` sends it, as one request and not as one record and then the rest."""
 
@@ -199,13 +211,30 @@ def producer_config(cluster: Cluster, timeout_ms: int) -> dict[str, object]:
 
 def _send(producer: Any, outputs: Sequence[Output], topics: Mapping[Channel, str], deadline: float) -> None:  # noqa: ANN401 - kafka-python has no types
     """Sends every message and returns when each is acknowledged; raises the first error otherwise."""
-    futures: list[Any] = []
+    sent: list[tuple[str, Messages, list[Any]]] = []
     for output in outputs:
         for messages in output.messages:
-            futures += _queue(producer, topics[messages.channel], output.partition, messages)
+            topic = topics[messages.channel]
+            with _naming(topic, messages):
+                sent.append((topic, messages, _queue(producer, topic, output.partition, messages)))
     producer.flush(max(0.0, deadline - time.monotonic()))
-    for future in futures:
-        _confirm(future)
+    for topic, messages, futures in sent:
+        with _naming(topic, messages):
+            for future in futures:
+                _confirm(future)
+
+
+@contextmanager
+def _naming(topic: str, messages: Messages) -> Iterator[None]:
+    """Names the topic and the largest message when it is the messages themselves that are refused."""
+    try:
+        yield
+    except UNSENDABLE as error:
+        largest = max(len(key or b"") + len(value) for key, value in zip(messages.keys, messages.values, strict=True))
+        raise Refused(
+            f"{topic} refuses messages ({type(error).__name__}), the largest of {largest} bytes without its headers: "
+            "run python -m service check, which looks at the topic's configuration"
+        ) from error
 
 
 def _queue(producer: Any, topic: str, partition: int, messages: Messages) -> list[Any]:  # noqa: ANN401 - kafka-python has no types

@@ -1,21 +1,23 @@
 """The loop under faults, on the in-memory log: every record is scored once, published once, whatever happens."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
+from fraud.decode import Decoded, Decoder
 from fraud.history import HistoryConfig
 from service.adapters.memory import MemoryBroker, MemoryLog, MemorySnapshots
 from service.bootstrap import Adapters, Service, compose
-from service.errors import OffsetsLost, TooManyDeadLetters
+from service.deadletters import MAX_KEY
+from service.errors import Misconfigured, OffsetsLost, Refused, TooManyDeadLetters, Unprocessable
 from service.metrics import Metrics
 from service.ports import Channel, Float32s, ModelSource, SnapshotStore
-from service.runner import Unfinished
+from service.runner import REFUSALS, Unfinished
 from service.settings import Settings
-from tests.bundles import AmountModel, FixedModels
+from tests.bundles import AMOUNT, AmountModel, FixedModels
 from tests.events import at_us, outcome, raw, transaction
 
 CONFIG = HistoryConfig(max_entities=1 << 12, max_entries=1 << 14, max_bucketed=1 << 8, recent_capacity=1 << 12)
@@ -256,8 +258,9 @@ def test_an_error_in_the_pipeline_stops_without_committing() -> None:
 
     broker = filled(5)
     running, _ = service(broker, models=FixedModels(Broken()))
-    with pytest.raises(FloatingPointError):
+    with pytest.raises(Unprocessable, match=r"payments\.transactions\.v1-0@0 .*FloatingPointError") as stopped:
         run_until(running, all_done(broker))
+    assert stopped.value.code == 1
     assert broker.positions == {}
     assert scored(broker) == []
 
@@ -354,3 +357,213 @@ def test_a_stop_during_a_long_restore_ends_it_and_the_next_start_begins_again() 
     run_until(service(broker, instance="three")[0], all_done(broker))
     assert scored(broker) == [f"t{i}" for i in range(45)]
     assert crcs(broker) == undisturbed(45)
+
+
+class Poisoned(AmountModel):
+    """Raises on one amount, as a graph may."""
+
+    def score(self, features: Float32s) -> tuple[Float32s, Float32s]:
+        if (features[:, AMOUNT] == 666).any():
+            raise FloatingPointError("no")
+        return super().score(features)
+
+
+def with_poison(at: int, count: int = 35, *, partitions: int = 1) -> MemoryBroker:
+    broker = MemoryBroker(partitions)
+    for i in range(count):
+        event = transaction(i, amount="666.00") if i == at else transaction(i)
+        broker.produce(raw(event), key=b"c", timestamp_us=at_us(i), partition=i % partitions)
+    return broker
+
+
+@pytest.mark.parametrize("at", [0, 13, 34])
+def test_a_record_that_cannot_be_scored_stops_the_service_which_names_it(at: int) -> None:
+    broker = with_poison(at)
+    running, _ = service(broker, models=FixedModels(Poisoned()))
+    with pytest.raises(Unprocessable, match=rf"payments\.transactions\.v1-0@{at} "):
+        run_until(running, all_done(broker))
+    assert scored(broker) == [f"t{i}" for i in range(at)], "all before it is committed, and nothing behind it"
+    assert broker.positions.get(0, 0) == at
+    assert broker.published[Channel.DEAD_LETTERS] == []
+
+
+@pytest.mark.parametrize(("at", "partitions"), [(0, 1), (13, 1), (34, 1), (13, 3)])
+def test_a_record_that_cannot_be_scored_is_set_aside_and_the_histories_are_as_if_nothing_had_been(
+    at: int, partitions: int
+) -> None:
+    broker = with_poison(at, partitions=partitions)
+    running, registry = service(broker, models=FixedModels(Poisoned()), set_aside="on")
+    run_until(running, all_done(broker))
+    assert sorted(scored(broker)) == sorted(f"t{i}" for i in range(35) if i != at)
+    (letter,) = broker.published[Channel.DEAD_LETTERS]
+    facts = dict(letter.headers)
+    assert (facts["reason"], facts["detail"]) == (b"unprocessable", b"FloatingPointError")
+    assert (int(facts["source_partition"]), int(facts["source_offset"])) == (at % partitions, at // partitions)
+    assert registry.get_sample_value("fraud_dead_letters_total", {"reason": "unprocessable"}) == 1
+    calm = with_poison(at, partitions=partitions)
+    run_until(service(calm)[0], all_done(calm))
+    assert crcs(broker).items() <= crcs(calm).items()
+
+
+def test_an_error_that_passes_by_itself_costs_a_restore_and_nothing_else() -> None:
+    class Once(AmountModel):
+        left = 1
+
+        def score(self, features: Float32s) -> tuple[Float32s, Float32s]:
+            if self.left:
+                self.left -= 1
+                raise MemoryError
+            return super().score(features)
+
+    broker = filled()
+    running, _ = service(broker, models=FixedModels(Once()))
+    run_until(running, all_done(broker))
+    assert scored(broker) == [f"t{i}" for i in range(35)]
+    assert crcs(broker) == undisturbed()
+
+
+class Stumbling:
+    """A decoder that fails on one message whatever stands beside it."""
+
+    def __init__(self, decoder: Decoder, on: bytes) -> None:
+        self._decoder, self._on = decoder, on
+
+    def decode(self, values: Sequence[bytes | None], timestamps_us: Sequence[int]) -> Decoded:
+        if self._on in values:
+            raise RecursionError("no")
+        return self._decoder.decode(values, timestamps_us)
+
+
+def stumbling(broker: MemoryBroker, on: bytes, **settings: object) -> Service:
+    running, _ = service(broker, **settings)  # type: ignore[arg-type]
+    running.pipeline._decoder = Stumbling(running.pipeline._decoder, on)  # type: ignore[assignment]
+    return running
+
+
+def test_a_record_that_cannot_be_decoded_stops_the_service_which_names_it() -> None:
+    broker = filled()
+    with pytest.raises(Unprocessable, match=r"payments\.transactions\.v1-0@13 .*RecursionError"):
+        run_until(stumbling(broker, raw(transaction(13))), all_done(broker))
+    assert broker.positions == {0: 10}
+
+
+def test_a_record_that_cannot_be_decoded_is_set_aside_in_every_replay_too() -> None:
+    broker, on = filled(20), raw(transaction(13))
+    run_until(stumbling(broker, on, set_aside="on"), all_done(broker))
+    (letter,) = broker.published[Channel.DEAD_LETTERS]
+    assert letter.value == on
+    assert dict(letter.headers)["reason"] == b"unprocessable"
+    assert dict(letter.headers)["source_offset"] == b"13"
+    broker.leave("one")
+    for i in range(20, 35):
+        broker.produce(raw(transaction(i)), key=b"c", timestamp_us=at_us(i))
+    run_until(stumbling(broker, on, instance="two"), all_done(broker))
+    assert scored(broker) == [f"t{i}" for i in range(35) if i != 13]
+
+
+def test_the_loop_beats_between_the_steps_of_a_batch() -> None:
+    broker = filled(30, partitions=3)
+    running, _ = service(broker)
+    beats: list[str] = []
+    beat = running.health.beat
+    running.pipeline._beat = lambda: beats.append("batch") or beat()  # type: ignore[func-returns-value]
+    run_until(running, all_done(broker))
+    assert len(beats) >= 3 * 3 + 1, "decode, features and output of each partition, and after scoring"
+
+
+def test_what_was_polled_together_with_a_new_assignment_is_not_processed_twice() -> None:
+    broker = filled(35)
+    broker.produce(b"broken", timestamp_us=at_us(40))
+    running, _ = service(broker, batch=36)
+    log = running.runner._log
+    poll = log.poll
+    early = broker.read(0, 0, 36)
+
+    def polled(timeout: float) -> object:
+        found = poll(timeout)
+        return [early] if not found and running.runner._epoch is None else found
+
+    log.poll = polled  # type: ignore[method-assign, assignment]
+    run_until(running, all_done(broker))
+    assert scored(broker) == [f"t{i}" for i in range(35)]
+    assert len(broker.published[Channel.DEAD_LETTERS]) == 1
+    assert running.pipeline.partitions[0].encoder.history.events == 35
+
+
+def test_records_that_a_history_has_taken_in_are_refused() -> None:
+    broker = filled(10)
+    running, _ = service(broker)
+    run_until(running, all_done(broker))
+    again = broker.read(0, 9, 10)
+    assert again is not None
+    with pytest.raises(AssertionError, match="partition 0 stands at 10 and gets records from 9 on"):
+        running.pipeline.process([again], FixedModels().current(), 0)
+
+
+def test_messages_that_the_broker_will_never_take_stop_the_service_with_the_topic_and_their_size() -> None:
+    broker = filled(5)
+    running, _ = service(broker)
+    unready: list[str | None] = []
+
+    def commit(_: object) -> object:
+        unready.append(running.health.unready)
+        raise Refused("dlq refuses messages (MessageSizeTooLargeError), the largest of 1048700 bytes")
+
+    running.runner._log.commit = commit  # type: ignore[method-assign, assignment]
+    running.stop.wait = lambda _: None  # type: ignore[method-assign, assignment]
+    with pytest.raises(Misconfigured, match=r"dlq refuses .* 1048700 bytes; refused 5 times") as stopped:
+        run_until(running, lambda: False)
+    assert stopped.value.code == 2
+    assert unready == [None] + ["the last commit is in doubt"] * (REFUSALS - 1)
+    assert broker.positions == {}
+
+
+def test_a_batch_that_another_instance_took_over_is_not_counted() -> None:
+    broker = filled(20)
+    running, registry = service(broker)
+    log = running.runner._log
+    commit = log.commit
+    stolen: list[bool] = []
+
+    def overtaken(outputs: object) -> object:
+        if not stolen:
+            stolen.append(True)
+            other, _ = service(broker, instance="two")
+            broker.leave("one")
+            run_until(other, all_done(broker))
+            broker.leave("two")
+        return commit(outputs)  # type: ignore[arg-type]
+
+    log.commit = overtaken  # type: ignore[method-assign, assignment]
+    run_until(running, lambda: bool(stolen) and all_done(broker)())
+    assert registry.get_sample_value("fraud_transactions_total", {"action": "allow"}) == 0
+
+
+def test_a_key_of_any_length_fits_beside_its_dead_letter() -> None:
+    broker = MemoryBroker()
+    for last in b"ab":
+        broker.produce(b"broken", key=b"k" * 1_000_000 + bytes([last]), timestamp_us=at_us())
+    run_until(service(broker)[0], all_done(broker))
+    one, two = broker.published[Channel.DEAD_LETTERS]
+    assert len(one.key or b"") == len(two.key or b"") == MAX_KEY
+    assert one.key != two.key
+    assert dict(one.headers)["truncated"] == b"true"
+
+
+def test_a_record_without_a_value_of_its_own_is_a_dead_letter_that_says_why() -> None:
+    broker = filled(3)
+    running, _ = service(broker)
+    poll = running.runner._log.poll
+
+    def unread(timeout: float) -> object:
+        return [
+            replace(records, values=[*records.values[:1], None, *records.values[2:]], unread={1: "too much of it"})
+            for records in poll(timeout)
+        ]
+
+    running.runner._log.poll = unread  # type: ignore[method-assign, assignment]
+    run_until(running, all_done(broker))
+    (letter,) = broker.published[Channel.DEAD_LETTERS]
+    facts = dict(letter.headers)
+    assert (facts["reason"], facts["detail"], facts["source_offset"]) == (b"too_large", b"too much of it", b"1")
+    assert facts["truncated"] == b"true"
