@@ -11,7 +11,7 @@ from kafka import errors
 from kafka.net.compat import KafkaNetClient
 
 from service.adapters.kafka.transport import deliver_last_words
-from service.errors import Fenced, Misconfigured, Unavailable
+from service.errors import Fenced, Misconfigured, OffsetsLost, Unavailable
 
 CONNECT_MS: Final = 5_000
 REQUEST_MS: Final = 5_000
@@ -78,6 +78,12 @@ class Cluster:
             yield
         except errors.FencedInstanceIdError as error:
             raise Fenced(f"{doing} at {self.servers}: another process took over this instance's id") from error
+        except errors.LogTruncationError as error:
+            places = ", ".join(f"{where.topic}-{where.partition}" for where in error.divergent_offsets)
+            raise OffsetsLost(
+                f"{doing} at {self.servers}: the log of {places} was cut back behind what is committed, by an election "
+                "of a leader that lacked it: decide from where to score again, and move the group's committed offset"
+            ) from error
         except _REFUSED as error:
             raise Misconfigured(f"{doing} at {self.servers}: {_text(error)}") from error
         except errors.KafkaError as error:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
-from kafka.structs import ConsumerGroupMetadata, MemberState
+from kafka.structs import ConsumerGroupMetadata, MemberState, OffsetAndMetadata
 
 from fraud.times import within_range
 from service.adapters.kafka.client import REQUEST_MS, Cluster, connect
@@ -52,7 +52,11 @@ class Group:
         self._consumer: Any = None
         self._owned = _Owned()
         self._suspected: int | None = None
+        self._committed: dict[int, OffsetAndMetadata] = {}
         self.member = ConsumerGroupMetadata(group_id)
+        self.epochs: dict[int, int] = {}
+        """The leader's epoch of each partition's last polled record: committed with its offset, it shows a log that
+        was cut back and has grown again (KIP-320)."""
 
     def open(self) -> None:
         """Connects and subscribes; joins with the first `poll`."""
@@ -87,6 +91,9 @@ class Group:
                 raise self._lost(error) from error
             # Read right here: the commit must be refused if the group moves on before it.
             self.member = self.consumer.group_metadata()
+            for where in polled:
+                position = self._position(where)
+                self.epochs[where.partition] = -1 if position is None else position.leader_epoch
         return [columns(partition.partition, records) for partition, records in polled.items()]
 
     def assignment(self) -> Assignment:
@@ -127,14 +134,22 @@ class Group:
     def committed(self, partition: int) -> int | None:
         """See `service.ports.Log.committed`."""
         with self._cluster.translated("reading the committed offset"):
-            position = self.consumer.committed(TopicPartition(self._topic, partition), timeout_ms=REQUEST_MS)
-        return None if position is None else int(position)
+            where = TopicPartition(self._topic, partition)
+            position = self.consumer.committed(where, metadata=True, timeout_ms=REQUEST_MS)
+        if position is None:
+            return None
+        self._committed[partition] = position
+        return int(position.offset)
 
     def resume(self, partition: int, position: int) -> None:
         """See `service.ports.Log.resume`."""
         where = TopicPartition(self._topic, partition)
         if where in self.consumer.assignment():  # else it was lost again meanwhile; the next poll says so
             self.consumer.seek(where, position)
+            committed = self._committed.get(partition)
+            if committed is not None and committed.offset == position:
+                # seek() takes no epoch; with it, the consumer asks the leader whether the log still is what it was.
+                self.consumer._subscription.assignment[where].position = committed  # noqa: SLF001 - as above
             self.consumer.resume(where)
 
     def lag(self) -> dict[int, int]:
@@ -143,12 +158,12 @@ class Group:
         for where in self.consumer.assignment():
             end, position = self.consumer.highwater(where), self._position(where)
             if end is not None and position is not None:
-                behind[where.partition] = max(0, end - position)
+                behind[where.partition] = max(0, end - position.offset)
         return behind
 
-    def _position(self, where: TopicPartition) -> int | None:
+    def _position(self, where: TopicPartition) -> OffsetAndMetadata | None:
         state = self.consumer._subscription.assignment.get(where)  # noqa: SLF001 - position() may ask the broker
-        return state.position.offset if state is not None and state.position is not None else None
+        return None if state is None else state.position
 
     def _lost(self, error: OffsetOutOfRangeError) -> OffsetsLost:
         ranges = []

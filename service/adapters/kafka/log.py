@@ -136,7 +136,7 @@ class KafkaLog:
             raise Unavailable("committing: this instance has fallen out of the group")
         with self._cluster.translated("committing"):
             try:
-                return self._publisher.publish(outputs, member)
+                return self._publisher.publish(outputs, member, self._group.epochs)
             except RetriableError:
                 raise  # an answer that did not come says nothing about who we are
             except KafkaError:

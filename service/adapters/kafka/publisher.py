@@ -43,7 +43,9 @@ class Publisher(Protocol):
     def open(self) -> None:
         """Connects, and settles what a predecessor with the same id left open; may be called again."""
 
-    def publish(self, outputs: Sequence[Output], member: ConsumerGroupMetadata) -> Mapping[str, float]:
+    def publish(
+        self, outputs: Sequence[Output], member: ConsumerGroupMetadata, epochs: Mapping[int, int]
+    ) -> Mapping[str, float]:
         """All or, on a KafkaError, an unknown part; it must then be closed. Seconds spent, as `Log.commit`."""
 
     def close(self) -> None:
@@ -88,7 +90,9 @@ class TransactionalPublisher:
                 raise
             self._producer = producer
 
-    def publish(self, outputs: Sequence[Output], member: ConsumerGroupMetadata) -> Mapping[str, float]:
+    def publish(
+        self, outputs: Sequence[Output], member: ConsumerGroupMetadata, epochs: Mapping[int, int]
+    ) -> Mapping[str, float]:
         """See `Publisher`."""
         self.open()
         start = time.monotonic()
@@ -97,9 +101,7 @@ class TransactionalPublisher:
         producer.begin_transaction()
         _send(producer, outputs, self._topics, deadline)
         sent = time.monotonic()
-        positions = {
-            TopicPartition(self._input, output.partition): OffsetAndMetadata(output.end, "", -1) for output in outputs
-        }
+        positions = _positions(self._input, outputs, epochs)
         manager = producer._transaction_manager  # noqa: SLF001 - the public methods wait without limit
         self._await(manager.send_offsets_to_transaction(positions, member), deadline)
         self._await(manager.begin_commit(), deadline)
@@ -141,19 +143,18 @@ class OrderedPublisher:
         if self._producer is None:
             self._producer = connect(KafkaProducer, self._config)
 
-    def publish(self, outputs: Sequence[Output], member: ConsumerGroupMetadata) -> Mapping[str, float]:  # noqa: ARG002 - the consumer commits with its own
+    def publish(
+        self,
+        outputs: Sequence[Output],
+        member: ConsumerGroupMetadata,  # noqa: ARG002 - the consumer commits with its own
+        epochs: Mapping[int, int],
+    ) -> Mapping[str, float]:
         """See `Publisher`."""
         self.open()
         start = time.monotonic()
         _send(self._producer, outputs, self._topics, start + self._timeout)
         sent = time.monotonic()
-        self._consumer().commit(
-            {
-                TopicPartition(self._input, output.partition): OffsetAndMetadata(output.end, "", -1)
-                for output in outputs
-            },
-            timeout_ms=REQUEST_MS,
-        )
+        self._consumer().commit(_positions(self._input, outputs, epochs), timeout_ms=REQUEST_MS)
         return {"send": sent - start, "commit": time.monotonic() - sent}
 
     def close(self) -> None:
@@ -206,6 +207,15 @@ def producer_config(cluster: Cluster, timeout_ms: int) -> dict[str, object]:
         "delivery_timeout_ms": max(2_000, timeout_ms * 4 // 5),
         "max_block_ms": max(1_000, timeout_ms // 2),
         "retry_backoff_ms": RETRY_MS,
+    }
+
+
+def _positions(
+    topic: str, outputs: Sequence[Output], epochs: Mapping[int, int]
+) -> dict[TopicPartition, OffsetAndMetadata]:
+    return {
+        TopicPartition(topic, output.partition): OffsetAndMetadata(output.end, "", epochs.get(output.partition, -1))
+        for output in outputs
     }
 
 
