@@ -194,13 +194,13 @@ class Runner:
         first = share[0]
         where = f"{self._topic}-{first.partition}@{first.offsets[0]}"
         _log.error("records cannot be processed", first=where, records=sum(map(len, share)), exc_info=error)
+        for records in share:
+            self._pipeline.partitions.pop(records.partition, None)
+        self._epoch = None
         if self._suspects.failed(share):
             if not forgive:
                 raise unprocessable(where, error) from error
             self._suspects.condemn(type(error).__name__)
-        for records in share:
-            self._pipeline.partitions.pop(records.partition, None)
-        self._epoch = None
 
     def _commit(self, result: Result) -> None:
         """Publishes a batch, however often that must be tried: it is scored once and sent until the log has it."""

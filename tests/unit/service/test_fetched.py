@@ -162,7 +162,7 @@ def test_any_bytes_for_headers_are_read_or_given_up_in_a_bounded_time(raw: bytes
 
 
 def test_a_batch_that_unpacks_to_too_much_is_handed_out_without_values() -> None:
-    rows = [(5, b"k", bytes(MAX_UNPACKED), []), (9, b"k", b"small", [])]
+    rows: list[tuple[Any, ...]] = [(5, b"k", bytes(MAX_UNPACKED), []), (9, b"k", b"small", [])]
     data = log([[(1, b"k", b"before", [])], rows, [(1, b"k", b"after", [])]], compression=GZIP)
     assert len(data) < 100_000
     found = columns(0, PartitionRecords(0, WHERE, MemoryRecords(data)).take(10))

@@ -1,26 +1,37 @@
 """The loop under faults, on the in-memory log: every record is scored once, published once, whatever happens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
+from fraud.batch import Batch
 from fraud.decode import Decoded, Decoder
+from fraud.features import Encoded
 from fraud.history import HistoryConfig
 from service.adapters.memory import MemoryBroker, MemoryLog, MemorySnapshots
 from service.bootstrap import Adapters, Service, compose
 from service.deadletters import MAX_KEY
 from service.errors import Misconfigured, OffsetsLost, Refused, TooManyDeadLetters, Unprocessable
 from service.metrics import Metrics
-from service.ports import Channel, Float32s, ModelSource, SnapshotStore
+from service.ports import Channel, Float32s, ModelSource, Snapshot, SnapshotStore
 from service.runner import REFUSALS, Unfinished
 from service.settings import Settings
 from tests.bundles import AMOUNT, AmountModel, FixedModels
 from tests.events import at_us, outcome, raw, transaction
 
 CONFIG = HistoryConfig(max_entities=1 << 12, max_entries=1 << 14, max_bucketed=1 << 8, recent_capacity=1 << 12)
+
+
+@pytest.fixture(autouse=True)
+def lines() -> Iterator[list[EventDict]]:
+    """The log, which would otherwise show the whole history with every traceback."""
+    with capture_logs() as captured:
+        yield captured
 
 
 @dataclass
@@ -567,3 +578,64 @@ def test_a_record_without_a_value_of_its_own_is_a_dead_letter_that_says_why() ->
     facts = dict(letter.headers)
     assert (facts["reason"], facts["detail"], facts["source_offset"]) == (b"too_large", b"too much of it", b"1")
     assert facts["truncated"] == b"true"
+
+
+def test_a_restore_beats_around_each_snapshot_and_polls_long_enough_to_join() -> None:
+    broker, snapshots = filled(20, partitions=2), MemorySnapshots()
+    run_until(service(broker, snapshots=snapshots)[0], all_done(broker))
+    broker.leave("one")
+    for i in (20, 21):
+        broker.produce(raw(transaction(i)), key=b"c", timestamp_us=at_us(i), partition=i % 2)
+    running, _ = service(broker, snapshots=snapshots, instance="two")
+    seen: list[str] = []
+    newest, stay, poll = snapshots.newest, running.runner._stay, running.runner._log.poll
+
+    def read(partition: int, at_most: int) -> Snapshot | None:
+        seen.append(f"read {partition}")
+        return newest(partition, at_most)
+
+    def alive() -> None:
+        seen.append("beat")
+        stay()
+
+    timeouts: list[float] = []
+
+    def polled(timeout: float) -> object:
+        timeouts.append(timeout)
+        return poll(timeout)
+
+    snapshots.newest = read  # type: ignore[method-assign]
+    running.runner._stay = alive  # type: ignore[method-assign]
+    running.runner._log.poll = polled  # type: ignore[method-assign, assignment]
+    run_until(running, all_done(broker))
+    assert seen == ["beat", "read 0", "beat", "beat", "read 1", "beat"]
+    assert min(timeouts) > 0
+
+
+def test_a_history_that_fails_on_a_record_stops_the_service_whatever_the_setting() -> None:
+    broker = filled()
+    running, _ = service(broker, set_aside="on")
+    pipeline = running.pipeline
+    adopt = pipeline.adopt
+
+    def adopted(partition: int, *rest: object) -> None:
+        adopt(partition, *rest)  # type: ignore[arg-type]
+        encoder = pipeline.partitions[partition].encoder
+        encode = encoder.encode
+
+        def failing(batch: Batch) -> Encoded:
+            if (batch.amount == transaction_amount).any():
+                raise ValueError("no")
+            return encode(batch)
+
+        encoder.encode = failing  # type: ignore[method-assign]
+
+    transaction_amount = 666_000_000
+    broker._input[0][13] = replace(broker._input[0][13], value=raw(transaction(13, amount="666.00")))
+    pipeline.adopt = adopted  # type: ignore[method-assign, assignment]
+    with pytest.raises(Unprocessable, match=r"payments\.transactions\.v1-0@13 .*ValueError"):
+        run_until(running, all_done(broker))
+    assert broker.positions == {0: 13}
+    broker.positions[0] = 20  # as if somebody had moved it
+    with pytest.raises(Unprocessable, match="partition 0, offsets 10 to 19: their history cannot be restored"):
+        run_until(running, all_done(broker))

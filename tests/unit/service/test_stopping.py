@@ -46,6 +46,15 @@ def test_a_process_that_hangs_is_ended_with_1_once_the_limit_is_over() -> None:
         assert process.stdout.read() == "too late\n"
 
 
+def test_a_process_that_hangs_once_all_is_settled_is_ended_with_0() -> None:
+    settled = HANGING.replace("threading.Event().wait()", "stop.settled(); threading.Event().wait()")
+    with subprocess.Popen([sys.executable, "-c", settled], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "working\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
 def test_work_that_ends_in_time_is_left_alone() -> None:
     said = threading.Event()
     stop = Stop(seconds=0.0, monotonic=lambda: 0.0)
