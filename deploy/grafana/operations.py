@@ -74,6 +74,7 @@ _FLOW = Row(
                 Query("sum(rate(fraud_duplicates_total[1m]))", "duplicates"),
                 Query("sum(rate(fraud_late_total[1m]))", "late events"),
                 Query("sum(rate(fraud_pan_masked_total[1m]))", "card numbers masked"),
+                Query("sum(rate(fraud_headers_unreadable_total[1m]))", "headers unreadable"),
             ),
             "reqps",
         ),
