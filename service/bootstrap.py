@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from fraud.decode import Decoder
 from fraud.exploration import Exploration
-from fraud.features import FeatureSpec, default_spec, features_fingerprint
+from fraud.features import FeatureSpec, Stage, default_spec, features_fingerprint
 from fraud.history import History, HistoryConfig, history_fingerprint
 from fraud.keys import CARD_NUMBERS, EXPLORATION, PSEUDONYMS, derived
 from fraud.money import InvalidRates, Rates
@@ -47,6 +47,9 @@ is loaded in the background, each time would cost Python's default of 5 ms."""
 
 COLLECT_AFTER: Final = 200_000
 """New objects after which Python looks for cycles among them: more than a batch of the usual size makes."""
+
+LOADING: Final = 10
+"""Times the liveness limit that the model directory may go without a look: loading takes its time beside scoring."""
 
 _log = structlog.get_logger(__name__)
 
@@ -155,6 +158,8 @@ def expected(settings: Settings, code: Domain) -> Expected:
         stage=settings.stage,
         base_currency=settings.base_currency,
         feature_names=tuple(code.spec.names),
+        later=tuple(code.spec.later_than(Stage(settings.stage))),
+        key=_revealed(settings.bundle_key),
     )
 
 
@@ -254,6 +259,7 @@ def serve(settings: Settings) -> None:
         poll_seconds=settings.models_poll.total_seconds(),
         swapped=lambda result: metrics.model_swaps.labels(result).inc(),
     )
+    metrics.models_unwatched.set_function(models.unwatched)
     snapshots = snapshot_directory(
         settings, code, wrote=metrics.snapshot_seconds.set, failed=metrics.snapshot_failures.inc
     )
@@ -263,7 +269,7 @@ def serve(settings: Settings) -> None:
         settings.http_host,
         settings.http_port,
         registry=registry,
-        stuck=service.health.stuck,
+        stuck=lambda: service.health.stuck() or models.stuck(service.health.limit * LOADING),
         unready=lambda: service.health.unready,
     )
     with service.stop.on_signals(), service.stop.enforced(lambda: _log.error("stopped past the deadline")):
