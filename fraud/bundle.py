@@ -3,6 +3,7 @@
 Layout (that of TensorFlow Serving, so that it can serve the same directory):
 
     <root>/<n>/{saved_model.pb, variables/, manifest.json, policy.json, metrics.json, golden.npz, risk/, BLESSED}
+    <root>/<n>/manifest.hmac the manifest's signature, where the platform has a key
     <root>/candidates/<n>/   the same, until blessed
     <root>/bases/<n>/        pre-trained models, to adapt from; never served
     <root>/serving.json      which version serves which features
@@ -11,15 +12,21 @@ Nothing here needs TensorFlow: whoever loads the SavedModel hands a scorer to `c
 """
 
 import hashlib
+import hmac
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, field_validator
+
+from fraud.graph import SAVED_MODEL, InvalidGraph, check_graph
+from fraud.keys import MANIFESTS, derived
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Scorer: TypeAlias = Callable[[Floats], tuple[Floats, Floats]]
@@ -29,12 +36,25 @@ Stage: TypeAlias = Literal["pre_auth", "post_auth"]
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
+SIGNATURE: Final = "manifest.hmac"
 BLESSED: Final = "BLESSED"
 SERVING: Final = "serving.json"
 BASE: Final = "pretrain"
 """The strategy of a pre-trained base; it holds weights and a source sample, no SavedModel."""
 
 REQUIRED: Final = ("saved_model.pb", "policy.json", "metrics.json", "golden.npz")
+LEAST_KEY: Final = 16
+"""Characters of a key that signs manifests."""
+
+EXTREMES: Final = (float("nan"), 0.0, 1.0, -1.0, 2.0**24 - 1, 3e38, -3e38)
+"""Every feature of a row at one of these; a model must score them all: a field that is absent, wrong or absurd is no
+reason to let a payment through unscored."""
+
+# What TensorFlow or we ourselves read; another form of a SavedModel would be read unchecked.
+_KNOWN: Final = re.compile(
+    r"saved_model\.pb|fingerprint\.pb|variables/variables\.(index|data-\d{5}-of-\d{5})|"
+    r"policy\.json|metrics\.json|golden\.npz|risk/\w+\.npz"
+)
 
 
 class InvalidBundle(Exception):  # noqa: N818 - named like InvalidEvent: what is wrong, not that it is an error
@@ -100,6 +120,12 @@ class Manifest(BaseModel):
     prior: float = Field(gt=0, lt=1)
     files: dict[str, str]
 
+    @field_validator("created_at")
+    @classmethod
+    def _a_time(cls, text: str) -> str:
+        datetime.fromisoformat(text)
+        return text
+
     @field_validator("files")
     @classmethod
     def _inside(cls, files: dict[str, str]) -> dict[str, str]:
@@ -161,19 +187,60 @@ def read_serving(root: Path) -> Serving:
         raise InvalidBundle(f"{path}: {_line(error)}") from None
 
 
-def read_manifest(path: Path) -> Manifest:
-    """The manifest of the bundle in directory `path`; InvalidBundle when it is absent or broken."""
+def read_manifest(path: Path, key: str | None = None) -> Manifest:
+    """The manifest of the bundle in directory `path`.
+
+    Args:
+        path: the version's directory.
+        key: that the manifest must be signed under; None where the platform has none.
+
+    Raises:
+        InvalidBundle: it is absent, broken, of another version, or not signed under the key.
+    """
     file = path / MANIFEST
     try:
-        return Manifest.model_validate_json(file.read_bytes())
+        content = file.read_bytes()
+        if key is not None:
+            _check_signature(path / SIGNATURE, content, key)
+        manifest = Manifest.model_validate_json(content)
     except FileNotFoundError:
         raise InvalidBundle(f"{file} is missing: not a bundle") from None
     except (OSError, ValidationError) as error:
         raise InvalidBundle(f"{file}: {_line(error)}") from None
+    if str(manifest.version) != path.name:
+        raise InvalidBundle(f"{file} is of version {manifest.version}: copy that version into its own folder")
+    return manifest
+
+
+def write_manifest(path: Path, manifest: Manifest, key: str | None) -> None:
+    """Writes a manifest, and its signature where there is a key."""
+    content = (manifest.model_dump_json(indent=2) + "\n").encode()
+    (path / MANIFEST).write_bytes(content)
+    if key is not None:
+        (path / SIGNATURE).write_text(_signature(content, key) + "\n", encoding="ascii")
+
+
+def _signature(content: bytes, key: str) -> str:
+    return hmac.new(derived(key, MANIFESTS), content, "sha256").hexdigest()
+
+
+def _check_signature(file: Path, content: bytes, key: str) -> None:
+    try:
+        found = file.read_bytes().strip()
+    except FileNotFoundError:
+        raise InvalidBundle(f"{file} is missing: export the bundle again with FRAUD_BUNDLE_KEY set") from None
+    if not hmac.compare_digest(found, _signature(content, key).encode()):
+        raise InvalidBundle(f"{file} is not the manifest's: it was changed, or FRAUD_BUNDLE_KEY is another one")
 
 
 def verify(
-    path: Path, *, features_fingerprint: str, partitions: int, stage: str, require_blessing: bool = True
+    path: Path,
+    *,
+    features_fingerprint: str,
+    partitions: int,
+    stage: str,
+    require_blessing: bool = True,
+    key: str | None = None,
 ) -> Manifest:
     """Checks everything about the bundle in `path` that can be checked without loading its model.
 
@@ -183,11 +250,12 @@ def verify(
         partitions: of the input topic.
         stage: that the service scores at.
         require_blessing: False for the gate and for shadows, which look at candidates.
+        key: that the manifest must be signed under; None where the platform has none.
 
     Raises:
         InvalidBundle: the first thing that is wrong.
     """
-    manifest = read_manifest(path)
+    manifest = read_manifest(path, key)
     if manifest.strategy == BASE:
         raise InvalidBundle(f"{path} is a pre-trained base, not a model to serve: adapt it first")
     if require_blessing and not (path / BLESSED).is_file():
@@ -205,11 +273,12 @@ def verify(
 
 
 def verify_files(path: Path, manifest: Manifest) -> None:
-    """Every file that the manifest lists is there, unchanged; no folder holds one that it does not list."""
-    required = () if manifest.strategy == BASE else REQUIRED
-    missing = [name for name in required if name not in manifest.files]
-    if missing:
-        raise InvalidBundle(f"{path / MANIFEST} lists no {missing[0]}: not a complete bundle")
+    """Every file that the manifest lists is there, unchanged; no folder holds one that it does not list.
+
+    A model that may serve is complete, and its graph holds only operations that compute.
+    """
+    if manifest.strategy != BASE:
+        _check_names(path, manifest)
     for name, digest in manifest.files.items():
         try:
             found = checksum(path / name)
@@ -222,17 +291,36 @@ def verify_files(path: Path, manifest: Manifest) -> None:
         name = file.relative_to(path).as_posix()
         if file.is_file() and name not in manifest.files:
             raise InvalidBundle(f"{file} is not in the manifest: remove it")
+    if manifest.strategy != BASE:
+        _check_operations(path)
+
+
+def _check_operations(path: Path) -> None:
+    try:
+        check_graph(path / SAVED_MODEL)
+    except (OSError, InvalidGraph) as error:
+        raise InvalidBundle(f"{path}: {_line(error)}") from None
+
+
+def _check_names(path: Path, manifest: Manifest) -> None:
+    missing = [name for name in REQUIRED if name not in manifest.files]
+    if missing:
+        raise InvalidBundle(f"{path / MANIFEST} lists no {missing[0]}: not a complete bundle")
+    strange = [name for name in manifest.files if not _KNOWN.fullmatch(name)]
+    if strange:
+        raise InvalidBundle(f"{path / MANIFEST} lists {strange[0][:80]!r}, which belongs to no bundle")
 
 
 def read_golden(path: Path) -> Golden:
     """The golden rows of the bundle in `path`; InvalidBundle when they cannot be read."""
     file = path / "golden.npz"
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
             golden = Golden(*(arrays[name].astype(np.float32) for name in ("features", "score", "raw")))
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # noqa: BLE001 - numpy, zipfile and zlib raise a dozen kinds on a damaged file
         raise InvalidBundle(f"{file}: {_line(error)}") from None
-    if golden.features.ndim != 2 or len(golden.features) == 0 or len(golden.features) != len(golden.score):
+    rows = golden.features.shape[:1]
+    if golden.features.ndim != 2 or rows == (0,) or (golden.score.shape, golden.raw.shape) != (rows, rows):
         raise InvalidBundle(f"{file} holds no usable rows: export the bundle again")
     return golden
 
@@ -252,6 +340,22 @@ def check_golden(path: Path, manifest: Manifest, scorer: Scorer) -> float:
     if not worst <= manifest.tolerance:  # also refuses NaN
         raise InvalidBundle(f"{path}: golden rows differ by {worst:.2g}, tolerance is {manifest.tolerance:.2g}")
     return worst
+
+
+def check_extremes(path: Path, width: int, scorer: Scorer) -> None:
+    """Runs the loaded model on rows that are absent or absurd throughout.
+
+    Raises:
+        InvalidBundle: a score is not within 0..1.
+    """
+    rows = np.repeat(np.array(EXTREMES, np.float32)[:, None], width, axis=1)
+    for scores in scorer(rows):
+        bad = np.flatnonzero(~((scores >= 0) & (scores <= 1)))
+        if len(bad):
+            value = EXTREMES[bad[0]]
+            raise InvalidBundle(
+                f"{path} scores a row of {value:g} as {scores[bad[0]]:g}, not within 0..1: train it again"
+            )
 
 
 def _line(error: Exception) -> str:

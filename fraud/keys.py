@@ -6,6 +6,7 @@ from typing import Final
 CARD_NUMBERS: Final = b"card numbers"
 PSEUDONYMS: Final = b"pseudonyms"
 EXPLORATION: Final = b"exploration"
+MANIFESTS: Final = b"manifests of models"
 
 
 def derived(secret: str, purpose: bytes) -> bytes:

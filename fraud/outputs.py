@@ -60,7 +60,7 @@ class Scored(Contract):
     event_time: Time = Field(description="when the transaction happened")
     scored_at: Time = Field(description="when it was scored, by the service's clock")
     stage: Stage = Field(description="when in the payment it was scored")
-    score: Probability = Field(description="calibrated probability of fraud")
+    score: Probability = Field(description="calibrated probability of fraud; the threshold where the model gave none")
     threshold: Probability = Field(description="score at which this amount is no longer allowed")
     action: Action = Field(description="what was done; differs where a would-be block was let through to learn")
     model_version: Annotated[int, Field(ge=0)] = Field(description="version of the model")

@@ -33,6 +33,10 @@ ALLOW: Final = 0
 REVIEW: Final = 2
 LEVELS: Final[tuple[RiskLevel, ...]] = ("low", "medium", "high", "critical")
 
+_UNSCORED: Final = np.array([3.0, 1.0, 0.0, 2.0])
+"""The order of `ACTIONS` for a payment without a score: somebody looks, or the customer proves who he is; only a shop
+that can do neither refuses it. In place of costs, so that the capacity for reviews holds here too."""
+
 _EXAMPLES: Final = (10, 50, 200, 1000)
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Money: TypeAlias = Annotated[float, Field(ge=0)]
@@ -82,12 +86,16 @@ class PolicyDecisions:
 
     Attributes:
         action: uint8 [n], index into `ACTIONS`.
+        score: float64 [n], as given; the threshold where that was no score within 0..1.
+        unscored: bool [n], where it was none.
         threshold: float64 [n], score from which a transaction of that amount is no longer allowed.
         cost: float64 [n, 4], expected cost of each action in units of the base currency.
         pacing: what is left of the review capacity afterwards.
     """
 
     action: npt.NDArray[np.uint8]
+    score: Float64s
+    unscored: npt.NDArray[np.bool_]
     threshold: Float64s
     cost: Float64s
     pacing: Pacing
@@ -170,25 +178,28 @@ class Policy(_Facts):
         time_us: npt.ArrayLike | None = None,
         pacing: Pacing | None = None,
     ) -> PolicyDecisions:
-        """The cheapest action of each transaction.
+        """The cheapest action of each transaction; of one without a score, the first that can be taken of `_UNSCORED`.
 
         Args:
-            score: calibrated probability of fraud, [n].
+            score: calibrated probability of fraud, [n]; what is not within 0..1 counts as none.
             amount_micro: micro-units of the base currency, [n].
             time_us: event times in µs, [n]; needed for pacing.
             pacing: what is left of the review capacity; a full one when absent.
         """
         scores = np.asarray(score, np.float64)
+        unscored = ~((scores >= 0) & (scores <= 1))
         genuine, fraud = self.costs.lines(np.asarray(amount_micro, np.float64) / MICRO)
-        cost = genuine + (fraud - genuine) * scores[:, None]
         allowed = np.array([name in self.actions for name in ACTIONS])
-        choice = np.where(allowed, cost, np.inf)
+        threshold = self._threshold(genuine, fraud, allowed)
+        scores = np.where(unscored, threshold, scores)
+        cost = genuine + (fraud - genuine) * scores[:, None]
+        choice = np.where(allowed, np.where(unscored[:, None], _UNSCORED, cost), np.inf)
         choice[scores < self.flag_from, ALLOW + 1 :] = np.inf
         action = choice.argmin(axis=1).astype(np.uint8)
         left = pacing or Pacing()
         if self.review_capacity is not None and time_us is not None:
             left = _pace(action, choice, np.asarray(time_us, np.int64), self.review_capacity, left)
-        return PolicyDecisions(action, self._threshold(genuine, fraud, allowed), cost, left)
+        return PolicyDecisions(action, scores, unscored, threshold, cost, left)
 
     def risk_level(self, score: float) -> RiskLevel:
         """A coarse level for people."""

@@ -125,12 +125,12 @@ class RiskTables:
 
 def _read(path: Path) -> Sequence[RiskTable]:
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as held:
             ends = np.cumsum(held["length"])[:-1]
             keys, risk = np.split(held["keys"], ends), np.split(held["risk"], ends)
             dates = held["effective_from"].tolist()
         return [RiskTable(path.stem, *table) for table in zip(dates, keys, risk, strict=True)]
-    except (KeyError, OSError, EOFError) as error:
+    except Exception as error:
         raise ValueError(f"{path} holds no risk tables: {error}") from error
 
 

@@ -35,6 +35,9 @@ def main() -> None:
     except ServiceError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.code)
+    except OSError as error:
+        click.echo(f"error: {error.filename or 'system'}: {error.strerror or error}", err=True)
+        sys.exit(INTERNAL_ERROR)
 
 
 @click.group(help="Scores payment events: transactions in; alerts, decisions and dead letters out.")
@@ -104,8 +107,8 @@ def warm() -> None:
 @click.option("--offsets", type=(int, int), help="First and last offset in the source topic.")
 @click.option("--attempts", default=3, show_default=True, help="Leave those that were redriven as often as this.")
 @click.option(
-    "--record", type=click.Path(path_type=Path), default=Path("redriven.jsonl"), show_default=True,
-    help="File that lists what was redriven; letters in it are left.",
+    "--record", type=click.Path(path_type=Path),
+    help="File that lists what was redriven; letters in it are left. By default redriven.jsonl in FRAUD_SNAPSHOTS_DIR.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
 def redrive(
@@ -115,7 +118,7 @@ def redrive(
     until: datetime | None,
     offsets: tuple[int, int] | None,
     attempts: int,
-    record: Path,
+    record: Path | None,
     dry_run: bool,
 ) -> None:
     """Send dead letters to where they came from again, with their own key."""
@@ -124,15 +127,24 @@ def redrive(
     from service.commands import redrive as letters
 
     settings = ready()
+    record = record or settings.snapshots_dir / "redriven.jsonl"
     selection = letters.Selection(frozenset(map(Reason, reasons)), _utc(since), _utc(until), offsets, attempts)
+    before = letters.recorded(record)
     with closing(Reader(cluster(settings), settings.dlq_topic)) as reader:
-        chosen = list(letters.select(reader, selection, letters.recorded(record)))
+        found = list(letters.select(reader, selection, before))
+    chosen = [letter for letter in found if letter.facts.source_topic == settings.transactions_topic]
     for reason, count in sorted(Counter(letter.facts.reason for letter in chosen).items()):
         click.echo(f"{count:8} {reason}")
+    if len(chosen) < len(found):
+        click.echo(f"{len(found) - len(chosen)} letters came from elsewhere than {settings.transactions_topic}: left")
+    doubtful = sum(letter.origin in before.doubtful for letter in chosen)
+    if doubtful:
+        click.echo(f"{doubtful} may have been sent by a run that stopped; the service drops what it has scored before")
     if dry_run:
         click.echo(f"{len(chosen)} letters would be sent")
         return
-    sent = letters.redrive(cluster(settings), chosen, record)
+    now = datetime.now(UTC)
+    sent = letters.redrive(cluster(settings), chosen, record, topic=settings.transactions_topic, now=now)
     click.echo(f"{sent} letters sent, recorded in {record}")
 
 

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from fraud.decode import Decoder
 from fraud.exploration import Exploration
-from fraud.features import FeatureSpec, default_spec, features_fingerprint
+from fraud.features import FeatureSpec, Stage, default_spec, features_fingerprint
 from fraud.history import History, HistoryConfig, history_fingerprint
 from fraud.keys import CARD_NUMBERS, EXPLORATION, PSEUDONYMS, derived
 from fraud.money import InvalidRates, Rates
@@ -53,6 +53,9 @@ MAX_AHEAD_MS: Final = 3_600_000
 
 COLLECT_AFTER: Final = 200_000
 """New objects after which Python looks for cycles among them: more than a batch of the usual size makes."""
+
+LOADING: Final = 10
+"""Times the liveness limit that the model directory may go without a look: loading takes its time beside scoring."""
 
 _log = structlog.get_logger(__name__)
 
@@ -161,6 +164,8 @@ def expected(settings: Settings, code: Domain) -> Expected:
         stage=settings.stage,
         base_currency=settings.base_currency,
         feature_names=tuple(code.spec.names),
+        later=tuple(code.spec.later_than(Stage(settings.stage))),
+        key=_revealed(settings.bundle_key),
     )
 
 
@@ -266,6 +271,7 @@ def serve(settings: Settings) -> None:
         poll_seconds=settings.models_poll.total_seconds(),
         swapped=lambda result: metrics.model_swaps.labels(result).inc(),
     )
+    metrics.models_unwatched.set_function(models.unwatched)
     snapshots = snapshot_directory(
         settings, code, wrote=metrics.snapshot_seconds.set, failed=metrics.snapshot_failures.inc
     )
@@ -275,7 +281,7 @@ def serve(settings: Settings) -> None:
         settings.http_host,
         settings.http_port,
         registry=registry,
-        stuck=service.health.stuck,
+        stuck=lambda: service.health.stuck() or models.stuck(service.health.limit * LOADING),
         unready=lambda: service.health.unready,
     )
     with service.stop.on_signals(), service.stop.enforced(lambda: _log.error("stopped past the deadline")):

@@ -71,6 +71,10 @@ class Metrics:
         self.model_info = gauge("model_info", "1 for each loaded model", "version", "role")
         self.model_age = gauge("model_age_seconds", "Time since the champion was made")
         self.model_swaps = counter("model_swaps_total", "Model changes, by result: swapped or refused", "result")
+        self.models_unwatched = gauge("model_watch_age_seconds", "Time since the model directory was last looked at")
+        self.not_finite = counter(
+            "scores_not_finite_total", "Transactions that a model gave no score within 0..1, by its role", "role"
+        )
         self.shadow_agreement = counter(
             "shadow_agreement_total", "Transactions where the shadow's action is or is not the champion's", "result"
         )
@@ -98,6 +102,7 @@ class Metrics:
             (self.flagged_amount, ACTIONS[1:]),
             (self.dead_letters, Reason),
             (self.model_swaps, ("swapped", "refused")),
+            (self.not_finite, ("champion", "shadow")),
             (self.shadow_agreement, ("agree", "differ")),
         )
         for metric, values in bounded:
@@ -140,6 +145,7 @@ class Metrics:
 
     def _verdicts(self, part: Part, verdicts: Verdicts) -> None:
         self.score.observe(verdicts.score)
+        self.not_finite.labels("champion").inc(int(np.count_nonzero(verdicts.unscored)))
         amounts = part.batch.amount
         self.amount.inc(float(amounts.sum()) / MICRO)
         self.explored.inc(int(np.count_nonzero(verdicts.model_action != verdicts.action)))
@@ -154,6 +160,7 @@ class Metrics:
             same = int(np.count_nonzero(verdicts.shadow.action == verdicts.action))
             self.shadow_agreement.labels("agree").inc(same)
             self.shadow_agreement.labels("differ").inc(len(verdicts.action) - same)
+            self.not_finite.labels("shadow").inc(int(np.count_nonzero(verdicts.shadow.unscored)))
             self.shadow_would_alert.inc(int(np.count_nonzero(verdicts.shadow.action)))
 
     def models(self, models: Models, now_us: int) -> None:

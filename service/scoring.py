@@ -31,7 +31,8 @@ def judge(
 ) -> Verdicts:
     """The actions for the scored transactions of one partition, in log order; takes from its capacity and budget."""
     champion, shadow, batch = models.champion, None, part.batch
-    chosen = champion.policy.decide(scores.calibrated, batch.amount, time_us=batch.time, pacing=partition.pacing)
+    known = np.where(np.isfinite(scores.raw), scores.calibrated, np.float32(np.nan))
+    chosen = champion.policy.decide(known, batch.amount, time_us=batch.time, pacing=partition.pacing)
     partition.pacing = chosen.pacing
     action, propensity = chosen.action, np.ones(len(chosen.action))
     if exploration is not None:
@@ -45,14 +46,14 @@ def judge(
         partition.explored = explored.spent
         action, propensity = explored.action, explored.propensity
     if models.shadow is not None and scores.shadow is not None:
-        shadow = ShadowView(
-            models.shadow, scores.shadow, models.shadow.policy.decide(scores.shadow, batch.amount).action
-        )
+        seen = models.shadow.policy.decide(scores.shadow, batch.amount)
+        shadow = ShadowView(models.shadow, seen.score, seen.unscored, seen.action)
     return Verdicts(
         model=champion,
         features=part.features,
-        score=scores.calibrated,
-        raw=scores.raw,
+        score=chosen.score,
+        raw=np.where(chosen.unscored, chosen.score, scores.raw.astype(np.float64)),
+        unscored=chosen.unscored,
         model_action=chosen.action,
         action=action,
         propensity=propensity,

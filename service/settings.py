@@ -22,9 +22,10 @@ from pydantic_settings import (
 )
 
 from fraud.brokers import PREFIX, BrokerSettings, what_is_wrong
+from fraud.bundle import LEAST_KEY
 from service.errors import Misconfigured
 
-SECRETS: Final = ("kafka_sasl_password", "kafka_ssl_key_password", "secret")
+SECRETS: Final = ("kafka_sasl_password", "kafka_ssl_key_password", "secret", "bundle_key")
 ELSEWHERE: Final = frozenset({"fraud_data_dir"})
 """Variables with our prefix that belong to the tests."""
 
@@ -95,6 +96,11 @@ class Settings(BrokerSettings):
 
     models_dir: Path = Field(Path("models"), description="model directory: numbered versions and serving.json")
     models_poll: Duration = Field(timedelta(seconds=1), description="how often serving.json is looked at, in seconds")
+    bundle_key: SecretStr | None = Field(
+        None,
+        min_length=LEAST_KEY,
+        description="key that models must be signed under, at least 16 characters; or its file by _FILE",
+    )
     snapshots_dir: Path = Field(Path("snapshots"), description="where histories are kept, shared by all instances")
     snapshot_interval: Duration = Field(timedelta(seconds=300), description="time between snapshots, in seconds")
     stage: Literal["pre_auth", "post_auth"] = Field("pre_auth", description="when in a payment it is scored")

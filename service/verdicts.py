@@ -9,6 +9,7 @@ import numpy.typing as npt
 from service.ports import Float32s, Model
 
 Float64s: TypeAlias = npt.NDArray[np.float64]
+Bools: TypeAlias = npt.NDArray[np.bool_]
 UInt8s: TypeAlias = npt.NDArray[np.uint8]
 
 
@@ -17,7 +18,8 @@ class ShadowView:
     """What the shadow says of n transactions: its scores and actions, which count for nothing."""
 
     model: Model
-    score: Float32s
+    score: Float64s
+    unscored: Bools
     action: UInt8s
 
 
@@ -28,8 +30,9 @@ class Verdicts:
     Attributes:
         model: the champion.
         features: float32 [n, d], what it saw.
-        score: calibrated, float32 [n].
-        raw: uncalibrated, float32 [n].
+        score: calibrated, float64 [n], within 0..1; the threshold where the model gave none.
+        raw: uncalibrated, float64 [n]; the same there.
+        unscored: bool [n], where the model gave no score within 0..1.
         model_action: uint8 [n], index into `fraud.policy.ACTIONS`: what the policy chose.
         action: uint8 [n]: what is done; differs where a would-be block is let through to learn.
         propensity: float64 [n], probability of that.
@@ -41,8 +44,9 @@ class Verdicts:
 
     model: Model
     features: Float32s
-    score: Float32s
-    raw: Float32s
+    score: Float64s
+    raw: Float64s
+    unscored: Bools
     model_action: UInt8s
     action: UInt8s
     propensity: Float64s

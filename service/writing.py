@@ -12,7 +12,7 @@ from fraud.features import features_crc
 from fraud.outputs import alert_id
 from fraud.policy import ACTIONS
 from fraud.pseudonyms import Pseudonyms
-from fraud.reasons import Teller
+from fraud.reasons import LIMIT, Teller
 from service.ports import Channel, Float32s, Headers, Messages
 from service.result import Part
 from service.verdicts import Verdicts
@@ -20,6 +20,8 @@ from service.wire import AlertOut, CostsOut, DecisionOut, ReasonOut, ShadowOut, 
 
 MAX_HEADERS: Final = 16_000
 """Bytes of the source's headers that an alert passes on; more than that is no trace id."""
+
+_UNSCORED: Final = ReasonOut("no_score", "the model gave this payment no score: it needs a look, whatever it says", 0.0)
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -93,9 +95,10 @@ class Writer:
         if self.pseudonyms is not None:
             event = msgspec.structs.replace(event, **self.pseudonyms.event(event))
         model, score = verdicts.model, float(verdicts.score[row])
+        told = [_UNSCORED] if verdicts.unscored[row] else []
         found = self.teller.reasons(
             verdicts.features[row],
-            why,
+            np.where(np.isfinite(why), why, 0),
             texts=msgspec.structs.asdict(event),
             currency=model.policy.base_currency,
         )
@@ -110,7 +113,8 @@ class Writer:
             threshold=float(verdicts.threshold[row]),
             action=ACTIONS[verdicts.action[row]],
             risk_level=model.policy.risk_level(score),
-            reasons=[ReasonOut(reason.code, reason.text, reason.contribution) for reason in found],
+            reasons=told
+            + [ReasonOut(reason.code, reason.text, reason.contribution) for reason in found][: LIMIT - len(told)],
             costs=CostsOut(*verdicts.cost[row].tolist()),
             model_version=model.version,
             policy_version=verdicts.policy_version,

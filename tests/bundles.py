@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fraud.bundle import BLESSED, MANIFEST, SERVING, Manifest, checksum
+from fraud.bundle import BLESSED, SERVING, Manifest, checksum, write_manifest
 from fraud.features import SPEC, features_fingerprint
 from fraud.history import HistoryConfig, history_fingerprint
 from fraud.policy import CostModel, Policy
@@ -67,6 +68,9 @@ def write_bundle(
     poison: float | None = None,
     slow: tuple[float, float] | None = None,
     rules: Policy | None = None,
+    key: str | None = None,
+    unscored: float | None = None,
+    deed: Callable[[Any], Any] | None = None,
     **facts: Any,  # noqa: ANN401 - any field of a manifest
 ) -> Path:
     """The same formula as a blessed SavedModel `<root>/<version>`.
@@ -79,6 +83,9 @@ def write_bundle(
         poison: amount at which the graph raises.
         slow: amount at which the graph takes so many seconds.
         rules: its policy; `policy()` by default.
+        key: signs its manifest.
+        unscored: amount whose score is NaN; NaN for an absent one.
+        deed: what else the graph does, amounts to an integer.
         facts: other fields of its manifest.
     """
     import tensorflow as tf
@@ -90,7 +97,12 @@ def write_bundle(
         def serve(self, features: Any) -> Any:  # noqa: ANN401 - as above
             amount = features[:, AMOUNT]
             score = amount / (amount + half)
-            score = tf.where(tf.math.is_nan(score), 0.0, score)
+            score = tf.clip_by_value(tf.where(tf.math.is_nan(score), 0.0, score), 0.0, 1.0)
+            if unscored is not None:
+                hit = tf.math.is_nan(amount) if np.isnan(unscored) else amount == unscored
+                score = tf.where(hit, np.nan, score)
+            if deed is not None:
+                score += tf.cast(deed(amount), tf.float32) * 0
             if poison is not None:
                 tf.debugging.assert_none_equal(amount, tf.constant(poison, tf.float32))
             if slow is not None:
@@ -128,7 +140,7 @@ def write_bundle(
             **facts,
         }
     )
-    (path / MANIFEST).write_text(manifest.model_dump_json())
+    write_manifest(path, manifest, key)
     (path / BLESSED).touch()
     return path
 

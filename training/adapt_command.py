@@ -15,6 +15,7 @@ from training.adapt_inputs import labels_beside, matched, open_base
 from training.console import (
     FILE,
     TIME,
+    bundle_key,
     cache_option,
     json_option,
     models_option,
@@ -90,7 +91,7 @@ def adapt_command(
     started = perf_counter()
     with one_line_errors(), progress_display() as progress:
         strategy_named(strategy)  # complains before the long work
-        _, base = open_base(root, parent)
+        _, base = open_base(root, parent, bundle_key())
         path = labels_beside(events, label_file)
         if labels is not None:
             target = with_budget(events, path, labels, seed=seed, partitions=partitions, cache=cache)
@@ -109,6 +110,7 @@ def adapt_command(
             parent=parent,
             policy=policy.model_dump_json(indent=2).encode() + b"\n",
             write_risk=target.risk.to_file if target.risk.tables else None,
+            key=bundle_key(),
         )
     found = {"version": version} | dict(candidate.report) | {"seconds": round(perf_counter() - started, 1)}
     if as_json:

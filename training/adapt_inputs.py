@@ -29,8 +29,8 @@ def kinds_of(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(kinds[name] for name in names)
 
 
-def open_base(root: Path, version: int | None) -> tuple[int, Base]:
-    """(version, base) of that version, of the newest one by default; its files verified.
+def open_base(root: Path, version: int | None, key: str | None = None) -> tuple[int, Base]:
+    """(version, base) of that version, of the newest one by default; verified, and signed under the key if any.
 
     Raises:
         RegistryError, InvalidDataset: there is none or it is damaged; it is no base.
@@ -42,7 +42,7 @@ def open_base(root: Path, version: int | None) -> tuple[int, Base]:
         version = bases[-1]
     area, path = find(root, version)
     try:
-        manifest = read_manifest(path)
+        manifest = read_manifest(path, key)
         if area == "bases":
             verify_files(path, manifest)
     except InvalidBundle as error:

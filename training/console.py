@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from fraud.bundle import InvalidBundle
 from training.datasets import InvalidDataset
 from training.registry import RegistryError
+from training.settings import InvalidSettings, load_settings
 
 if TYPE_CHECKING:
     from training.fitting import Progress as Tell  # loads TensorFlow, which `list` and `promote` do without
@@ -36,7 +37,7 @@ def one_line_errors() -> Iterator[None]:
     """Turns what users can mend into one line and exit code 1."""
     try:
         yield
-    except (InvalidDataset, InvalidBundle, RegistryError, FloatingPointError) as error:
+    except (InvalidDataset, InvalidBundle, RegistryError, InvalidSettings, FloatingPointError) as error:
         raise click.ClickException(str(error)) from None
 
 
@@ -69,6 +70,16 @@ def _lines() -> "Tell":
             click.echo(what, err=True)
 
     return tell
+
+
+def bundle_key() -> str | None:
+    """What models are signed under: `FRAUD_BUNDLE_KEY`, or its file; None without one.
+
+    Raises:
+        InvalidSettings: it is too short, or another setting is wrong.
+    """
+    key = load_settings().bundle_key
+    return None if key is None else key.get_secret_value()
 
 
 def to_us(moment: datetime) -> int:

@@ -196,7 +196,8 @@ class TabularEncoder(keras.layers.Layer):
             return []
         x = tf.gather(features, self.encoding.flags.astype(np.int32), axis=1)
         missing = tf.math.is_nan(x)
-        return [tf.where(missing, 0.0, x), tf.cast(missing, tf.float32)]
+        # Bounded, because weights of both signs would make NaN of an absurd value.
+        return [tf.where(missing, 0.0, tf.clip_by_value(x, 0.0, 1.0)), tf.cast(missing, tf.float32)]
 
     def _categories(self, features: tf.Tensor, *, training: bool) -> list[tf.Tensor]:
         if self.table is None:

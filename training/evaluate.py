@@ -40,13 +40,17 @@ class Model:
     path: Path
 
     @classmethod
-    def read(cls, path: Path) -> "Model":
+    def read(cls, path: Path, key: str | None = None) -> "Model":
         """A bundle's facts, its files verified; the net is loaded by `scores_of`.
+
+        Args:
+            path: the version's folder.
+            key: that the manifest must be signed under; None where the platform has none.
 
         Raises:
             InvalidBundle: it is damaged, or a base.
         """
-        manifest = read_manifest(path)
+        manifest = read_manifest(path, key)
         if manifest.strategy == BASE:
             raise InvalidBundle(f"version {manifest.version} is a pre-trained base, not a model: adapt it first")
         verify_files(path, manifest)

@@ -15,6 +15,7 @@ from training.console import (
     FILE,
     FOLDER,
     TIME,
+    bundle_key,
     json_option,
     models_option,
     one_line_errors,
@@ -71,7 +72,7 @@ def evaluate_command(
 ) -> None:
     """Measure versions on a period of payments, features as the service builds them, labels as of a time."""
     with one_line_errors():
-        models = [Model.read(find(root, number)[1]) for number in numbers]
+        models = [Model.read(find(root, number)[1], bundle_key()) for number in numbers]
         known_at = END_OF_TIME if as_of is None else to_us(as_of)
         stream, world = open_stream(events, labels_beside(events, label_file), models)
         done = [measure(m, stream, world, period=(since, until), as_of=known_at, seed=seed) for m in models]

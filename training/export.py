@@ -20,7 +20,15 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from fraud.bundle import MANIFEST, InvalidBundle, Manifest, TrainedOn, checksum
+from fraud.bundle import (
+    InvalidBundle,
+    Manifest,
+    TrainedOn,
+    check_extremes,
+    checksum,
+    write_manifest,
+)
+from fraud.graph import SAVED_MODEL, InvalidGraph, check_graph
 from training.boosting_graph import Forest
 from training.calibrate import Calibration
 from training.datasets import Identity
@@ -113,6 +121,7 @@ def export_bundle(
     parent: int | None,
     policy: bytes,
     write_risk: Callable[[Path], None] | None = None,
+    key: str | None = None,
 ) -> int:
     """Writes a candidate version; its number.
 
@@ -124,9 +133,10 @@ def export_bundle(
         parent: the base it was adapted from.
         policy: content of `policy.json`.
         write_risk: fills the folder of dated risk tables; none leaves it out.
+        key: signs the manifest; None where the platform has none.
 
     Raises:
-        ExportError: the saved model does not score like the trained one.
+        ExportError: the saved model does not score like the trained one, or the service would refuse it.
         OSError: the disk; nothing is left behind.
     """
 
@@ -148,7 +158,7 @@ def export_bundle(
         "parent": parent,
         "tolerance": TOLERANCE,
     }
-    return write_version(root, "candidates", fill, facts, identity=identity, created_at=created_at)
+    return write_version(root, "candidates", fill, facts, identity=identity, created_at=created_at, key=key)
 
 
 def write_version(
@@ -159,6 +169,7 @@ def write_version(
     *,
     identity: Identity,
     created_at: datetime,
+    key: str | None = None,
 ) -> int:
     """Builds a version apart, adds its manifest and renames it into place; leaves nothing behind on failure.
 
@@ -169,6 +180,7 @@ def write_version(
         facts: the manifest's own fields.
         identity: of the features.
         created_at: now, with offset.
+        key: signs the manifest; None where the platform has none.
     """
     built = workspace(root)
     try:
@@ -188,7 +200,7 @@ def write_version(
                 files=files,
                 **facts,
             )
-            (built / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            write_manifest(built, manifest, key)
 
         return publish(root, built, area, finish)
     except BaseException:
@@ -219,14 +231,29 @@ def _save(module: ServingModule, path: Path) -> None:
 
 
 def _write_golden(path: Path, candidate: Candidate) -> None:
-    """Scores the golden rows with the model read back from disk, and checks it against the one in memory."""
+    """Scores the golden rows with the model read back from disk, and checks it against the one in memory.
+
+    What the service would refuse is noticed here, where it can be mended.
+    """
+    try:
+        check_graph(path / SAVED_MODEL)
+    except InvalidGraph as error:
+        raise ExportError(f"{error}; add it to fraud.graph.ALLOWED if it only computes") from None
     rows = tf.constant(candidate.golden)
     logits = candidate.scorer(rows).numpy()
     loaded = tf.saved_model.load(str(path))
-    outputs = loaded.signatures["serve"](features=rows)
-    score, raw = outputs["score"].numpy(), outputs["raw"].numpy()
+
+    def serve(features: Floats) -> tuple[Floats, Floats]:
+        outputs = loaded.signatures["serve"](features=tf.constant(features))
+        return outputs["score"].numpy(), outputs["raw"].numpy()
+
+    score, raw = serve(candidate.golden)
     expected = 1 / (1 + np.exp(-candidate.calibration(logits)))
     worst = float(np.max(np.abs(score - expected)))
     if not worst <= EXPORT_TOLERANCE:  # also refuses NaN
         raise ExportError(f"the saved model differs from the trained one by {worst:.2g}; nothing was written")
+    try:
+        check_extremes(path, len(candidate.names), serve)
+    except InvalidBundle as error:
+        raise ExportError(f"{error}; nothing was written") from None
     np.savez(path / "golden.npz", allow_pickle=False, features=candidate.golden, score=score, raw=raw)

@@ -10,7 +10,15 @@ from rich.table import Table
 from fraud.risk import RiskTables
 from training.adapt import STRATEGIES, strategy_named
 from training.adapt_inputs import labels_beside, open_base
-from training.console import FILE, json_option, models_option, one_line_errors, progress_display, seed_option
+from training.console import (
+    FILE,
+    bundle_key,
+    json_option,
+    models_option,
+    one_line_errors,
+    progress_display,
+    seed_option,
+)
 from training.datasets import InvalidDataset, World, from_stream, read_stream
 from training.forecast import ALONE, DAYS, Forecast, forecast
 from training.report import number
@@ -45,7 +53,7 @@ def forecast_command(
         strategy_named(strategy)
         if strategy == ALONE:
             raise InvalidDataset(f"{ALONE} is what transfer is compared with; choose another --strategy")
-        _, base = open_base(root, parent)
+        _, base = open_base(root, parent, bundle_key())
         world = World()
         stream = read_stream([events], labels_beside(events, label_file), world)
         target = from_stream(stream, world, risk=RiskTables(), progress=True)

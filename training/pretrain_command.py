@@ -11,6 +11,7 @@ from fraud.bundle import BASE, TrainedOn
 from training.adapt_inputs import kinds_of, lacking, read_source, read_unlabelled, without
 from training.console import (
     FILE,
+    bundle_key,
     cache_option,
     json_option,
     models_option,
@@ -75,8 +76,9 @@ def pretrain_command(
             "trained_on": TrainedOn(rows=len(source), frauds=source.frauds),
         }
         version = write_version(
-            root, "bases", partial(save_base, base), facts, identity=data.identity, created_at=now()
-        )
+            root, "bases", partial(save_base, base), facts,
+            identity=data.identity, created_at=now(), key=bundle_key(),
+        )  # fmt: skip
     seconds = round(perf_counter() - started, 1)
     found = {"version": version, "rows": len(source), "frauds": source.frauds, "unlabelled": len(target)}
     if as_json:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from fraud.bundle import read_manifest
 from training import registry
-from training.console import FILE, TIME, json_option, models_option, now, one_line_errors, seed_option
+from training.console import FILE, TIME, bundle_key, json_option, models_option, now, one_line_errors, seed_option
 from training.registry import RegistryError, Version
 
 
@@ -76,7 +76,7 @@ def promote_command(
     if force and not reason:
         raise click.UsageError("--force needs --reason: it is kept beside the model")
     with one_line_errors():
-        manifest = read_manifest(registry.find(root, version)[1])
+        manifest = read_manifest(registry.find(root, version)[1], bundle_key())
         champion = registry.champion(root, manifest.features_fingerprint)
         why = reason or ("probation" if shadow else "the first version of its features")
         if champion is not None and champion != version and not force and not shadow:
@@ -88,7 +88,7 @@ def promote_command(
 
             period = (since, until, as_of)
             why = ask_gate(root, version, champion, events, labels=label_file, period=period, seed=seed, at=_now())
-        registry.promote(root, version, reason=why, at=_now(), shadow=shadow)
+        registry.promote(root, version, reason=why, at=_now(), shadow=shadow, key=bundle_key())
     role = "shadow" if shadow else "champion"
     document = {"version": version, "role": role, "former": champion, "reason": why}
     _say(as_json, document, f"version {version} is {role} in {root}: {why}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from training import registry
 from training.adapt_inputs import labels_beside
-from training.console import to_us
+from training.console import bundle_key, to_us
 from training.datasets import END_OF_TIME
 from training.evaluate import Model
 from training.evaluate_command import open_stream
@@ -40,7 +40,7 @@ def ask_gate(
     Raises:
         RegistryError: the gate says no; the reason lies beside the candidate.
     """
-    models = [Model.read(registry.find(root, number)[1]) for number in (version, champion)]
+    models = [Model.read(registry.find(root, number)[1], bundle_key()) for number in (version, champion)]
     stream, world = open_stream(events, labels_beside(events, labels), models)
     since, until, as_of = (None if t is None else to_us(t) for t in period)
     known_at = END_OF_TIME if as_of is None else as_of

@@ -28,6 +28,8 @@ AREAS: Final[tuple[Area, ...]] = ("live", "candidates", "bases")
 REFUSED: Final = "REFUSED.json"
 ROLLED_BACK: Final = "ROLLED_BACK.json"
 TEMPORARY: Final = ".new-"
+ABANDONED_SECONDS: Final = 86_400
+"""Without a change, after which a workspace is nobody's: training writes into it for minutes at most."""
 KEEP_PREVIOUS: Final = 20
 
 
@@ -179,7 +181,7 @@ def versions(root: Path) -> list[Version]:
     return sorted(found, key=lambda v: v.version)
 
 
-def promote(root: Path, version: int, *, reason: str, at: str, shadow: bool = False) -> Path:
+def promote(root: Path, version: int, *, reason: str, at: str, shadow: bool = False, key: str | None = None) -> Path:
     """Blesses a version and lets it serve, as champion or as shadow beside the champion.
 
     Safe to repeat: after a crash at any point a second call completes the move.
@@ -190,6 +192,7 @@ def promote(root: Path, version: int, *, reason: str, at: str, shadow: bool = Fa
         reason: what the gate said; kept in `BLESSED`.
         at: now, ISO 8601; kept in `BLESSED`.
         shadow: serve beside the champion, without effect on alerts.
+        key: that the manifest must be signed under; None where the platform has none.
 
     Returns:
         The version's folder.
@@ -199,7 +202,7 @@ def promote(root: Path, version: int, *, reason: str, at: str, shadow: bool = Fa
     """
     with locked(root):
         area, path = find(root, version)
-        manifest = _whole(path, area)
+        manifest = _whole(path, area, key)
         slots = dict(read_slots(root).root)
         slot = slots.get(manifest.features_fingerprint)
         slots[manifest.features_fingerprint] = _seated(slot, version, shadow=shadow)
@@ -255,7 +258,8 @@ def refuse(root: Path, version: int, *, reason: str, at: str, evidence: dict[str
 def prune(root: Path, *, keep: int) -> list[int]:
     """Removes all but the newest `keep` versions of each area; what serves, or may be rolled back to, stays.
 
-    Bases that a remaining version was adapted from stay too. Unfinished workspaces of dead processes go.
+    Bases that a remaining version was adapted from stay too. Unfinished workspaces go a day after the last change in
+    them: whose they are cannot be told, since trainers in several containers have the same process ids.
 
     Returns:
         The removed numbers.
@@ -269,8 +273,9 @@ def prune(root: Path, *, keep: int) -> list[int]:
             if v.version not in stays and v.version not in parents:
                 _remove(folder(root, v.area) / str(v.version))
                 removed.append(v.version)
-        for path in root.glob(f"{TEMPORARY}*"):
-            if not _alive(int(path.name.removeprefix(TEMPORARY).split("-")[0])):
+        oldest = _now_of(root) - ABANDONED_SECONDS
+        for path in [found for area in AREAS for found in folder(root, area).glob(f"{TEMPORARY}*")]:
+            if max(_changed(found) for found in (path, *path.rglob("*"))) < oldest:
                 shutil.rmtree(path, ignore_errors=True)
     return removed
 
@@ -304,11 +309,11 @@ def _seated(slot: Slot | None, version: int, *, shadow: bool) -> Slot:
     )
 
 
-def _whole(path: Path, area: Area) -> Manifest:
+def _whole(path: Path, area: Area, key: str | None) -> Manifest:
     if area == "bases":
         raise RegistryError(f"{path} is a pre-trained base, not a model to serve: adapt it first")
     try:
-        manifest = read_manifest(path)
+        manifest = read_manifest(path, key)
         verify_files(path, manifest)
     except InvalidBundle as error:
         raise RegistryError(str(error)) from None
@@ -351,14 +356,19 @@ def _remove(path: Path) -> None:
     shutil.rmtree(gone)
 
 
-def _alive(pid: int) -> bool:
+def _now_of(root: Path) -> float:
+    """The time by the clock that stamps files here, which on shared storage is another machine's."""
+    lock = root / ".lock"
+    lock.touch()
+    return lock.stat().st_mtime
+
+
+def _changed(path: Path) -> float:
+    """When a file was last changed; never, when it has gone in the meantime."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _sync_tree(path: Path) -> None:

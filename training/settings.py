@@ -12,8 +12,9 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from fraud.brokers import PREFIX, BrokerSettings, what_is_wrong
+from fraud.bundle import LEAST_KEY
 
-SECRETS: Final = ("kafka_sasl_password", "kafka_ssl_key_password", "secret")
+SECRETS: Final = ("kafka_sasl_password", "kafka_ssl_key_password", "secret", "bundle_key")
 
 
 class InvalidSettings(Exception):  # noqa: N818 - named for what it says
@@ -31,13 +32,18 @@ class Settings(BrokerSettings):
     models_topic: str = Field("fraud.models.v1", description="where promotions and rollbacks are announced")
 
     models_dir: Path = Field(Path("models"), description="model directory")
+    bundle_key: SecretStr | None = Field(
+        None,
+        min_length=LEAST_KEY,
+        description="key that signs models, the service's own, at least 16 characters; or its file by _FILE",
+    )
     base_currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="currency that all amounts are turned into")
     rates_file: Path | None = Field(None, description="JSON of dated exchange rates; default: a built-in table")
     attributes: tuple[str, ...] = Field((), description="names of `attributes` that features may use, a JSON list")
     secret: SecretStr | None = Field(None, description="the service's secret: masks card numbers; or its file by _FILE")
 
     loop_data_dir: Path = Field(Path("data"), description="where ledger, run records and the loop's state are kept")
-    loop_http_host: str = Field("127.0.0.1", description="address that /metrics listens on")
+    loop_http_host: str = Field("127.0.0.1", description="address that /metrics and /healthz listen on")
     loop_http_port: int = Field(8001, ge=0, le=65535, description="its port; 0 takes a free one and prints it")
     loop_poll_seconds: float = Field(10.0, gt=0, description="pause between two looks at the topics")
     loop_clock: Literal["wall", "stream"] = Field(

@@ -162,6 +162,7 @@ def _version(settings: Settings, code: Domain, path: Path, *, role: str) -> Find
         partitions=settings.partitions,
         stage=settings.stage,
         require_blessing=role == "champion",
+        key=None if settings.bundle_key is None else settings.bundle_key.get_secret_value(),
     )
     if manifest.base_currency != settings.base_currency:
         text = f"{path} was made for {manifest.base_currency}, FRAUD_BASE_CURRENCY is {settings.base_currency}"

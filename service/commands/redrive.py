@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
-import msgspec
 from pydantic import ValidationError
 
 from fraud.events import Reason
@@ -14,11 +13,11 @@ from fraud.outputs import DeadLetter
 from service.adapters.kafka.client import Cluster
 from service.adapters.kafka.group import Reader
 from service.adapters.kafka.publisher import Outgoing, send_all
+from service.commands.redriven import REMEMBERED, Entry, Origin, Recorded, append, opened, recorded
 from service.deadletters import ATTEMPT_HEADER
-from service.errors import Misconfigured
+from service.errors import Misconfigured, ServiceError
 
-Origin: TypeAlias = tuple[str, int, int]
-"""Topic, partition and offset of the record that became a dead letter."""
+__all__ = ["Letter", "Selection", "recorded", "redrive", "select"]
 
 SHARE: Final = 500
 """Letters sent, confirmed and recorded together."""
@@ -54,19 +53,6 @@ class Selection:
         )
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """One line of the record: which dead letter was sent where, and when."""
-
-    partition: int
-    offset: int
-    reason: str
-    source_topic: str
-    source_partition: int
-    source_offset: int
-    attempt: int
-    at: str
-
-
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A dead letter as it stands in its topic."""
@@ -85,6 +71,11 @@ class Letter:
         attempt = (ATTEMPT_HEADER, str(self.facts.attempt + 1).encode())
         return Outgoing(self.facts.source_topic, self.facts.source_partition, self.key, self.value, [*kept, attempt])
 
+    @property
+    def origin(self) -> Origin:
+        """Where it came from."""
+        return self.facts.source_topic, self.facts.source_partition, self.facts.source_offset
+
     def entry(self, now: datetime) -> Entry:
         """Its line of the record."""
         facts = self.facts
@@ -100,51 +91,73 @@ class Letter:
         )
 
 
-def select(reader: Reader, selection: Selection, done: frozenset[Origin]) -> Iterator[Letter]:
+def select(reader: Reader, selection: Selection, done: Recorded) -> Iterator[Letter]:
     """The chosen letters that were not redriven before, in log order."""
     for partition in reader.partitions():
         for records in reader.replay(partition, *reader.bounds(partition)):
             columns = zip(records.offsets, records.keys, records.values, records.headers, strict=True)
             for offset, key, value, headers in columns:
                 facts = _facts(headers)
-                if facts is not None and _origin(facts) not in done and selection.takes(facts):
-                    yield Letter(partition, offset, key, value or b"", headers, facts)
+                if facts is None or not selection.takes(facts):
+                    continue
+                letter = Letter(partition, offset, key, value or b"", headers, facts)
+                if letter.origin not in done.sent:
+                    yield letter
 
 
-def redrive(cluster: Cluster, letters: Sequence[Letter], record: Path) -> int:
-    """Sends the letters and appends a line for each to the record; how many were sent.
+def redrive(cluster: Cluster, letters: Sequence[Letter], record: Path, *, topic: str, now: datetime) -> int:
+    """Sends the letters and keeps a record of them; how many were sent.
 
-    A share is recorded after it was sent: when this stops in between, a repetition sends that share again, and the
-    service drops what it has scored before.
+    Args:
+        cluster: where to.
+        letters: from `select`.
+        record: see `service.commands.redriven`.
+        topic: the service's input. Letters from elsewhere are refused: their header is the word of whoever wrote it,
+            and would have this command write to any topic.
+        now: wall time, for the record.
+
+    Raises:
+        Misconfigured: nothing was sent, because of a letter or the record.
+        Unavailable: an unknown part of a share was; a repetition sends it again.
+        ServiceError: the record could not be written any more, which may have hit after a share was sent.
     """
+    foreign = [letter for letter in letters if letter.facts.source_topic != topic]
+    if foreign:
+        raise Misconfigured(f"{_place(foreign[0])} says that it came from {foreign[0].facts.source_topic}, not {topic}")
     sent = 0
-    for first in range(0, len(letters), SHARE):
-        share = letters[first : first + SHARE]
-        send_all(cluster, [letter.outgoing() for letter in share])
-        now = datetime.now(UTC)
-        with record.open("ab") as file:
-            file.write(b"".join(msgspec.json.encode(letter.entry(now)) + b"\n" for letter in share))
-        sent += len(share)
+    with opened(record) as file:
+        before = recorded(record)
+        _check_doubtful(letters, before, record, now)
+        left = [letter for letter in letters if letter.origin not in before.sent]
+        for first in range(0, len(left), SHARE):
+            share = left[first : first + SHARE]
+            entries = [letter.entry(now) for letter in share]
+            try:
+                append(file, entries, "sending")
+                send_all(cluster, [letter.outgoing() for letter in share])
+                sent += len(share)
+                append(file, entries, "sent")
+            except OSError as error:
+                raise ServiceError(
+                    f"{sent} letters were sent, then {record} could not be written: {error.strerror}; make room and "
+                    "repeat within a day, what is sent twice is dropped"
+                ) from None
     return sent
 
 
-def recorded(record: Path) -> frozenset[Origin]:
-    """Where the dead letters in the record came from: their own offsets change when a customer is forgotten.
-
-    Raises:
-        Misconfigured: it is no such record.
-    """
-    if not record.exists():
-        return frozenset()
-    try:
-        entries = [msgspec.json.decode(line, type=Entry) for line in record.read_bytes().splitlines()]
-    except (OSError, msgspec.MsgspecError) as error:
-        raise Misconfigured(f"{record} is no record of redriven letters: {error}") from None
-    return frozenset(_origin(entry) for entry in entries)
+def _check_doubtful(letters: Sequence[Letter], before: Recorded, record: Path, now: datetime) -> None:
+    for letter in letters:
+        at = before.doubtful.get(letter.origin)
+        if at is not None and now - at > REMEMBERED:
+            raise Misconfigured(
+                f"{_place(letter)} was being sent when a run stopped at {at.isoformat()}, too long ago for the service "
+                f"to drop it if it was: look for it in {letter.facts.source_topic}, then remove its line from {record} "
+                'or change "sending" to "sent"'
+            )
 
 
-def _origin(letter: DeadLetter | Entry) -> Origin:
-    return letter.source_topic, letter.source_partition, letter.source_offset
+def _place(letter: Letter) -> str:
+    return f"the dead letter at partition {letter.partition}, offset {letter.offset}"
 
 
 def _facts(headers: Sequence[tuple[str, bytes]]) -> DeadLetter | None:

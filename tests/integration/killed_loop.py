@@ -98,7 +98,7 @@ class Copier(Trainer):
 
     def run(self, view: View, state: LoopState, begun: Unfinished) -> Outcome:  # noqa: ARG002 - the trainer's signature
         """A candidate, as `training.export` publishes one."""
-        ready = self.root.parent / "ready"
+        (ready,) = (self.root.parent / "ready").iterdir()
         built = registry.workspace(self.root)
         shutil.copytree(ready, built, dirs_exist_ok=True)
 
@@ -130,7 +130,8 @@ def loop_over(folder: Path) -> Loop:
 def prepare(folder: Path) -> None:
     """A small model whose copies are the candidates."""
     version = publish(folder / "made", "amount")
-    registry.find(folder / "made", version)[1].rename(folder / "ready")
+    (folder / "ready").mkdir()
+    registry.find(folder / "made", version)[1].rename(folder / "ready" / str(version))
 
 
 def turn(loop: Loop) -> None:

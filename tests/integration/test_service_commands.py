@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -96,6 +96,10 @@ class Place:
         with closing(Reader(self.world.cluster, self.settings.dlq_topic)) as reader:
             return list(redrive.select(reader, selection, redrive.recorded(record)))
 
+    def redrive(self, letters: list[redrive.Letter], record: Path) -> int:
+        now = datetime.now(UTC)
+        return redrive.redrive(self.world.cluster, letters, record, topic=self.settings.transactions_topic, now=now)
+
     def close(self) -> None:
         self._producer.close()
 
@@ -122,7 +126,7 @@ def test_chosen_dead_letters_are_sent_again_once_with_their_key_and_scored_when_
     chosen = place.select(selection, record)
     assert [letter.key for letter in chosen] == [b"later"] * 3
     assert place.select(redrive.Selection(offsets=(0, 20)), record) == chosen[:1]
-    assert redrive.redrive(place.world.cluster, chosen, record) == 3
+    assert place.redrive(chosen, record) == 3
     assert place.select(selection, record) == [], "what stands in the record is left"
     place.process()
     assert len(place.letters()) == 5
@@ -151,7 +155,8 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
     assert sent.output.splitlines()[-1] == f"3 letters sent, recorded in {record}"
     assert place.end() == before[1] + 3
     entries = [json.loads(line) for line in record.read_text().splitlines()]
-    assert [(entry["reason"], entry["source_offset"], entry["attempt"]) for entry in entries] == [
+    assert [entry["state"] for entry in entries] == ["sending"] * 3 + ["sent"] * 3
+    assert [(entry["reason"], entry["source_offset"], entry["attempt"]) for entry in entries[3:]] == [
         ("too_far_ahead", offset, 1) for offset in (20, 21, 22)
     ]
 
@@ -159,7 +164,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
 def test_a_letter_that_is_refused_again_counts_its_attempts(place: Place, tmp_path: Path) -> None:
     record = tmp_path / "redriven.jsonl"
     chosen = place.select(redrive.Selection(reasons=frozenset({Reason.NOT_JSON})), record)
-    redrive.redrive(place.world.cluster, chosen, record)
+    place.redrive(chosen, record)
     place.process()
     again = [(key, letter.reason, letter.attempt) for key, letter in place.letters() if letter.attempt]
     assert again == [(b"broken", Reason.NOT_JSON, 1)] * 2
@@ -202,7 +207,7 @@ def test_without_yes_a_customer_is_only_counted(place: Place, monkeypatch: pytes
 
 def test_letters_that_were_redriven_stay_so_when_a_customer_is_forgotten(place: Place, tmp_path: Path) -> None:
     record, selection = tmp_path / "redriven.jsonl", redrive.Selection(reasons=frozenset({Reason.NOT_JSON}))
-    assert redrive.redrive(place.world.cluster, place.select(selection, record), record) == 2
+    assert place.redrive(place.select(selection, record), record) == 2
     forget.erase(place.settings, "later", really=True)
     assert len(place.letters()) == 2
     assert place.select(selection, record) == []

@@ -15,8 +15,10 @@ from typing import Final
 import click
 import structlog
 from kafka import KafkaProducer
-from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from fraud.endpoint import Endpoint, health
 from fraud.features import default_spec
 from fraud.keys import CARD_NUMBERS, derived
 from fraud.money import InvalidRates, Rates
@@ -84,6 +86,18 @@ def connect(settings: Settings, registry: CollectorRegistry, *, partitions: int 
     )
 
 
+def endpoint_of(settings: Settings, registry: CollectorRegistry) -> Endpoint:
+    """/metrics, and /healthz: that the process answers. A turn lasts as long as training does, so it has no limit."""
+    return Endpoint(
+        settings.loop_http_host,
+        settings.loop_http_port,
+        {
+            "/metrics": lambda: (200, CONTENT_TYPE_LATEST, generate_latest(registry)),
+            "/healthz": lambda: health(None),
+        },
+    )
+
+
 @click.command("loop")
 @click.option("--models", type=click.Path(path_type=Path, file_okay=False), help="Instead of FRAUD_MODELS_DIR.")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Instead of FRAUD_LOOP_DATA_DIR.")
@@ -102,12 +116,13 @@ def loop_command(*, models: Path | None, data: Path | None, once: bool, trust_la
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     with one_line_errors(), stopping() as stop:
+        server = endpoint_of(settings, registry)
         try:
-            server, _ = start_http_server(settings.loop_http_port, settings.loop_http_host, registry)
+            port = server.open()
         except OSError as error:
             where = f"{settings.loop_http_host}:{settings.loop_http_port}"
             raise click.ClickException(f"cannot listen on {where}: {error.strerror}") from None
-        log.info("metrics", host=settings.loop_http_host, port=server.server_port)
+        log.info("metrics", host=settings.loop_http_host, port=port)
         try:
             loop = wait_for(lambda: connect(settings, registry), stop, settings.loop_poll_seconds)
             if loop is not None:
@@ -117,7 +132,7 @@ def loop_command(*, models: Path | None, data: Path | None, once: bool, trust_la
         except (InvalidSettings, InvalidState) as error:
             raise click.ClickException(str(error)) from None
         finally:
-            server.shutdown()
+            server.close()
 
 
 def turns(loop: Loop, settings: Settings, stop: threading.Event, *, once: bool, as_json: bool) -> None:

@@ -36,6 +36,7 @@ class LoopConfig:
     watch: int = 72 * HOUR_US
     keep_versions: int = 5
     seed: int = 1
+    bundle_key: str | None = field(default=None, repr=False)
     baselines: bool = True
     gate: GateConfig = field(default_factory=GateConfig)
     bands: LabelBands = field(default_factory=LabelBands)
@@ -66,6 +67,7 @@ class LoopConfig:
             watch=int(s.loop_watch_hours * HOUR_US),
             keep_versions=s.loop_keep_versions,
             seed=s.loop_seed,
+            bundle_key=None if s.bundle_key is None else s.bundle_key.get_secret_value(),
             gate=GateConfig(margin=s.loop_margin),
         )
 

@@ -82,7 +82,7 @@ class Trainer:
         judges = held_out(data.customer, self.config.holdout_share)
         judged = data.take(judges)
         champion = self._champion()
-        base_version, base = open_base(self.root, self.config.base)
+        base_version, base = open_base(self.root, self.config.base, self.config.bundle_key)
         lesson = teach(base, data.take(~judges), judged, self.config, seed=seed, progress=self.progress)
         candidate = self._export(lesson, data, risk, champion, parent=base_version, at=view.now)
         score = scores_of(candidate.path, judged.features)
@@ -109,7 +109,7 @@ class Trainer:
 
     def _champion(self) -> Model | None:
         version = registry.champion(self.root, fingerprint_of(self.world))
-        return None if version is None else Model.read(registry.find(self.root, version)[1])
+        return None if version is None else Model.read(registry.find(self.root, version)[1], self.config.bundle_key)
 
     def _export(
         self, lesson: Lesson, data: Dataset, risk: RiskTables, champion: Model | None, *, parent: int, at: int
@@ -124,8 +124,9 @@ class Trainer:
             parent=parent,
             policy=policy.model_dump_json(indent=2).encode() + b"\n",
             write_risk=risk.to_file if risk.tables else None,
+            key=self.config.bundle_key,
         )
-        return Model.read(registry.find(self.root, number)[1])
+        return Model.read(registry.find(self.root, number)[1], self.config.bundle_key)
 
 
 def fingerprint_of(world: World) -> str:

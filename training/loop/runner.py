@@ -188,14 +188,14 @@ class Loop:
         return record
 
     def _carry_out(self, state: LoopState, view: View, record: RunRecord) -> LoopState:
-        root, at = self.trainer.root, iso(record.at_us)
+        root, at, key = self.trainer.root, iso(record.at_us), self.trainer.config.bundle_key
         if record.candidate is not None:
             if record.decision == "promote":
                 state = self._promote(
                     state, record.candidate, record.at_us, record.reason, promised=record.promised, run=record.run
                 )
             elif record.decision == "shadow":
-                registry.promote(root, record.candidate, reason=record.reason, at=at, shadow=True)
+                registry.promote(root, record.candidate, reason=record.reason, at=at, shadow=True, key=key)
                 shadow = Reign(version=record.candidate, since=record.at_us, promised=record.promised)
                 state = state.model_copy(update={"probation": shadow})
                 self._tell("shadow", record.candidate, record.champion, record.at_us, record.reason, run=record.run)
@@ -220,13 +220,13 @@ class Loop:
     def _promote(
         self, state: LoopState, version: int, at: int, reason: str, *, promised: dict[str, float], run: int
     ) -> LoopState:
-        root = self.trainer.root
+        root, key = self.trainer.root, self.trainer.config.bundle_key
         former = registry.champion(root, self.features)
         former = None if former == version else former
-        registry.promote(root, version, reason=reason, at=iso(at))
+        registry.promote(root, version, reason=reason, at=iso(at), key=key)
         if former is not None and self.trainer.config.watch > 0:
             # The former champion goes on as a shadow: what it shows as well is the world's doing.
-            registry.promote(root, former, reason=reason, at=iso(at), shadow=True)
+            registry.promote(root, former, reason=reason, at=iso(at), shadow=True, key=key)
         self._tell("promotion", version, former, at, reason, run=run)
         reign = Reign(version=version, since=at, former=former, promised=promised)
         if former is None and state.reign is not None and state.reign.version == version:
@@ -275,7 +275,11 @@ class Loop:
 
     def _champion(self) -> Model | None:
         version = registry.champion(self.trainer.root, self.features)
-        return None if version is None else Model.read(registry.find(self.trainer.root, version)[1])
+        return (
+            None
+            if version is None
+            else Model.read(registry.find(self.trainer.root, version)[1], self.trainer.config.bundle_key)
+        )
 
     def _measure(self, view: View, state: LoopState) -> None:
         metrics = self.metrics

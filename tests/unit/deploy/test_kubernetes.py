@@ -110,7 +110,7 @@ def test_the_loop_runs_once_and_is_probed() -> None:
     assert (trainer["spec"]["replicas"], trainer["spec"]["strategy"]) == (1, {"type": "Recreate"})
     (container,) = trainer["spec"]["template"]["spec"]["containers"]
     assert container["args"] == ["loop"]
-    assert {"startupProbe", "livenessProbe"} <= set(container)
+    assert {container[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe")} == {"/healthz"}
 
 
 def test_the_scorer_has_the_three_probes_on_the_paths_that_it_serves() -> None:

@@ -9,14 +9,17 @@ import pytest
 
 from fraud.bundle import Floats, InvalidBundle, check_golden, checksum, read_manifest, read_serving, verify
 
+EMPTY_GRAPH = b"\x12\x04\x12\x00\x3a\x00"
+"""A SavedModel with a graph and objects, both empty."""
+
 DEMANDS: dict[str, Any] = {"features_fingerprint": "f" * 16, "partitions": 1, "stage": "pre_auth"}
 
 
 def write_bundle(path: Path, **changes: object) -> Path:
-    """A complete bundle (its SavedModel is a dummy, which verify never opens)."""
+    """A complete bundle (its SavedModel is empty)."""
     (path / "variables").mkdir(parents=True)
     (path / "risk").mkdir()
-    (path / "saved_model.pb").write_bytes(b"graph")
+    (path / "saved_model.pb").write_bytes(EMPTY_GRAPH)
     (path / "variables" / "variables.index").write_bytes(b"index")
     (path / "risk" / "merchant.npz").write_bytes(b"table")
     (path / "policy.json").write_text("{}")

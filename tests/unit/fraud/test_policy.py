@@ -158,3 +158,25 @@ def test_a_wrong_policy_file_is_refused_in_one_line(changes: dict[str, object]) 
 def test_risk_levels_begin_where_the_policy_says() -> None:
     levels = [Policy.default().risk_level(score) for score in (0.0, 0.1, 0.4, 0.8, 1.0)]
     assert levels == ["low", "medium", "high", "critical", "critical"]
+
+
+UNUSABLE = st.sampled_from([float("nan"), float("inf"), -float("inf"), -0.5, 1.5])
+
+
+@given(policies(), UNUSABLE, st.floats(0, 1e6))
+def test_what_is_no_score_is_never_allowed_while_anything_else_can_be_done(
+    policy: Policy, score: float, amount: float
+) -> None:
+    decided = policy.decide([score, 0.0], [int(amount * MICRO)] * 2)
+    order = [name for name in ("review", "challenge", "block", "allow") if name in policy.actions]
+    assert ACTIONS[decided.action[0]] == order[0]
+    assert decided.unscored.tolist() == [True, False]
+    assert decided.score[0] == decided.threshold[0], "which is a number within 0..1, and not below what is allowed"
+    assert np.isfinite(decided.cost).all()
+
+
+def test_payments_without_a_score_take_from_the_capacity_for_reviews_and_are_then_challenged() -> None:
+    capacity = Capacity(per_day=2, burst_hours=24.0, weights=(1.0,) * HOURS)
+    policy = Policy.from_costs(CostModel(), review_capacity=capacity)
+    decided = policy.decide([float("nan")] * 4, [100 * MICRO] * 4, time_us=[MONDAY] * 4)
+    assert [ACTIONS[number] for number in decided.action] == ["review", "review", "challenge", "challenge"]

@@ -1,12 +1,16 @@
 """Health and metrics over HTTP, and the pieces behind them."""
 
+import socket
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from fraud.endpoint import CONNECTIONS
 from service.adapters.http import Endpoint
 from service.errors import Misconfigured
 from service.health import Health
@@ -75,6 +79,52 @@ def test_a_port_that_is_taken_is_one_clear_error(url: str) -> None:
     other = Endpoint("127.0.0.1", port, registry=CollectorRegistry(), stuck=lambda: None, unready=lambda: None)
     with pytest.raises(Misconfigured, match=f"cannot listen on 127.0.0.1:{port}"):
         other.open()
+
+
+def half_a_request(port: int) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=5)
+    with suppress(ConnectionError):
+        connection.sendall(b"GET /metrics HTTP/1.0\r\n")
+    return connection
+
+
+def is_over(connection: socket.socket) -> bool:
+    """Waits for what the other side says; whether it hung up."""
+    try:
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def test_connections_are_bounded_and_those_that_say_nothing_make_room(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fraud.endpoint.CONNECTION_SECONDS", 1.0)
+    port = int(url.rpartition(":")[2])
+    before = threading.active_count()
+    held = [half_a_request(port) for _ in range(60)]
+    try:
+        # A thread for each connection, and one that ends it.
+        assert threading.active_count() - before <= 2 * CONNECTIONS
+        assert all(is_over(connection) for connection in held)
+        assert get(f"{url}/healthz")[0] == 200
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def test_a_request_that_dribbles_is_cut_off_all_the_same(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fraud.endpoint.CONNECTION_SECONDS", 0.5)
+    with half_a_request(int(url.rpartition(":")[2])) as connection:
+        for _ in range(100):
+            connection.settimeout(0.1)
+            if is_over(connection):
+                return
+            with suppress(ConnectionError):
+                connection.sendall(b"x")
+    pytest.fail("it was let dribble on")
 
 
 def test_a_bulk_histogram_counts_as_a_plain_one_does() -> None:

@@ -1,6 +1,7 @@
 """What is written is valid under the contracts, and says what was done."""
 
 import msgspec
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -8,7 +9,7 @@ from fraud.history import History, HistoryConfig
 from fraud.outputs import Alert, Decision, Shadow, Source, alert_id
 from service.bootstrap import build_pipeline, domain
 from service.metrics import Metrics
-from service.ports import Channel, Messages, Models, Records
+from service.ports import Channel, Float32s, Messages, Models, Records
 from service.result import Result
 from service.settings import Settings
 from service.wire import AlertOut, DecisionOut, ShadowOut, SourceOut
@@ -137,3 +138,32 @@ def test_the_same_events_give_the_same_features_however_they_are_cut() -> None:
         found.append(crcs)
     assert found[0] == found[1] == found[2]
     assert len(set(found[0])) > 10
+
+
+class Mute(AmountModel):
+    """A model that gives the first payment of a batch no score, and cannot say why."""
+
+    def score(self, features: Float32s) -> tuple[Float32s, Float32s]:
+        calibrated, raw = super().score(features)
+        calibrated, raw = calibrated.copy(), raw.copy()
+        calibrated[0] = raw[0] = np.nan
+        return calibrated, raw
+
+    def explain(self, features: Float32s) -> Float32s:
+        return np.full_like(features, np.nan)
+
+
+def test_a_payment_without_a_score_goes_to_review_under_valid_contracts_and_is_counted() -> None:
+    result = process([transaction(0), transaction(1)], models=Models(Mute(), Mute(2)))
+    first, second = [Decision.model_validate_json(value) for value in written(result, Channel.DECISIONS).values]
+    (alert,) = [Alert.model_validate_json(value) for value in written(result, Channel.ALERTS).values]
+    assert (first.action, first.model_action, second.action) == ("review", "review", "allow")
+    assert first.score == first.raw_score == first.threshold
+    assert first.shadow is not None
+    assert first.shadow.action == "review"
+    assert alert.alert_id == first.alert_id
+    assert [reason.code for reason in alert.reasons] == ["no_score"]
+    registry = CollectorRegistry()
+    Metrics(registry).batch(result, committed_us=at_us(200), seconds={})
+    for role in ("champion", "shadow"):
+        assert registry.get_sample_value("fraud_scores_not_finite_total", {"role": role}) == 1

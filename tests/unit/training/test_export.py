@@ -1,6 +1,7 @@
 """What is exported is what was trained, explains itself, and is either whole or not there."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fraud.bundle import check_golden, read_golden, verify
+from fraud.bundle import InvalidBundle, check_extremes, check_golden, read_golden, read_manifest, verify
+from fraud.graph import ALLOWED, operations_of
 from fraud.policy import Policy
 from fraud.risk import RiskTable, RiskTables
 from tests.unit.training import toy
@@ -195,6 +197,8 @@ def test_a_killed_trainer_leaves_no_version_and_prune_clears_what_it_had_begun(t
     assert done.returncode == -signal.SIGKILL
     assert registry.versions(tmp_path) == []
     assert list(tmp_path.rglob("half"))
+    for path in (*tmp_path.rglob("*"), tmp_path):
+        os.utime(path, (0, 0))  # a day later, and more
     registry.prune(tmp_path, keep=5)
     assert nothing_is_left(tmp_path)
 
@@ -263,3 +267,38 @@ def test_the_order_of_reasons_is_stable(explained: tuple[np.ndarray, np.ndarray,
             ]
         )
         np.testing.assert_array_equal(np.argsort(-again, axis=1, kind="stable")[:, :3], first)
+
+
+def test_what_the_service_would_refuse_is_not_exported(
+    net: Candidate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("fraud.graph.ALLOWED", ALLOWED - {"MatMul"})
+        with pytest.raises(ExportError, match=r"the operation 'MatMul'.* add it to fraud\.graph\.ALLOWED"):
+            write(tmp_path, net)
+    with monkeypatch.context() as patch:
+        # The net scores every row, whatever is in it; one that does not is a net whose scores are taken for more.
+        patch.setattr("training.export.check_extremes", lambda path, width, serve: check_extremes(
+            path, width, lambda rows: tuple(2 * score for score in serve(rows))
+        ))  # fmt: skip
+        with pytest.raises(ExportError, match=r"not within 0\.\.1: train it again; nothing was written"):
+            write(tmp_path, net)
+    assert nothing_is_left(tmp_path)
+
+
+def test_a_bundle_is_signed_where_there_is_a_key(net: Candidate, tmp_path: Path) -> None:
+    path = tmp_path / "candidates" / str(write(tmp_path, net, key="k" * 16))
+    assert read_manifest(path, "k" * 16).version == 1
+    with pytest.raises(InvalidBundle, match="FRAUD_BUNDLE_KEY is another one"):
+        read_manifest(path, "j" * 16)
+
+
+def test_the_check_of_the_graph_sees_every_operation_that_tensorflow_sees(bundle: Path) -> None:
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    content = (bundle / "saved_model.pb").read_bytes()
+    (meta,) = SavedModel.FromString(content).meta_graphs
+    graph = meta.graph_def
+    theirs = {f.signature.name.encode(): {node.op for node in f.node_def} for f in graph.library.function}
+    theirs[b""] = {node.op for node in graph.node}
+    assert dict(operations_of(memoryview(meta.SerializeToString()))) == theirs

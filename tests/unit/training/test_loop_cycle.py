@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score
 from training.ledger import DAY_US
 from training.loop.config import LoopConfig
 from training.loop.cycle import in_its_time
-from training.settings import load_settings
+from training.settings import InvalidSettings, load_settings
 
 
 def test_a_score_becomes_its_rank_among_payments_of_the_same_month() -> None:
@@ -29,6 +29,14 @@ def test_with_an_alert_budget_the_gate_compares_recall_within_it() -> None:
     assert LoopConfig(alert_share=0.03).judging.figure == "recall_at_budget"
     assert (LoopConfig().budget, LoopConfig(alert_share=0.03).budget) == (0.01, 0.03)
     assert LoopConfig.of(load_settings(loop_margin=0.1)).gate.margin == 0.1
+
+
+def test_the_key_that_signs_models_is_handed_on_and_never_shown() -> None:
+    config = LoopConfig.of(load_settings(bundle_key="a key of some length"))
+    assert config.bundle_key == "a key of some length"
+    assert "a key" not in repr(config)
+    with pytest.raises(InvalidSettings, match="FRAUD_BUNDLE_KEY"):
+        load_settings(bundle_key="short")
 
 
 def test_calling_everything_young_risky_gains_nothing_although_young_labels_are_nearly_all_fraud() -> None:

@@ -2,25 +2,35 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from fraud.bundle import BLESSED, REQUIRED, InvalidBundle, Manifest, read_serving, verify
+from fraud.bundle import BLESSED, REQUIRED, InvalidBundle, Manifest, read_serving, verify, write_manifest
 from training import registry
 from training.registry import Area, RegistryError
 
 AT = "2026-01-01T00:00:00+00:00"
 FEATURES = "f" * 16
+CONTENT = b"\x12\x04\x12\x00\x3a\x00"
+"""Of every file: a SavedModel with a graph and objects, both empty."""
 
 
-def publish(root: Path, *, area: Area = "candidates", strategy: str = "joint", parent: int | None = None) -> int:
+def publish(
+    root: Path,
+    *,
+    area: Area = "candidates",
+    strategy: str = "joint",
+    parent: int | None = None,
+    key: str | None = None,
+) -> int:
     built = registry.workspace(root)
     for name in REQUIRED:
-        (built / name).write_text(name, encoding="utf-8")
-    files = {name: hashlib.sha256(name.encode()).hexdigest() for name in REQUIRED}
+        (built / name).write_bytes(CONTENT)
+    files = {name: hashlib.sha256(CONTENT).hexdigest() for name in REQUIRED}
 
     def finish(version: int) -> None:
         manifest = Manifest(
@@ -35,7 +45,7 @@ def publish(root: Path, *, area: Area = "candidates", strategy: str = "joint", p
             prior=0.01,
             files=files,
         )
-        (built / "manifest.json").write_text(manifest.model_dump_json(), encoding="utf-8")
+        write_manifest(built, manifest, key)
 
     return registry.publish(root, built, area, finish)
 
@@ -108,6 +118,17 @@ def test_what_must_not_serve_is_refused_and_nothing_changes(tmp_path: Path, what
     assert registry.read_slots(tmp_path).root == {}
 
 
+def test_with_a_key_only_what_was_exported_under_it_is_promoted(tmp_path: Path) -> None:
+    key = "k" * 16
+    unsigned, signed = publish(tmp_path), publish(tmp_path, key=key)
+    for version, other in ((unsigned, key), (signed, "another key of length")):
+        with pytest.raises(RegistryError, match="FRAUD_BUNDLE_KEY"):
+            registry.promote(tmp_path, version, reason="", at=AT, key=other)
+    assert registry.read_slots(tmp_path).root == {}
+    registry.promote(tmp_path, signed, reason="", at=AT, key=key)
+    assert registry.champion(tmp_path, FEATURES) == signed
+
+
 def test_a_refusal_leaves_its_reason_beside_the_candidate_until_it_is_promoted(tmp_path: Path) -> None:
     version = publish(tmp_path)
     registry.refuse(tmp_path, version, reason="worse", at=AT, evidence={"delta": -0.1})
@@ -127,13 +148,19 @@ def test_prune_keeps_what_serves_what_may_be_rolled_back_to_and_the_bases_of_bot
     assert [v.version for v in registry.versions(tmp_path)] == [base, *kept]
 
 
-def test_prune_removes_workspaces_of_dead_processes_only(tmp_path: Path) -> None:
-    mine = registry.workspace(tmp_path)
-    dead = tmp_path / ".new-99999999-abc"
-    dead.mkdir()
+def test_prune_removes_workspaces_that_nobody_has_touched_for_a_day_whatever_process_made_them(tmp_path: Path) -> None:
+    live = tmp_path / ".new-99999999-of-another-container"
+    dead = registry.workspace(tmp_path)  # by this process id, which in another container is another program
+    odd = tmp_path / ".new-by-somebody-else"
+    for path in (live, odd):
+        path.mkdir()
+    (live / "variables").mkdir()
+    for path in (live, dead, odd):
+        os.utime(path, (0, 0))
     registry.prune(tmp_path, keep=1)
-    assert mine.is_dir()
+    assert live.is_dir()
     assert not dead.exists()
+    assert not odd.exists()
 
 
 PUBLISHER = """

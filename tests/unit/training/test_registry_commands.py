@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from tests.unit.training.test_registry import FEATURES, publish
@@ -56,3 +57,16 @@ def test_a_version_that_does_not_exist_is_one_line(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.output.startswith("Error: version 9 does not exist")
     assert result.output.count("\n") == 1
+
+
+def test_the_commands_ask_for_the_signature_where_the_platform_has_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key").write_text("a key of some length\n")
+    monkeypatch.setenv("FRAUD_BUNDLE_KEY_FILE", str(tmp_path / "key"))
+    refused = run("promote", tmp_path, "--version", str(publish(tmp_path)))
+    assert refused.exit_code == 1
+    assert "manifest.hmac is missing" in refused.output
+    assert refused.output.count("\n") == 1
+    signed = publish(tmp_path, key="a key of some length")
+    assert run("promote", tmp_path, "--version", str(signed)).exit_code == 0
