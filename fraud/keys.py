@@ -6,6 +6,8 @@ from typing import Final
 CARD_NUMBERS: Final = b"card numbers"
 PSEUDONYMS: Final = b"pseudonyms"
 EXPLORATION: Final = b"exploration"
+HISTORIES: Final = b"histories"
+SNAPSHOTS: Final = b"snapshots"
 
 
 def derived(secret: str, purpose: bytes) -> bytes:
