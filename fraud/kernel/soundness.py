@@ -48,7 +48,7 @@ def fault(state: State) -> Int:
 @compiled
 def _fault_of_lists(state: State) -> Int:
     """The tables and free lists, which must account for all that sound slots hold."""
-    live = entries = rows = 0
+    live, entries, rows = 0, np.int64(0), np.int64(0)
     for index in range(state.counters[_SLOT_TOP]):
         slot = state.slots[index]
         if slot["kind"] == 0:

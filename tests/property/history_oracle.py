@@ -101,7 +101,7 @@ class Oracle:
                 self.watermark, self.run = min(self.run), []
         while self.recent and self.recent[0][0] < self.watermark - self.config.dedupe_hours * HOUR:
             _, key = self.recent.pop(0)
-            (self.seen if len(key) == 1 else self.orders).pop(key)  # type: ignore[attr-defined]
+            (self.seen if len(key) == 1 else self.orders).pop(key)
 
     def _remember(self, key: tuple[int, ...]) -> None:
         self.recent.append((self.watermark, key))
