@@ -253,7 +253,7 @@ def test_each_setting_that_a_history_depends_on_has_snapshots_of_its_own(tmp_pat
 
 
 def test_a_secret_places_ids_where_nobody_else_can_tell() -> None:
-    salts = [domain(Settings(**given)).salt for given in ({}, CHANGED["secret"])]  # type: ignore[arg-type]
+    salts = [domain(Settings(**given)).salt for given in ({}, CHANGED["secret"])]
     assert salts[0] == 0
     assert salts[1] > 1 << 32
 
@@ -293,7 +293,7 @@ def test_an_index_that_leads_astray_is_refused_in_one_line(tmp_path: Path, what:
     store = saved(tmp_path, 20, 40)
     (path,) = tmp_path.glob("*/0-40.npz")
     with np.load(path) as kept:
-        np.savez(path, **{**{key: kept[key] for key in kept.files}, **forged})  # type: ignore[arg-type]
+        np.savez(path, **{**{key: kept[key] for key in kept.files}, **forged})
     with capture_logs() as logged:
         found = store.newest(0, 99)
     assert found is not None
