@@ -43,7 +43,7 @@ def _bucket(state: State, row: Int, window: Int, time: Int, until: Int) -> Int:
     """
     number = time // WIDTHS[window]
     head = state.bucket_heads[row, window]
-    if head > until // WIDTHS[window]:
+    if head * WIDTHS[window] > until:
         head = number - BUCKETS - 1
     if number > head:
         for fresh in range(max(head + 1, number - BUCKETS), number + 1):
