@@ -101,7 +101,7 @@ def _fill(world: World) -> None:
     """
     settings = Settings(**world.names, snapshots_dir=world.folder / "snapshots")  # type: ignore[arg-type]
     code = domain(settings)
-    history = History(code.config)
+    history = History(code.config, code.salt)
     encoder, draw = Encoder(code.spec, history), random.Random(0)  # noqa: S311 - seeded
     now = int(time.time() * 1e6)  # noqa: TID251 - the stream is live
     values = [value for _, value in (event(number, draw) for number in range(PRELOADED))]
@@ -112,8 +112,7 @@ def _fill(world: World) -> None:
         encoder.encode(replace(batch, transaction=fresh, time=batch.time - HOUR_US))
     snapshots = snapshot_directory(settings, code, wrote=lambda _: None, failed=lambda: None)
     reader = Reader(world.cluster, settings.transactions_topic)
-    reader.partitions()
-    snapshots.open(reader.cluster_id())
+    snapshots.open(reader.identity())
     reader.close()
     snapshots.save(Snapshot(0, 0, history))
     snapshots.wait()

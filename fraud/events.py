@@ -135,7 +135,7 @@ class Contract(BaseModel):
 class Attempt(Contract):
     """What a transaction and its outcomes share: who paid, with what, from where, to whom."""
 
-    transaction_id: Text = Field(description="id of the payment attempt, unique for at least 24 h")
+    transaction_id: Text = Field(description="id of the payment attempt, unique for as long as labels of it may come")
     customer_id: Text = Field(description="who pays; for guests a hash of the e-mail address, never a shared constant")
     event_time: Time = Field(description="when it happened, at the source")
     amount: Amount = Field(description="decimal string in major units, or integer in minor units; 0 verifies a card")

@@ -54,11 +54,13 @@ class Encoded:
         features: float32 [n, d], NaN where missing; all NaN in rows that are not to be scored.
         status: uint8 [n], a `Status`.
         late: bool [n], event time before the newest of the partition.
+        ahead: bool [n], event time more than an hour after the partition's watermark.
     """
 
     features: Float32s
     status: UInt8s
     late: Bools
+    ahead: Bools
 
 
 class Encoder:
@@ -87,14 +89,15 @@ class Encoder:
         if batch.attributes.shape[1] != len(self.spec.attributes):
             raise ValueError(f"batch has {batch.attributes.shape[1]} attributes, the spec {len(self.spec.attributes)}")
         features = np.full((n, self.spec.width), np.nan, np.float32)
-        status, late = np.zeros(n, np.uint8), np.zeros(n, np.bool_)
+        status, late, ahead = np.zeros(n, np.uint8), np.zeros(n, np.bool_), np.zeros(n, np.bool_)
         columns, history = columns_of(batch), self.history
         for start, stop in history.stretches(n):
             kernel.advance(
-                history.state, history.limits, columns, start, stop, self._plan, self._scratch, features, status, late
-            )
+                history.state, history.limits, columns, start, stop, self._plan, self._scratch, features, status, late,
+                ahead,
+            )  # fmt: skip
         self._add_risk(batch, features, status)
-        return Encoded(features, status, late)
+        return Encoded(features, status, late, ahead)
 
     def _add_risk(self, batch: Batch, features: Float32s, status: UInt8s) -> None:
         for entity, (columns, windows) in self._risky.items():

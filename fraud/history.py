@@ -8,17 +8,32 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.fingerprint import fingerprint
-from fraud.kernel.layout import BUCKETED, BUCKETS, KINDS, WINDOWS, Counter, HistoryConfig, empty_state
+from fraud.kernel.layout import (
+    AGREEING,
+    BUCKETED,
+    BUCKETS,
+    KINDS,
+    WINDOWS,
+    Counter,
+    HistoryConfig,
+    empty_state,
+    most_bytes,
+)
+from fraud.kernel.soundness import FAULTS, fault
 from fraud.kernel.tidy import tidy
 
-__all__ = ["KINDS", "History", "HistoryConfig", "history_fingerprint"]
+__all__ = ["AGREEING", "KINDS", "History", "HistoryConfig", "history_fingerprint", "most_bytes"]
 
-_SEMANTICS = 3
+_SEMANTICS = 4
 """Raised with every change of what the history keeps or how it is read; it stands in the fingerprint."""
 
 
 def history_fingerprint(config: HistoryConfig) -> str:
-    """16 hex digits that name the semantics and the configuration: snapshots of another one are refused."""
+    """16 hex digits that name the semantics and the configuration: snapshots of another one are refused.
+
+    Without `recent_capacity`: models need not be made anew for a busier shop.
+    """
+    settings = {name: value for name, value in asdict(config).items() if name != "recent_capacity"}
     return fingerprint(
         {
             "semantics": _SEMANTICS,
@@ -26,7 +41,7 @@ def history_fingerprint(config: HistoryConfig) -> str:
             "windows": WINDOWS,
             "bucketed": BUCKETED,
             "buckets": BUCKETS,
-            "config": asdict(config),
+            "config": settings,
         }
     )
 
@@ -41,10 +56,17 @@ class History:
 
     __slots__ = ("config", "limits", "state")
 
-    def __init__(self, config: HistoryConfig | None = None) -> None:
+    def __init__(self, config: HistoryConfig | None = None, salt: int = 0) -> None:
+        """An empty history.
+
+        Args:
+            config: what it remembers, and its caps.
+            salt: 64 bits by which ids are placed in memory, best a secret: who knows it can choose ids that crowd one
+                place and slow every look-up down. No feature depends on it.
+        """
         self.config = config or HistoryConfig()
         self.limits = self.config.limits()
-        self.state = empty_state(self.config)
+        self.state = empty_state(self.config, salt)
 
     @property
     def events(self) -> int:
@@ -53,9 +75,20 @@ class History:
 
     @property
     def watermark(self) -> int | None:
-        """The newest event time in µs, None before the first event."""
-        newest = int(self.state.counters[Counter.WATERMARK])
-        return None if newest == np.iinfo(np.int64).min else newest
+        """How far the events agree that the log has come, event time in µs; None before the first event."""
+        reached = int(self.state.counters[Counter.WATERMARK])
+        return None if reached == np.iinfo(np.int64).max else reached
+
+    @property
+    def dedupe_reach(self) -> int:
+        """How far back repeated transactions are known for certain, in µs: less than asked for when room is short."""
+        forgotten, reached = int(self.state.counters[Counter.FORGOTTEN]), self.watermark
+        return self.limits.dedupe if reached is None else max(0, min(self.limits.dedupe, reached - forgotten))
+
+    @property
+    def refused(self) -> int:
+        """How often an entity's ring could not grow since no block was free: it forgets its oldest attempts early."""
+        return int(self.state.counters[Counter.REFUSED])
 
     @property
     def entities(self) -> dict[str, int]:
@@ -104,7 +137,7 @@ class History:
         """The history that `arrays` was taken of.
 
         Raises:
-            ValueError: an array is missing or does not fit the configuration.
+            ValueError: an array is missing, does not fit the configuration, or leads astray.
         """
         history = cls(config)
         for name in ("counters", "slots", "entries", "buckets", "bucket_heads", "bucket_logs", "recents"):
@@ -112,9 +145,13 @@ class History:
         for name in ("table", "recent_table"):
             table: npt.NDArray[np.uint32] = getattr(history.state, name)
             places, values = _get(arrays, f"{name}_places"), _get(arrays, f"{name}_values")
-            if places.shape != values.shape or (places.size and int(places[-1]) >= table.size):
+            sound = places.ndim == 1 and places.dtype == values.dtype == np.uint32 and places.shape == values.shape
+            if not sound or (places.size and int(places.max()) >= table.size):
                 raise ValueError(f"array {name} does not fit the history's configuration")
             table[places] = values
+        found = FAULTS[fault(history.state)]
+        if found:
+            raise ValueError(f"not a history: {found}")
         return history
 
 

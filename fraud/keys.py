@@ -7,6 +7,8 @@ CARD_NUMBERS: Final = b"card numbers"
 PSEUDONYMS: Final = b"pseudonyms"
 EXPLORATION: Final = b"exploration"
 MANIFESTS: Final = b"manifests of models"
+HISTORIES: Final = b"histories"
+SNAPSHOTS: Final = b"snapshots"
 
 
 def derived(secret: str, purpose: bytes) -> bytes:

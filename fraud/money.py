@@ -17,6 +17,8 @@ from typing import Final, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from fraud.fingerprint import fingerprint
+
 Int64s: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
@@ -164,6 +166,18 @@ class Rates:
         table = values / values[:, [codes[base]]]
         table[:, codes[base]] = 1.0
         return cls(base, np.array([_day_us(day) for day in days], np.int64), codes, table)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that name the base currency, the dates and every rate."""
+        return fingerprint(
+            {
+                "base": self.base,
+                "since": self.since.tolist(),
+                "codes": list(self.codes),
+                "table": self.table.tobytes().hex(),
+            }
+        )
 
     def knows(self, currency: str, time_us: int) -> bool:
         """Whether there is a rate for the currency at that time."""

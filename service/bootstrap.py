@@ -4,7 +4,7 @@ import gc
 import secrets
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +14,9 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from fraud.decode import Decoder
 from fraud.exploration import Exploration
 from fraud.features import FeatureSpec, Stage, default_spec, features_fingerprint
+from fraud.fingerprint import fingerprint
 from fraud.history import History, HistoryConfig, history_fingerprint
-from fraud.keys import CARD_NUMBERS, EXPLORATION, PSEUDONYMS, derived
+from fraud.keys import CARD_NUMBERS, EXPLORATION, HISTORIES, PSEUDONYMS, SNAPSHOTS, derived
 from fraud.money import InvalidRates, Rates
 from fraud.pan import tokeniser
 from fraud.pseudonyms import Pseudonyms
@@ -66,6 +67,7 @@ class Domain:
 
     spec: FeatureSpec
     config: HistoryConfig
+    salt: int = 0
 
     @property
     def features_fingerprint(self) -> str:
@@ -101,7 +103,12 @@ class Service:
 
 def domain(settings: Settings) -> Domain:
     """The feature code that these settings ask for."""
-    return Domain(default_spec(settings.attributes), HistoryConfig())
+    key = keyed(settings, HISTORIES)
+    return Domain(
+        default_spec(settings.attributes),
+        HistoryConfig(recent_capacity=settings.dedupe_records),
+        int.from_bytes(key[:8]) if key else 0,
+    )
 
 
 def cluster(settings: Settings) -> Cluster:
@@ -152,7 +159,34 @@ def snapshot_directory(
 ) -> SnapshotDirectory:
     """Where histories are kept."""
     return SnapshotDirectory(
-        settings.snapshots_dir, topic=settings.transactions_topic, config=code.config, wrote=wrote, failed=failed
+        settings.snapshots_dir,
+        topic=settings.transactions_topic,
+        config=code.config,
+        settings=snapshot_fingerprint(settings, code),
+        wrote=wrote,
+        failed=failed,
+    )
+
+
+def snapshot_fingerprint(settings: Settings, code: Domain) -> str:
+    """16 hex digits that name all that decides what a history holds, beside the log and the feature code.
+
+    The key stands for the tokens of card numbers and the salt of histories. With the group in it, one that was set back
+    does not discard what another one keeps.
+
+    Raises:
+        Misconfigured: the table of exchange rates cannot be used.
+    """
+    key = keyed(settings, SNAPSHOTS)
+    return fingerprint(
+        {
+            "rates": _rates(settings.rates_file, settings.base_currency).fingerprint,
+            "attributes": code.spec.attributes,
+            "max_ahead": settings.max_ahead.total_seconds(),
+            "key": key.hex() if key else None,
+            "remembered": code.config.recent_capacity,
+            "group": settings.group_id,
+        }
     )
 
 
@@ -231,11 +265,13 @@ def compose(settings: Settings, adapters: Adapters, metrics: Metrics, config: Hi
         config: of histories; the default one outside tests.
     """
     clock, code = adapters.clock, domain(settings)
-    code = code if config is None else Domain(code.spec, config)
+    code = code if config is None else replace(code, config=config)
     health = Health(clock.monotonic, settings.liveness.total_seconds())
     pipeline = build_pipeline(settings, code, clock.monotonic, health.beat)
     stop = Stop(seconds=settings.shutdown.total_seconds(), monotonic=clock.monotonic)
-    restorer = Restorer(log=adapters.log, snapshots=adapters.snapshots, pipeline=pipeline, config=code.config)
+    restorer = Restorer(
+        log=adapters.log, snapshots=adapters.snapshots, pipeline=pipeline, config=code.config, salt=code.salt
+    )
     runner = Runner(
         log=adapters.log,
         pipeline=pipeline,

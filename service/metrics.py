@@ -1,6 +1,6 @@
 """Every metric of the service, declared once. Labels are bounded: actions, reasons, kinds, stages, partitions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -9,9 +9,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from fraud.batch import Kind
 from fraud.events import Reason
 from fraud.features import Status
+from fraud.history import History
 from fraud.money import MICRO
 from fraud.policy import ACTIONS
 from service.histogram import BulkHistogram
+from service.partition import DAY_US
 from service.ports import Models
 from service.result import Part, Result
 from service.verdicts import Verdicts
@@ -38,7 +40,8 @@ class Metrics:
         self.alerts = counter("alerts_total", "Alerts published, by action", "action")
         self.dead_letters = counter("dead_letters_total", "Records that could not be scored, by reason", "reason")
         self.duplicates = counter("duplicates_total", "Transactions seen again within 24 h, not scored twice")
-        self.late = counter("late_total", "Events older than one that their history had already seen")
+        self.late = counter("late_total", "Events dated before the newest that their history had counted")
+        self.ahead = counter("ahead_total", "Events dated over an hour after most others, as by a wrong clock or a gap")
         self.headers_unreadable = counter("headers_unreadable_total", "Records without the headers that they came with")
         self.pan_masked = counter("pan_masked_total", "Card numbers replaced by tokens at decode")
         self.amount = counter("amount_total", "Money in scored transactions, base currency units")
@@ -83,6 +86,12 @@ class Metrics:
         # The histories.
         self.history_entities = gauge("history_entities", "Entities in memory", "entity")
         self.history_evictions = counter("history_evictions_total", "Entities pushed out by the caps", "entity")
+        self.history_refused = counter(
+            "history_refused_total", "Attempts that an entity's ring had no room to grow for"
+        )
+        self.dedupe_reach = gauge(
+            "dedupe_reach_seconds", "How far back repeats are known for certain, in the partition where that is least"
+        )
         self.history_complete = gauge("history_complete", "1 when every history reaches back over the whole horizon")
         self.snapshot_seconds = gauge("snapshot_seconds", "Time that the last snapshot took to write")
         self.snapshot_age = gauge("snapshot_age_seconds", "Time since the oldest partition's last snapshot")
@@ -108,7 +117,8 @@ class Metrics:
         for metric, values in bounded:
             for value in values:
                 metric.labels(value)
-        self._evicted: dict[str, int] = {}
+        self.dedupe_reach.set(DAY_US / 1e6)  # without partitions nothing is forgotten
+        self._counted: dict[str, int] = {}
         self._behind: frozenset[int] = frozenset()
         self._models: Models | None = None
 
@@ -136,6 +146,7 @@ class Metrics:
             self.dead_letters.labels(reject.reason).inc()
         self.duplicates.inc(int(np.count_nonzero(part.encoded.status == Status.DUPLICATE)))
         self.late.inc(int(np.count_nonzero(part.encoded.late)))
+        self.ahead.inc(int(np.count_nonzero(part.encoded.ahead)))
         self.headers_unreadable.inc(part.records.bare)
         self.pan_masked.inc(part.decoded.masked)
         # A producer's clock may lie ahead of ours; a time below zero would take from the sum.
@@ -181,15 +192,19 @@ class Metrics:
             self.consumer_lag.labels(str(partition)).set(records)
         self._behind = frozenset(behind)
 
-    def histories(self, entities: Iterable[Mapping[str, int]], evictions: Iterable[Mapping[str, int]]) -> None:
+    def histories(self, histories: Sequence[History]) -> None:
         """Notes what the histories of all partitions hold and have pushed out."""
-        for kind, count in _summed(entities).items():
+        for kind, count in _summed(history.entities for history in histories).items():
             self.history_entities.labels(kind).set(count)
-        for kind, count in _summed(evictions).items():
-            # Histories come and go with their partitions; a counter only grows.
-            grown = max(0, count - self._evicted.get(kind, 0))
-            self.history_evictions.labels(kind).inc(grown)
-            self._evicted[kind] = count
+        for kind, count in _summed(history.evictions for history in histories).items():
+            self.history_evictions.labels(kind).inc(self._grown(kind, count))
+        self.history_refused.inc(self._grown("refused", sum(history.refused for history in histories)))
+        self.dedupe_reach.set(min((history.dedupe_reach for history in histories), default=DAY_US) / 1e6)
+
+    def _grown(self, name: str, count: int) -> int:
+        """How much more than last time: histories come and go with their partitions, a counter only grows."""
+        before, self._counted[name] = self._counted.get(name, 0), count
+        return max(0, count - before)
 
 
 def _summed(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:

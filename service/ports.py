@@ -168,7 +168,7 @@ class Log(Archive, Protocol):
         """Whether this instance is a member in good standing now. Never blocks."""
 
     def identity(self) -> str:
-        """The id of the cluster, for naming what belongs to its offsets."""
+        """The ids of cluster and input topic, for naming what belongs to its offsets: a topic made anew has others."""
 
     def committed(self, partition: int) -> int | None:
         """The committed position, once every commit in doubt is settled; None when there was never any."""
@@ -249,11 +249,14 @@ class Snapshot:
 class SnapshotStore(Protocol):
     """Histories kept outside the process, each named by the position that it stands for."""
 
-    def open(self, cluster: str) -> None:
-        """Takes the id of the cluster that the positions belong to; Misconfigured where nothing can be kept."""
+    def open(self, log: str) -> None:
+        """Takes the identity of the log that the positions belong to; Misconfigured where nothing can be kept."""
 
     def newest(self, partition: int, at_most: int) -> Snapshot | None:
         """The newest usable snapshot at or before a position."""
+
+    def discard_after(self, partition: int, position: int) -> None:
+        """Removes what stands for later positions: the log was set back, and will hold other records there."""
 
     def save(self, snapshot: Snapshot) -> bool:
         """Starts to write; returns as soon as the history may change again. False where one is still being written.

@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from fraud.history import History, HistoryConfig
+from fraud.history import AGREEING, History, HistoryConfig
 from service.errors import OffsetsLost, ServiceError, Unprocessable
 from service.partition import DAY_US
 from service.pipeline import Pipeline
@@ -24,6 +24,7 @@ class Restorer:
         snapshots: where the snapshots are.
         pipeline: takes the history over.
         config: of new histories.
+        salt: of new histories.
     """
 
     def __init__(
@@ -33,11 +34,13 @@ class Restorer:
         snapshots: SnapshotStore,
         pipeline: Pipeline,
         config: HistoryConfig,
+        salt: int = 0,
     ) -> None:
         self._log = log
         self._snapshots = snapshots
         self._pipeline = pipeline
         self._config = config
+        self._salt = salt
 
     def restore(self, partition: int, committed: int | None, alive: Callable[[], None]) -> None:
         """Gives the pipeline this partition's history as it stands at the committed position.
@@ -50,7 +53,7 @@ class Restorer:
         """
         first, end = self._log.bounds(partition)
         if committed is None:
-            self._pipeline.adopt(partition, History(self._config), None, self._since(partition, first))
+            self._pipeline.adopt(partition, self._new(), None, self._since(partition, first))
             _log.info("first start", partition=partition, offset=first)
             return
         if committed < first:
@@ -74,7 +77,7 @@ class Restorer:
         else:
             start, source = self._begin(partition, first, committed), "log"
             since = self._since(partition, first) if start == first else None
-            self._pipeline.adopt(partition, History(self._config), start, since)
+            self._pipeline.adopt(partition, self._new(), start, since)
         for records in self._log.replay(partition, start, committed):
             self._learn(records)
             alive()
@@ -95,12 +98,19 @@ class Restorer:
             ) from error
 
     def _begin(self, partition: int, first: int, committed: int) -> int:
-        """Offset from which the records reach back over the horizon, counted from the newest that was scored."""
-        newest = self._log.timestamp_at(partition, max(first, committed - 1))
+        """Offset from which the records reach back over the horizon, counted from the newest that were scored.
+
+        From the earliest of the last few: one record of a wrong clock must not make the history begin after it.
+        """
+        last = self._log.replay(partition, max(first, committed - AGREEING), committed)
+        newest = min((min(records.timestamps_us) for records in last), default=None)
         if newest is None:
             return first
         horizon = self._config.horizon_days * DAY_US
         return min(max(first, self._log.offset_at(partition, max(0, newest - horizon))), committed)
+
+    def _new(self) -> History:
+        return History(self._config, self._salt)
 
     def _since(self, partition: int, first: int) -> int | None:
         """Where a history begins whose first record is the log's first; None where that is the very first ever."""

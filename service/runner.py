@@ -150,6 +150,8 @@ class Runner:
     def _restore(self, partition: int, committed: int | None) -> None:
         self._pipeline.partitions.pop(partition, None)  # so that half a restore is never taken for a whole one
         start = self._clock.monotonic()
+        if committed is not None:
+            self._snapshots.discard_after(partition, committed)
         try:
             self._restorer.restore(partition, committed, self._stay)
         except BaseException:
@@ -264,7 +266,7 @@ class Runner:
         metrics, states = self._metrics, self._pipeline.partitions
         metrics.models(self._models.current(), self._clock.now_us())
         histories = [state.encoder.history for state in states.values()]
-        metrics.histories([h.entities for h in histories], [h.evictions for h in histories])
+        metrics.histories(histories)
         metrics.history_complete.set(all(state.history_from is None for state in states.values()))
         metrics.lag(self._log.lag())
         now = self._clock.monotonic()

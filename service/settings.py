@@ -103,6 +103,12 @@ class Settings(BrokerSettings):
     )
     snapshots_dir: Path = Field(Path("snapshots"), description="where histories are kept, shared by all instances")
     snapshot_interval: Duration = Field(timedelta(seconds=300), description="time between snapshots, in seconds")
+    dedupe_records: int = Field(
+        1 << 22,
+        ge=1 << 10,
+        lt=1 << 31,
+        description="payments and orders remembered a partition, to know repeats: two for each payment of 24 h",
+    )
     stage: Literal["pre_auth", "post_auth"] = Field("pre_auth", description="when in a payment it is scored")
     max_ahead: Duration = Field(
         timedelta(hours=1), description="how far an event may lie ahead of its Kafka timestamp, in seconds or ISO 8601"

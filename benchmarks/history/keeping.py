@@ -132,7 +132,9 @@ def _store(folder: Path, ended: list[float]) -> SnapshotDirectory:
     def failed() -> None:
         raise AssertionError("the snapshot was not written")
 
-    store = SnapshotDirectory(folder, topic="bench", config=HistoryConfig(), wrote=ended.append, failed=failed)
+    store = SnapshotDirectory(
+        folder, topic="bench", config=HistoryConfig(), settings="", wrote=ended.append, failed=failed
+    )
     store.open("bench")
     return store
 

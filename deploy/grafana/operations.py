@@ -73,6 +73,7 @@ _FLOW = Row(
             (
                 Query("sum(rate(fraud_duplicates_total[1m]))", "duplicates"),
                 Query("sum(rate(fraud_late_total[1m]))", "late events"),
+                Query("sum(rate(fraud_ahead_total[1m]))", "events ahead of the others"),
                 Query("sum(rate(fraud_pan_masked_total[1m]))", "card numbers masked"),
                 Query("sum(rate(fraud_headers_unreadable_total[1m]))", "headers unreadable"),
             ),
@@ -120,7 +121,10 @@ _HISTORY = Row(
         ),
         Panel(
             "Entities forgotten for room",
-            (Query("sum by (entity) (rate(fraud_history_evictions_total[5m]))", "{{entity}}"),),
+            (
+                Query("sum by (entity) (rate(fraud_history_evictions_total[5m]))", "{{entity}}"),
+                Query("sum(rate(fraud_history_refused_total[5m]))", "attempts without room"),
+            ),
             "reqps",
             why="Zero is good: otherwise more are active than there is room for.",
         ),

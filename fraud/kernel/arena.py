@@ -1,15 +1,15 @@
-"""Room for slots, ring blocks and bucket rows: bump allocation with free lists, deterministic to the last index."""
+"""Room for slots, ring blocks and bucket rows: free lists, buddies for the blocks, deterministic to the last index."""
 
 import numpy as np
 
 from fraud.kernel.compiled import compiled
-from fraud.kernel.layout import MAX_ORDER, Counter, Int, State
+from fraud.kernel.layout import FREE, MAX_ORDER, Counter, Int, State
 from fraud.kernel.table import delete, insert
 
 _SLOT_TOP, _SLOT_FREE, _SLOTS_USED = Counter.SLOT_TOP, Counter.SLOT_FREE, Counter.SLOTS_USED
 _ENTRY_TOP, _ENTRIES_USED, _BLOCK_FREE = Counter.ENTRY_TOP, Counter.ENTRIES_USED, Counter.BLOCK_FREE
 _ROW_TOP, _ROW_FREE, _ROWS_USED = Counter.ROW_TOP, Counter.ROW_FREE, Counter.ROWS_USED
-_KNOWN = Counter.KNOWN
+_KNOWN, _REFUSED = Counter.KNOWN, Counter.REFUSED
 _NEVER = np.iinfo(np.int64).min
 
 
@@ -56,47 +56,68 @@ def free_slot(state: State, index: Int, bucketed: bool) -> None:
 
 @compiled
 def new_block(state: State, order: Int) -> Int:
-    """The first entry of a free block of 2**order entries, or -1 when the arena is full."""
+    """The first entry of a free block of 2**order entries, or -1 when no block is large enough.
+
+    Every block lies at a multiple of its size, so that the two halves of one find each other again.
+    """
     counters = state.counters
-    size = 1 << order
-    block = counters[_BLOCK_FREE + order] - 1
-    if block >= 0:
-        counters[_BLOCK_FREE + order] = state.entries[block]["time"]
-    elif counters[_ENTRY_TOP] + size <= state.entries.size:
-        block = counters[_ENTRY_TOP]
-        counters[_ENTRY_TOP] += size
-    else:
-        block = _split(state, order)
-    if block >= 0:
-        counters[_ENTRIES_USED] += size
+    block, larger = np.int64(-1), np.int64(order)
+    while larger <= MAX_ORDER:
+        block = counters[_BLOCK_FREE + larger] - 1
+        if block >= 0:
+            _unlink(state, block, larger)
+            break
+        larger += 1
+    if block < 0:
+        if counters[_ENTRY_TOP] + (1 << MAX_ORDER) > state.entries.size:
+            counters[_REFUSED] += 1
+            return -1
+        block, larger = counters[_ENTRY_TOP], np.int64(MAX_ORDER)
+        counters[_ENTRY_TOP] += 1 << MAX_ORDER
+    for half in range(larger - 1, order - 1, -1):
+        _push_free(state, block + (1 << half), half)
+    counters[_ENTRIES_USED] += 1 << order
     return np.int64(block)
 
 
 @compiled
-def _split(state: State, order: Int) -> Int:
-    """Take a larger free block and give back the halves that are not needed."""
-    counters = state.counters
-    for larger in range(order + 1, MAX_ORDER + 1):
-        block = counters[_BLOCK_FREE + larger] - 1
-        if block >= 0:
-            counters[_BLOCK_FREE + larger] = state.entries[block]["time"]
-            for half in range(larger - 1, order - 1, -1):
-                _push_free(state, block + (1 << half), half)
-            return np.int64(block)
-    return -1
-
-
-@compiled
 def free_block(state: State, block: Int, order: Int) -> None:
-    """Give a block back."""
+    """Give a block back, together with its other half when that is free too, and so on up."""
     state.counters[_ENTRIES_USED] -= 1 << order
+    block, order = np.int64(block), np.int64(order)
+    while order < MAX_ORDER:
+        other = block ^ (1 << order)
+        if state.entries[other]["status"] != FREE + order:
+            break
+        _unlink(state, other, order)
+        block = min(block, other)
+        order += 1
     _push_free(state, block, order)
 
 
 @compiled
 def _push_free(state: State, block: Int, order: Int) -> None:
-    state.entries[block]["time"] = state.counters[_BLOCK_FREE + order]
+    after = state.counters[_BLOCK_FREE + order]
+    entry = state.entries[block]
+    entry["time"] = after
+    entry["amount"] = 0
+    entry["status"] = FREE + order
+    if after > 0:
+        state.entries[after - 1]["amount"] = block + 1
     state.counters[_BLOCK_FREE + order] = block + 1
+
+
+@compiled
+def _unlink(state: State, block: Int, order: Int) -> None:
+    entry = state.entries[block]
+    after, before = entry["time"], entry["amount"]
+    entry["status"] = 0
+    if before > 0:
+        state.entries[before - 1]["time"] = after
+    else:
+        state.counters[_BLOCK_FREE + order] = after
+    if after > 0:
+        state.entries[after - 1]["amount"] = before
 
 
 @compiled

@@ -30,14 +30,21 @@ WIDTHS = np.array([window // BUCKETS for window in WINDOWS], np.int64)
 _PLACE = BUCKETS
 _DAY_WINDOW = 2
 _LAST = N - 1
+_SPENT_AT_MOST = 1 << 43
+"""Micro-units, 8.8 million units: what one attempt adds to a sum at most. A million of them stay within an int64."""
 _HOUR = 3_600_000_000.0
 
 
 @compiled
-def _bucket(state: State, row: Int, window: Int, time: Int) -> Int:
-    """The place of the bucket of `time`, moving the ring forward where needed; -1 when it has left the ring."""
+def _bucket(state: State, row: Int, window: Int, time: Int, until: Int) -> Int:
+    """The place of the bucket of `time`, moving the ring forward where needed; -1 when it has left the ring.
+
+    A ring whose head lies after `until` begins anew: it was set before the first events agreed on the time.
+    """
     number = time // WIDTHS[window]
     head = state.bucket_heads[row, window]
+    if head * WIDTHS[window] > until:
+        head = number - BUCKETS - 1
     if number > head:
         for fresh in range(max(head + 1, number - BUCKETS), number + 1):
             place = fresh & _PLACE
@@ -53,11 +60,11 @@ def _bucket(state: State, row: Int, window: Int, time: Int) -> Int:
 
 
 @compiled
-def count(state: State, row: Int, time: Int, amount: Int, log: Int, quiet: Int) -> None:
+def count(state: State, row: Int, time: Int, amount: Int, log: Int, quiet: Int, until: Int) -> None:
     """Count an attempt."""
     logs = state.bucket_logs
     for window in range(N):
-        place = _bucket(state, row, window, time)
+        place = _bucket(state, row, window, time, until)
         if place < 0:
             continue
         if not quiet:
@@ -73,6 +80,7 @@ def count(state: State, row: Int, time: Int, amount: Int, log: Int, quiet: Int) 
 @compiled
 def recount(state: State, row: Int, time: Int, amount: Int, quiet: Int, before: Int, after: Int) -> None:
     """Move an attempt from one status to another in every bucket that still holds its time."""
+    amount = min(amount, _SPENT_AT_MOST)
     for window in range(N):
         number = time // WIDTHS[window]
         head = state.bucket_heads[row, window]

@@ -5,13 +5,14 @@ import numpy as np
 from fraud.batch import CATEGORIES, ENTITIES
 from fraud.kernel.columns import Columns
 from fraud.kernel.compiled import compiled
-from fraud.kernel.layout import KINDS, Int, State
+from fraud.kernel.layout import KINDS, Counter, Int, State
 from fraud.kernel.measures import Scratch
 from fraud.kernel.prefetch import ask_for
 from fraud.kernel.table import find, mix, tag
 from fraud.kernel.tidy import is_bucketed
 
 _ENTITIES = len(ENTITIES)
+_SALT = Counter.SALT
 _KINDS = len(KINDS)
 _CUSTOMER, _CARD, _BIN, _DEVICE, _IP, _EMAIL, _PHONE, _ADDRESS, _MERCHANT = range(_ENTITIES)
 _COUNTRY = CATEGORIES.index("shipping_country")
@@ -35,25 +36,29 @@ _ZERO = np.uint64(0)
 
 @compiled
 def locate(state: State, columns: Columns, row: Int, scratch: Scratch) -> None:
-    """The keys of the event's entities and pairs, 0 where absent, and their slots, -1 where unknown."""
+    """The keys of the event's entities and pairs, 0 where absent, and their slots, -1 where unknown.
+
+    Ids are hashed by everybody alike; only with the salt do they become places, which nobody else can choose then.
+    """
     ids, keys, found = columns.ids[row], scratch.keys, scratch.found
+    secret = np.uint64(state.counters[_SALT])
     country = np.uint64(columns.categories[row, _COUNTRY])
     for kind in range(_ENTITIES):
-        keys[kind] = mix(ids[kind], np.uint64(kind + 1)) if ids[kind] != _ZERO else _ZERO
-    keys[_ENTITIES] = _pair(ids[_CUSTOMER], ids[_MERCHANT], _ENTITIES)
-    keys[_ENTITIES + 1] = _pair(ids[_CUSTOMER], ids[_DEVICE], _ENTITIES + 1)
-    keys[_ENTITIES + 2] = _pair(ids[_CUSTOMER], country, _ENTITIES + 2)
-    keys[_ENTITIES + 3] = _pair(ids[_CARD], ids[_DEVICE], _ENTITIES + 3)
+        keys[kind] = mix(ids[kind] ^ secret, np.uint64(kind + 1)) if ids[kind] != _ZERO else _ZERO
+    keys[_ENTITIES] = _pair(ids[_CUSTOMER], ids[_MERCHANT], secret, _ENTITIES)
+    keys[_ENTITIES + 1] = _pair(ids[_CUSTOMER], ids[_DEVICE], secret, _ENTITIES + 1)
+    keys[_ENTITIES + 2] = _pair(ids[_CUSTOMER], country, secret, _ENTITIES + 2)
+    keys[_ENTITIES + 3] = _pair(ids[_CARD], ids[_DEVICE], secret, _ENTITIES + 3)
     for kind in range(_KINDS):
         found[kind] = find(state.table, state.slots, keys[kind]) if keys[kind] != _ZERO else -1
 
 
 @compiled
-def _pair(left: np.uint64, right: np.uint64, kind: Int) -> np.uint64:
+def _pair(left: np.uint64, right: np.uint64, secret: np.uint64, kind: Int) -> np.uint64:
     if left == _ZERO or right == _ZERO:
         return _ZERO
     salt = np.uint64(kind + 1)
-    return mix(mix(left, salt) ^ right, salt)
+    return mix(mix(left ^ secret, salt) ^ right, salt)
 
 
 @compiled

@@ -31,6 +31,12 @@ KINDS: Final = (*ENTITIES, *PAIRS)
 BUCKETED: Final = ("bin", "merchant")
 """Entities of any degree: bucketed counters in place of the ring of attempts."""
 
+AGREEING: Final = 8
+"""So many events in a row must have passed a time before the watermark stands there: one wrong clock never moves it."""
+
+LEAD: Final = HOUR
+"""How far after the watermark an event is counted at most; what is dated later is ahead, and counts as that."""
+
 SLACK: Final = DAY
 """Records are kept this much longer than the horizon, so that an event up to a day late still sees whole windows."""
 
@@ -60,22 +66,25 @@ SLOT: Final = np.dtype(
 ENTRY: Final = np.dtype(
     [
         ("time", "i8"),  # event time; in a free block, the next free block + 1
-        ("amount", "i8"),  # micro-units
+        ("amount", "i8"),  # micro-units; in a free block, the one before + 1
         ("transaction", "u4"),  # tag of the transaction, to find it again when its outcome comes
         ("first", "u4"),  # tag of the first partner, 0 absent
         ("second", "u4"),
         ("log", "u2"),  # log2(1 + amount in units), 10 fractional bits
-        ("status", "u1"),
+        ("status", "u1"),  # in a free block, FREE + its order
         ("quiet", "u1"),  # 1: merchant-initiated or a retry; counts in no attack counter
     ]
 )
 """One attempt of one entity, 32 bytes."""
 
+FREE: Final = 128
+"""Added to the order of a free block in its first entry's status: no `Status` is as high."""
+
 RECENT: Final = np.dtype(
     [
         ("key", "u8"),  # mixed hash of a transaction id, or of an order and its instrument
         ("seen", "i8"),  # the partition's watermark when it came
-        ("time", "i8"),
+        ("counted", "i8"),  # event time as merchants and bins count it
         ("amount", "i8"),
         ("content", "u4"),  # hash of everything the event said
         ("count", "u2"),  # attempts of this order
@@ -114,8 +123,14 @@ class Counter:
     RECENT_HEAD: Final = 10
     RECENT_TAIL: Final = 11
     SWEEP: Final = 12
+    NEWEST: Final = 13  # the latest time at which an event was counted
+    RUN: Final = 14  # events in a row after the watermark; negative until AGREEING events have come
+    EARLIEST: Final = 15  # event time, of that run
     BLOCK_FREE: Final = 16  # one per order
+    FORGOTTEN: Final = 23  # `seen` of the newest recent record that went for want of room
     KNOWN: Final = 24  # one per kind
+    SALT: Final = 37  # of all keys
+    REFUSED: Final = 38  # rings that could not grow for want of room
     EVICTED: Final = 40  # one per kind
     SIZE: Final = 56
 
@@ -151,7 +166,7 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryConfig:
-    """What a history remembers. Every field changes features, so all of them are in the fingerprint.
+    """What a history remembers. All but `recent_capacity` is in the fingerprint of features, and so of models.
 
     Attributes:
         horizon_days: nothing older than this is read; 1 to 30.
@@ -161,7 +176,8 @@ class HistoryConfig:
         max_entities: entities and pairs kept; beyond it those with the oldest last event go.
         max_entries: attempts kept in all rings together.
         max_bucketed: merchants and bins kept.
-        recent_capacity: transactions and orders remembered for deduplication.
+        recent_capacity: transactions and orders remembered for deduplication; its size follows from the rate of
+            payments, which a model need not know.
         dedupe_hours: how long they are remembered, in event time of the partition.
         order_retries: retries of one order with one instrument that count in no attack counter.
         tidy_every: records between two checks of the caps.
@@ -172,8 +188,8 @@ class HistoryConfig:
     degree_cap: int = 50
     busy_days: int = 3
     max_entities: int = 1 << 23
-    max_entries: int = 1 << 25
-    max_bucketed: int = 1 << 17
+    max_entries: int = 1 << 24
+    max_bucketed: int = 1 << 16
     recent_capacity: int = 1 << 22
     dedupe_hours: int = 24
     order_retries: int = 3
@@ -206,25 +222,40 @@ class HistoryConfig:
         )
 
 
-def empty_state(config: HistoryConfig) -> State:
-    """A history that has seen nothing; room beyond the caps is for what comes between two checks."""
+def empty_state(config: HistoryConfig, salt: int) -> State:
+    """A history that has seen nothing."""
+    state = State(**{name: np.zeros(shape, dtype) for name, (shape, dtype) in _arrays(config).items()})
+    lowest, highest = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+    counters = state.counters
+    counters[Counter.WATERMARK] = highest
+    counters[Counter.NEWEST] = counters[Counter.FORGOTTEN] = lowest
+    counters[Counter.RUN] = -AGREEING
+    counters[Counter.SALT] = np.uint64(salt).astype(np.int64)
+    return state
+
+
+def most_bytes(config: HistoryConfig) -> int:
+    """What a history's arrays take when every cap is reached."""
+    return sum(int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in _arrays(config).values())
+
+
+def _arrays(config: HistoryConfig) -> dict[str, tuple[int | tuple[int, ...], npt.DTypeLike]]:
+    """Shape and type of each array; room beyond the caps is for what comes between two checks."""
     entities = config.max_entities + len(KINDS) * config.tidy_every
     rings = len(ENTITIES) - len(BUCKETED)
     entries = config.max_entries + 2 * rings * config.tidy_every
     rows = config.max_bucketed + len(BUCKETED) * config.tidy_every
-    counters = np.zeros(Counter.SIZE, np.int64)
-    counters[Counter.WATERMARK] = np.iinfo(np.int64).min
-    return State(
-        table=np.zeros(_table_size(entities), np.uint32),
-        slots=np.zeros(entities, SLOT),
-        entries=np.zeros(entries, ENTRY),
-        buckets=np.zeros((rows, len(WINDOWS), BUCKETS + 1), BUCKET),
-        bucket_heads=np.zeros((rows, len(WINDOWS)), np.int64),
-        bucket_logs=np.zeros((rows, BUCKETS + 1, 3), np.int64),
-        recents=np.zeros(config.recent_capacity, RECENT),
-        recent_table=np.zeros(_table_size(config.recent_capacity), np.uint32),
-        counters=counters,
-    )
+    return {
+        "table": (_table_size(entities), np.uint32),
+        "slots": (entities, SLOT),
+        "entries": (-(-entries >> MAX_ORDER) << MAX_ORDER, ENTRY),
+        "buckets": ((rows, len(WINDOWS), BUCKETS + 1), BUCKET),
+        "bucket_heads": ((rows, len(WINDOWS)), np.int64),
+        "bucket_logs": ((rows, BUCKETS + 1, 3), np.int64),
+        "recents": (config.recent_capacity, RECENT),
+        "recent_table": (_table_size(config.recent_capacity), np.uint32),
+        "counters": (Counter.SIZE, np.int64),
+    }
 
 
 def _table_size(records: int) -> int:

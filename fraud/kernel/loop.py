@@ -32,8 +32,9 @@ from fraud.kernel.recent import content_of, expire, is_quiet, remember, transact
 from fraud.kernel.ring import log_amount, push, read_ring, settle
 from fraud.kernel.table import find, tag
 from fraud.kernel.tidy import is_bucketed
+from fraud.kernel.watermark import counted_until, follow
 
-_EVENTS, _WATERMARK = Counter.EVENTS, Counter.WATERMARK
+_EVENTS, _NEWEST = Counter.EVENTS, Counter.NEWEST
 SCORE, OUTCOME, DUPLICATE, CONFLICT = 0, 1, 2, 3
 
 _ENTITIES = len(ENTITIES)
@@ -63,6 +64,7 @@ def advance(
     features: npt.NDArray[np.float32],
     status: npt.NDArray[np.uint8],
     late: npt.NDArray[np.bool_],
+    ahead: npt.NDArray[np.bool_],
 ) -> None:
     """Read and update, event by event.
 
@@ -76,16 +78,20 @@ def advance(
         scratch: work space.
         features: out, float32 [n, d]; planned columns of scored rows are written, the others left alone.
         status: out, uint8 [n]: SCORE, OUTCOME, DUPLICATE or CONFLICT.
-        late: out, bool [n]: event time before the partition's newest.
+        late: out, bool [n]: event time before the newest that was counted.
+        ahead: out, bool [n]: event time further ahead of the watermark than anything is counted.
     """
     counters = state.counters
     for row in range(start, stop):
         counters[_EVENTS] += 1
-        status[row] = _classify(state, limits, columns, row)
+        status[row] = _classify(state, columns, row)
         if status[row] > OUTCOME:
             continue
-        late[row] = columns.time[row] < counters[_WATERMARK]
-        counters[_WATERMARK] = max(counters[_WATERMARK], columns.time[row])
+        time = columns.time[row]
+        follow(counters, time)
+        until = counted_until(counters)
+        late[row], ahead[row] = time < counters[_NEWEST], time > until
+        counters[_NEWEST] = max(counters[_NEWEST], min(time, until))
         expire(state, limits.dedupe)
         if status[row] == OUTCOME:
             _settle(state, columns, row, scratch)
@@ -98,12 +104,11 @@ def advance(
 
 
 @compiled
-def _classify(state: State, limits: Limits, columns: Columns, row: Int) -> Int:
+def _classify(state: State, columns: Columns, row: Int) -> Int:
     if columns.kind[row] != 0:
         return OUTCOME
-    index = find(state.recent_table, state.recents, transaction_key(columns.transaction[row]))
-    now = max(state.counters[_WATERMARK], columns.time[row])
-    if index < 0 or state.recents[index]["seen"] < now - limits.dedupe:
+    index = find(state.recent_table, state.recents, transaction_key(state, columns.transaction[row]))
+    if index < 0:
         return SCORE
     return DUPLICATE if state.recents[index]["content"] == content_of(columns, row) else CONFLICT
 
@@ -180,7 +185,8 @@ def _update(state: State, limits: Limits, columns: Columns, row: Int, log: Int, 
     """Take one attempt into the history."""
     time, amount, transaction = columns.time[row], columns.amount[row], columns.transaction[row]
     quiet = is_quiet(state, limits, columns, row)
-    remember(state, transaction_key(transaction), time, amount, content_of(columns, row), quiet)
+    until = counted_until(state.counters)
+    remember(state, transaction_key(state, transaction), min(time, until), amount, content_of(columns, row), quiet)
     for kind in range(_KINDS):
         if scratch.keys[kind] == _ZERO:
             continue
@@ -191,23 +197,29 @@ def _update(state: State, limits: Limits, columns: Columns, row: Int, log: Int, 
                 continue
         first, second = partners(columns, row, kind)
         if is_bucketed(kind):
-            _update_row(state, index, time, amount, log, quiet)
-        elif kind < _ENTITIES:
+            _update_row(state, index, time, amount, log, quiet, until)
+            continue
+        if kind < _ENTITIES:
             roll_degree(state, limits, index, kind, time, second)
             push(state, index, time, amount, tag(transaction), first, second, log, quiet, limits.ring, limits.horizon)
         touch(state, index, time)
 
 
 @compiled
-def _update_row(state: State, index: Int, time: Int, amount: Int, log: Int, quiet: Int) -> None:
+def _update_row(state: State, index: Int, time: Int, amount: Int, log: Int, quiet: Int, until: Int) -> None:
+    """Count an event, at `until` at the latest: it must not carry what everybody reads into the future."""
+    time = min(time, until)
     slot = state.slots[index]
+    if slot["active"] != 0 and slot["last"] > until:  # before the first events agreed on the time
+        slot["active"] = 0
+    touch(state, index, time)
     if slot["order"] == 0:
         row = new_row(state)
         if row < 0:
             return
         slot["block"] = row
         slot["order"] = 1
-    count(state, np.int64(slot["block"]), time, amount, log, quiet)
+    count(state, np.int64(slot["block"]), time, amount, log, quiet, until)
 
 
 @compiled
@@ -216,7 +228,7 @@ def _settle(state: State, columns: Columns, row: Int, scratch: Scratch) -> None:
     locate(state, columns, row, scratch)
     transaction = columns.transaction[row]
     after = _STATUS_OF_KIND[columns.kind[row]]
-    index = find(state.recent_table, state.recents, transaction_key(transaction))
+    index = find(state.recent_table, state.recents, transaction_key(state, transaction))
     for kind in range(_ENTITIES):
         slot = scratch.found[kind]
         if slot < 0:
@@ -228,7 +240,7 @@ def _settle(state: State, columns: Columns, row: Int, scratch: Scratch) -> None:
             recount(
                 state,
                 np.int64(state.slots[slot]["block"]),
-                record["time"],
+                record["counted"],
                 record["amount"],
                 np.int64(record["quiet"]),
                 np.int64(record["status"]),

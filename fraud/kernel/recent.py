@@ -8,6 +8,7 @@ from fraud.kernel.layout import Counter, Int, Limits, State
 from fraud.kernel.table import delete, find, insert, mix
 
 _HEAD, _TAIL, _WATERMARK = Counter.RECENT_HEAD, Counter.RECENT_TAIL, Counter.WATERMARK
+_FORGOTTEN, _SALT = Counter.FORGOTTEN, Counter.SALT
 _TRANSACTION, _ORDER, _INSTRUMENT, _CONTENT = np.uint64(101), np.uint64(102), np.uint64(103), np.uint64(104)
 _LOW = np.uint64(0xFFFFFFFF)
 _ZERO = np.uint64(0)
@@ -16,9 +17,9 @@ _CARD, _CUSTOMER = 1, 0
 
 
 @compiled
-def transaction_key(transaction: np.uint64) -> np.uint64:
+def transaction_key(state: State, transaction: np.uint64) -> np.uint64:
     """The key of a transaction's record."""
-    return mix(transaction, _TRANSACTION)
+    return mix(transaction ^ np.uint64(state.counters[_SALT]), _TRANSACTION)
 
 
 @compiled
@@ -52,18 +53,20 @@ def expire(state: State, dedupe: Int) -> None:
 
 
 @compiled
-def remember(state: State, key: np.uint64, time: Int, amount: Int, content: Int, quiet: Int) -> None:
+def remember(state: State, key: np.uint64, counted: Int, amount: Int, content: Int, quiet: Int) -> None:
     """Note a key that is not there yet; a full memory forgets its oldest."""
     counters, recents = state.counters, state.recents
     if counters[_TAIL] - counters[_HEAD] >= recents.size:
-        delete(state.recent_table, recents, recents[counters[_HEAD] % recents.size]["key"])
+        oldest = recents[counters[_HEAD] % recents.size]
+        delete(state.recent_table, recents, oldest["key"])
+        counters[_FORGOTTEN] = max(counters[_FORGOTTEN], oldest["seen"])
         counters[_HEAD] += 1
     place = counters[_TAIL] % recents.size
     counters[_TAIL] += 1
     record = recents[place]
     record["key"] = key
     record["seen"] = counters[_WATERMARK]
-    record["time"] = time
+    record["counted"] = counted
     record["amount"] = amount
     record["content"] = content
     record["quiet"] = quiet
@@ -80,7 +83,7 @@ def is_quiet(state: State, limits: Limits, columns: Columns, row: Int) -> Int:
         return 0
     card = columns.ids[row, _CARD]
     instrument = card if card != _ZERO else columns.ids[row, _CUSTOMER]
-    key = mix(columns.order[row] ^ mix(instrument, _INSTRUMENT), _ORDER)
+    key = mix(columns.order[row] ^ mix(instrument ^ np.uint64(state.counters[_SALT]), _INSTRUMENT), _ORDER)
     index = find(state.recent_table, state.recents, key)
     if index < 0:
         remember(state, key, columns.time[row], 0, 0, 0)

@@ -226,5 +226,6 @@ def write_amounts(values: np.ndarray, log: Int, n: Int, log_sum: Int, log_square
     gap = (log - mean) / _LOG_UNIT
     values[AMOUNT_GAP] = gap
     if n >= 3:
-        variance = (n * log_square - log_sum * log_sum) / (float(n) * n) / (_LOG_UNIT * _LOG_UNIT)
+        # Not n times the squares less the square of the sum: a merchant's month of payments leaves int64 there.
+        variance = max(log_square / n - mean * mean, 0.0) / (_LOG_UNIT * _LOG_UNIT)
         values[AMOUNT_SCORE] = gap / np.sqrt(variance + _FLOOR)

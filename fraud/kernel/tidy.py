@@ -10,6 +10,7 @@ _SLOT_TOP, _SLOTS_USED, _SWEEP = Counter.SLOT_TOP, Counter.SLOTS_USED, Counter.S
 _ENTRIES_USED, _ROWS_USED, _EVICTED = Counter.ENTRIES_USED, Counter.ROWS_USED, Counter.EVICTED
 _WATERMARK = Counter.WATERMARK
 _BIN, _MERCHANT = (KINDS.index(name) for name in BUCKETED)
+_NEVER = np.iinfo(np.int64).min
 _SWEEP_FACTOR = 16
 """Slots looked at per record; the whole history is swept many times within any horizon."""
 _SHARE = 8
@@ -50,14 +51,18 @@ def _sweep(state: State, idle: Int, steps: Int) -> None:
 
 @compiled_with_arrays
 def _evict(state: State, rows_only: bool, wanted: Int) -> None:
-    """Free `wanted` entities, oldest last event first, equal ones in slot order; of bucketed kinds only on request."""
+    """Free `wanted` entities, oldest last event first, equal ones in slot order; of bucketed kinds only on request.
+
+    Those of a wrong clock, which would never be old, go before all others.
+    """
     counters = state.counters
+    latest = counters[_WATERMARK] + SLACK
     top = counters[_SLOT_TOP]
     lasts = np.empty(top, np.int64)
     n = 0
     for index in range(top):
         if _may_go(state, index, rows_only):
-            lasts[n] = state.slots[index]["last"]
+            lasts[n] = _last_of(state, index, latest)
             n += 1
     wanted = min(wanted, n)
     if wanted <= 0:
@@ -65,7 +70,7 @@ def _evict(state: State, rows_only: bool, wanted: Int) -> None:
     bound = np.partition(lasts[:n], wanted - 1)[wanted - 1]
     ties = wanted - np.sum(lasts[:n] < bound)
     for index in range(top):
-        last = state.slots[index]["last"]
+        last = _last_of(state, index, latest)
         if not _may_go(state, index, rows_only) or last > bound:
             continue
         if last == bound:
@@ -75,6 +80,12 @@ def _evict(state: State, rows_only: bool, wanted: Int) -> None:
         kind = np.int64(state.slots[index]["kind"]) - 1
         counters[_EVICTED + kind] += 1
         free_slot(state, index, is_bucketed(kind))
+
+
+@compiled_with_arrays
+def _last_of(state: State, index: Int, latest: Int) -> Int:
+    last = np.int64(state.slots[index]["last"])
+    return last if last <= latest else _NEVER
 
 
 @compiled_with_arrays

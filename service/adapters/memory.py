@@ -229,8 +229,12 @@ class MemorySnapshots:
     def __init__(self) -> None:
         self._kept: dict[int, list[Snapshot]] = defaultdict(list)
 
-    def open(self, cluster: str) -> None:
+    def open(self, log: str) -> None:
         """Nothing to open."""
+
+    def discard_after(self, partition: int, position: int) -> None:
+        """See `service.ports.SnapshotStore.discard_after`."""
+        self._kept[partition] = [snapshot for snapshot in self._kept[partition] if snapshot.position <= position]
 
     def newest(self, partition: int, at_most: int) -> Snapshot | None:
         """See `service.ports.SnapshotStore.newest`."""

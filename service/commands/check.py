@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from fraud.bundle import InvalidBundle, Manifest, read_serving, verify
+from fraud.history import most_bytes
 from service.adapters.kafka.client import Cluster
 from service.adapters.kafka.permissions import missing_permissions
 from service.adapters.kafka.topics import DAY_MS, TopicAdmin, TopicState
 from service.bootstrap import LETTER_BYTES, MAX_AHEAD_MS, Domain, cluster, decoder, domain, output_topics
 from service.errors import ServiceError
+from service.memory import GIB, PROGRAM, most_memory
 from service.settings import Settings
 
 LEAST_MESSAGE_BYTES = 1_048_588
@@ -38,6 +40,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     code = domain(settings)
     yield from _settings(settings)
     yield from _rates(settings, code)
+    yield _memory(settings, code)
     yield from _kafka(settings, code)
     yield from _bundle(settings, code)
     yield _folder(settings.snapshots_dir)
@@ -66,6 +69,16 @@ def _rates(settings: Settings, code: Domain) -> Iterator[Finding]:
     else:
         table = "built-in table" if settings.rates_file is None else str(settings.rates_file)
         yield Finding("ok", "rates", f"{len(rates.codes)} currencies into {rates.base} ({table})")
+
+
+def _memory(settings: Settings, code: Domain) -> Finding:
+    most = most_memory(code.config, settings.partitions)
+    history = most_bytes(code.config) / GIB
+    text = (
+        f"at most {most / GIB:.1f} GiB with all {settings.partitions} partition(s): {PROGRAM / GIB:g} for the program, "
+        f"twice {history:.2f} for each history, while a snapshot is written"
+    )
+    return Finding("ok", "memory", text)
 
 
 def _kafka(settings: Settings, code: Domain) -> Iterator[Finding]:

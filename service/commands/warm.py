@@ -41,9 +41,9 @@ def warm(settings: Settings) -> Iterator[Warmed]:
         committed = committed_positions(where, settings.group_id, settings.transactions_topic)
         numbers = reader.partitions()
         snapshots = snapshot_directory(settings, code, wrote=lambda _: None, failed=lambda: None)
-        snapshots.open(reader.cluster_id())
+        snapshots.open(reader.identity())
         pipeline = build_pipeline(settings, code, time.monotonic)
-        restorer = Restorer(log=reader, snapshots=snapshots, pipeline=pipeline, config=code.config)
+        restorer = Restorer(log=reader, snapshots=snapshots, pipeline=pipeline, config=code.config, salt=code.salt)
         for partition in numbers:
             restorer.restore(partition, committed.get(partition, reader.bounds(partition)[1]), lambda: None)
             state = pipeline.partitions.pop(partition)

@@ -1,13 +1,17 @@
 """The session's broker with kafka-python: what this project's guarantees stand on."""
 
+import time
 from collections.abc import Callable
+from contextlib import closing, suppress
 
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
+from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 from kafka.structs import TopicPartition
 
 from deploy.kafka.address import KafkaAddress, ask
+from service.adapters.kafka.client import Cluster, Security
+from service.adapters.kafka.group import Reader
 from tests.conftest import MakeTopic
 from tests.integration.kafka_values import read_values
 
@@ -106,3 +110,24 @@ def test_a_topic_gets_the_configuration_asked_for(broker: KafkaAddress, make_top
 def test_the_broker_tells_its_version(broker: KafkaAddress) -> None:
     asked = ask(broker.bootstrap_servers)
     assert broker.version.startswith(asked.version.split(".")[0])
+
+
+def test_a_topic_made_anew_under_its_name_has_another_identity(broker: KafkaAddress, make_topic: MakeTopic) -> None:
+    topic = make_topic("anew")
+
+    def identity() -> str:
+        with closing(Reader(Cluster(broker.bootstrap_servers, Security()), topic)) as reader:
+            return reader.identity()
+
+    first = identity()
+    assert identity() == first
+    with closing(KafkaAdminClient(bootstrap_servers=broker.bootstrap_servers)) as admin:
+        admin.delete_topics([topic])
+        for _ in range(100):  # it goes in its own time
+            time.sleep(0.1)
+            with suppress(TopicAlreadyExistsError):
+                admin.create_topics({topic: {"num_partitions": 1, "replication_factor": 1}}, wait_for_metadata=True)
+                break
+    second = identity()
+    assert second != first
+    assert len(second) == len(first), "a topic id, not the lack of one"

@@ -178,8 +178,7 @@ def test_warm_builds_the_history_at_the_committed_position(place: Place) -> None
     assert (made.position, made.events, made.complete) == (committed[0], 20, True)
     store = snapshot_directory(place.settings, domain(place.settings), wrote=lambda _: None, failed=lambda: None)
     with closing(Reader(place.world.cluster, place.settings.transactions_topic)) as reader:
-        reader.partitions()
-        store.open(reader.cluster_id())
+        store.open(reader.identity())
     found = store.newest(0, made.position)
     assert found is not None
     assert found.history.events == 20

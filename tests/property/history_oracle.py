@@ -34,9 +34,13 @@ STATUS = {
 
 @dataclass
 class Attempt:
-    """`status` by all outcomes, `told` by those that came while the transaction was remembered."""
+    """`status` by all outcomes, `told` by those that came while the transaction was remembered.
+
+    `counted` is the time at which merchants and bins count it.
+    """
 
     time: int
+    counted: int
     amount: int
     ids: dict[str, int]
     transaction: int
@@ -54,19 +58,20 @@ class Oracle:
         self.config = config
         self.horizon = config.horizon_days * DAY
         self.attempts: list[Attempt] = []
-        self.watermark = -(2**62)
-        self.seen: dict[int, tuple[int, bytes]] = {}
-        self.orders: dict[tuple[int, int], tuple[int, int]] = {}
+        self.times: list[int] = []
+        self.watermark = 2**62
+        self.newest = -(2**62)
+        self.recent: list[tuple[int, tuple[int, ...]]] = []
+        self.seen: dict[tuple[int, ...], bytes] = {}
+        self.orders: dict[tuple[int, ...], int] = {}
 
     def take(self, event: Batch) -> tuple[str, dict[tuple[str, str], float]]:
         """What the event is, and its measures by (entity, measure) when it is scored."""
         time, transaction = int(event.time[0]), int(event.transaction[0])
         content = b"".join(np.ascontiguousarray(getattr(event, name)).tobytes() for name in event.__slots__)
-        if event.kind[0] == Kind.TRANSACTION and transaction in self.seen:
-            when, before = self.seen[transaction]
-            if when >= max(self.watermark, time) - self.config.dedupe_hours * HOUR:
-                return ("duplicate" if content == before else "conflict"), {}
-        self.watermark = max(self.watermark, time)
+        if event.kind[0] == Kind.TRANSACTION and (transaction,) in self.seen:
+            return ("duplicate" if content == self.seen[transaction,] else "conflict"), {}
+        self._follow(time)
         if event.kind[0] != Kind.TRANSACTION:
             for attempt in self.attempts:
                 if attempt.transaction == transaction:
@@ -75,16 +80,34 @@ class Oracle:
             return "outcome", {}
         ids = {entity: int(event.ids[0, i]) for i, entity in enumerate(ENTITIES)}
         ids["country"] = int(event.categories[0, CATEGORIES.index("shipping_country")])
-        attempt = Attempt(time, int(event.amount[0]), ids, transaction, content)
+        attempt = Attempt(time, min(time, self.watermark + HOUR), int(event.amount[0]), ids, transaction, content)
         measures = dict(self._measures(attempt))
         attempt.quiet = self._quiet(event, attempt)
-        self.seen[transaction] = (self.watermark, content)
+        self._remember((transaction,))
+        self.seen[transaction,] = content
         self.attempts.append(attempt)
         return "score", measures
 
+    def _follow(self, time: int) -> None:
+        """The watermark: the earliest of the first 8 events, then of each 8 in a row that were all dated after it."""
+        self.times.append(time)
+        if len(self.times) <= 8:
+            self.watermark = min(self.watermark, time)
+            if len(self.times) == 8:
+                self.run: list[int] = []
+        else:
+            self.run = [*self.run, time] if time > self.watermark else []
+            if len(self.run) == 8:
+                self.watermark, self.run = min(self.run), []
+        while self.recent and self.recent[0][0] < self.watermark - self.config.dedupe_hours * HOUR:
+            _, key = self.recent.pop(0)
+            (self.seen if len(key) == 1 else self.orders).pop(key)
+
+    def _remember(self, key: tuple[int, ...]) -> None:
+        self.recent.append((self.watermark, key))
+
     def _tell(self, transaction: int, status: str) -> None:
-        when, _ = self.seen.get(transaction, (-(2**62), b""))
-        if when >= self.watermark - self.config.dedupe_hours * HOUR:
+        if (transaction,) in self.seen:
             [*_, latest] = [attempt for attempt in self.attempts if attempt.transaction == transaction]
             latest.told = status
 
@@ -95,13 +118,13 @@ class Oracle:
         if not order:
             return False
         key = (order, attempt.ids["card"] or attempt.ids["customer"])
-        first, retries = self.orders.get(key, (-(2**62), 0))
-        if first < self.watermark - self.config.dedupe_hours * HOUR:
-            self.orders[key] = (self.watermark, 0)
+        if key not in self.orders:
+            self._remember(key)
+            self.orders[key] = 0
             return False
-        if retries >= self.config.order_retries:
+        if self.orders[key] >= self.config.order_retries:
             return False
-        self.orders[key] = (first, retries + 1)
+        self.orders[key] += 1
         return True
 
     def _measures(self, now: Attempt) -> Iterator[tuple[tuple[str, str], float]]:
@@ -112,7 +135,7 @@ class Oracle:
         for entity in BUCKETED:
             if now.ids[entity]:
                 mine = [a for a in self.attempts if a.ids[entity] == now.ids[entity]]
-                yield (entity, "active_days"), self._days(now, mine)
+                yield (entity, "active_days"), self._days(now, mine, counted=True)
         for pair in (("customer", "merchant"), ("customer", "device"), ("customer", "country"), ("card", "device")):
             if all(now.ids[side] for side in pair):
                 mine = [a for a in self.attempts if all(a.ids[side] == now.ids[side] for side in pair)]
@@ -120,11 +143,12 @@ class Oracle:
                 yield ("_".join(pair), "active_days"), days
                 yield ("_".join(pair), "new"), float(days == 0)
 
-    def _days(self, now: Attempt, mine: list[Attempt]) -> float:
-        if not mine or now.time - max(a.time for a in mine) >= self.horizon:
+    def _days(self, now: Attempt, mine: list[Attempt], *, counted: bool = False) -> float:
+        times = [a.counted if counted else a.time for a in mine]
+        if not times or now.time - max(times) >= self.horizon:
             return 0.0
         today = now.time // DAY
-        return float(len({a.time // DAY for a in mine if 0 <= today - a.time // DAY < self.config.horizon_days}))
+        return float(len({time // DAY for time in times if 0 <= today - time // DAY < self.config.horizon_days}))
 
     def _ring(self, now: Attempt, entity: str, partners: tuple[str, str]) -> dict[str, float]:
         mine = [a for a in self.attempts if a.ids[entity] == now.ids[entity]]

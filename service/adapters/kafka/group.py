@@ -265,9 +265,12 @@ class Reader:
                     if inside:
                         yield columns(partition, inside)
 
-    def cluster_id(self) -> str:
-        """The cluster's id."""
-        return str(self._open._cluster.cluster_id)  # noqa: SLF001 - kept with the metadata, under no public name
+    def identity(self) -> str:
+        """The ids of cluster and topic; of the cluster alone where brokers, before 2.8, give topics none."""
+        self.partitions()
+        metadata = self._open._cluster  # noqa: SLF001 - what a consumer knows of its cluster has no public name
+        topic = metadata.topic_id(self._topic)
+        return f"{metadata.cluster_id}-{topic}" if topic is not None and topic.int else str(metadata.cluster_id)
 
     def close(self) -> None:
         """Disconnects."""

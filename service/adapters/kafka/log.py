@@ -96,8 +96,7 @@ class KafkaLog:
 
     def identity(self) -> str:
         """See `service.ports.Log.identity`."""
-        self._reader.partitions()
-        return self._reader.cluster_id()
+        return self._reader.identity()
 
     def committed(self, partition: int) -> int | None:
         """See `service.ports.Log.committed`."""

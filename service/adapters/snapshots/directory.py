@@ -1,7 +1,7 @@
 """The folder of snapshots.
 
-A file is named by partition and position, and lies in a folder named by cluster, topic and history fingerprint. It gets
-its name when it is complete.
+A file is named by partition and position, and lies in a folder named by the log, the history's fingerprint and that of
+the settings. It gets its name when it is complete.
 """
 
 import os
@@ -42,6 +42,7 @@ class SnapshotDirectory:
         root: the shared folder.
         topic: of the input.
         config: of the histories.
+        settings: fingerprint of what else decides what a history holds.
         wrote: is told the seconds that a snapshot took.
         failed: is called when one could not be written.
     """
@@ -52,23 +53,26 @@ class SnapshotDirectory:
         *,
         topic: str,
         config: HistoryConfig,
+        settings: str,
         wrote: Callable[[float], None],
         failed: Callable[[], None],
     ) -> None:
         self._root = root
         self._topic = topic
         self._config = config
+        self._settings = settings
         self._wrote = wrote
         self._failed = failed
-        self._cluster = ""
+        self._log = ""
         self._folder = root
         self._writers: dict[int, threading.Thread] = {}
 
-    def open(self, cluster: str) -> None:
+    def open(self, log: str) -> None:
         """See `service.ports.SnapshotStore.open`."""
-        name = f"{cluster}-{self._topic}-{history_fingerprint(self._config)}"
-        self._cluster = cluster
+        name = f"{log}-{self._topic}-{history_fingerprint(self._config)}-{self._settings}"
+        self._log = log
         self._folder = self._root / re.sub(r"[^A-Za-z0-9._-]", "_", name)
+        self._tell_of_others()
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -86,6 +90,13 @@ class SnapshotDirectory:
             else:
                 return Snapshot(partition, position, history, since)
         return None
+
+    def discard_after(self, partition: int, position: int) -> None:
+        """See `service.ports.SnapshotStore.discard_after`."""
+        for stands, path in self._of(partition):
+            if stands > position:
+                _log.warning("snapshot discarded: the committed position was set back", path=str(path), at=position)
+                path.unlink(missing_ok=True)
 
     def save(self, snapshot: Snapshot) -> bool:
         """See `service.ports.SnapshotStore.save`."""
@@ -114,7 +125,7 @@ class SnapshotDirectory:
             writer.join()
 
     def _finish(self, child: Child, unnamed: Path, path: Path, partition: int, began: float) -> None:
-        """Waits for the child, then gives its file the name and removes what is older."""
+        """Waits for the child, then gives its file the name and removes what was written long before."""
         error = child.wait(WRITE_SECONDS)
         try:
             if error is None:
@@ -133,7 +144,12 @@ class SnapshotDirectory:
         _log.error("snapshot failed", path=str(path), error=error)
 
     def _prune(self, partition: int, newest: float) -> None:
-        for _, old in sorted(self._of(partition))[:-KEPT]:
+        """By the time of writing: where offsets were set back, those with the highest positions are the old ones."""
+        written = []
+        for position, path in self._of(partition):
+            with suppress(FileNotFoundError):
+                written.append((path.stat().st_mtime_ns, position, path))
+        for _, _, old in sorted(written)[:-KEPT]:
             old.unlink(missing_ok=True)
         for unnamed in self._folder.glob(f".{partition}-*.npz.*"):
             with suppress(FileNotFoundError):
@@ -141,7 +157,19 @@ class SnapshotDirectory:
                     unnamed.unlink()
 
     def _identity(self, partition: int, position: int) -> Identity:
-        return Identity(self._cluster, self._topic, str(partition), str(position), history_fingerprint(self._config))
+        history = history_fingerprint(self._config)
+        return Identity(self._log, self._topic, str(partition), str(position), history, self._settings)
+
+    def _tell_of_others(self) -> None:
+        """Says once, before there is a folder, that a change of settings, code or topic leaves snapshots behind."""
+        others = sorted({path.parent.name for path in self._root.glob("*/*.npz")} - {self._folder.name})
+        if others and not self._folder.exists():
+            _log.warning(
+                "no snapshots of this topic, feature code and settings (base currency, rates, attributes, max_ahead, "
+                "secret, dedupe_records, group): histories come from the log; remove the other folders when nobody "
+                "needs them",
+                others=others,
+            )
 
     def _of(self, partition: int) -> list[tuple[int, Path]]:
         """Position and file of each snapshot of a partition."""

@@ -24,11 +24,12 @@ class InvalidSnapshot(Exception):  # noqa: N818 - named for what it is
 class Identity:
     """Whose history a file holds, and where in the log it stood."""
 
-    cluster: str
+    log: str
     topic: str
     partition: str
     position: str
     fingerprint: str
+    settings: str
 
 
 def write(path: Path, history: History, since: int | None, identity: Identity) -> None:
@@ -55,7 +56,7 @@ def read(path: Path, config: HistoryConfig, identity: Identity) -> tuple[History
     try:
         with zipfile.ZipFile(path) as archive:
             arrays = _Arrays(archive)
-            _check(Identity(*arrays[_IDENTITY].tolist()), identity)
+            _check(archive, Identity(*arrays[_IDENTITY].tolist()), identity)
             since = arrays[_SINCE]
             return History.from_arrays(config, arrays), int(since[0]) if len(since) else None
     except InvalidSnapshot:
@@ -64,7 +65,9 @@ def read(path: Path, config: HistoryConfig, identity: Identity) -> tuple[History
         raise InvalidSnapshot(" ".join(f"damaged: {type(error).__name__}: {error}".split())[:200]) from error
 
 
-def _check(found: Identity, wanted: Identity) -> None:
+def _check(archive: zipfile.ZipFile, found: Identity, wanted: Identity) -> None:
+    if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+        raise InvalidSnapshot("damaged: it is compressed, which none is")
     for field in fields(Identity):
         here, there = getattr(found, field.name), getattr(wanted, field.name)
         if here != there:

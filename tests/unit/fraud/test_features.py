@@ -4,7 +4,7 @@ import pytest
 from fraud.batch import Batch, Kind
 from fraud.feature_spec import Feature, FeatureSpec
 from fraud.features import SPEC, Encoder, Status, features_crc, features_fingerprint
-from fraud.history import History, HistoryConfig
+from fraud.history import AGREEING, History, HistoryConfig
 from fraud.wording import Wording
 from tests.unit.fraud.event_columns import DAY, HOUR, MINUTE, event
 
@@ -72,8 +72,9 @@ def test_repeats_are_told_from_conflicts_and_neither_touches_the_history() -> No
 
 def test_a_repeat_after_the_dedupe_span_is_a_new_transaction() -> None:
     encoder = Encoder(SPEC, History(SMALL))
-    encoded = encoder.encode(Batch.concatenate([event("a"), event("a", at=DAY + 1)]))
-    assert encoded.status.tolist() == [Status.SCORE, Status.SCORE]
+    later = [event(f"t{i}", at=DAY + 1 + i) for i in range(2 * AGREEING)]
+    encoded = encoder.encode(Batch.concatenate([event("a"), *later, event("a", at=DAY + 99)]))
+    assert set(encoded.status.tolist()) == {Status.SCORE}
 
 
 def test_retries_of_one_order_with_one_card_count_in_no_attack_counter() -> None:

@@ -170,6 +170,29 @@ def test_a_snapshot_and_the_records_since_give_the_same_features_as_the_whole_lo
     assert crcs(broker) == undisturbed()
 
 
+def test_snapshots_beyond_a_position_that_was_set_back_are_discarded() -> None:
+    broker, snapshots = filled(20), MemorySnapshots()
+    run_until(service(broker, snapshots=snapshots)[0], all_done(broker))
+    broker.leave("one")
+    broker.positions[0] = 10
+    again, _ = service(broker, snapshots=snapshots, instance="two")
+    run_until(again, lambda: 0 in again.pipeline.partitions)
+    kept = snapshots.newest(0, 99)
+    assert kept is not None
+    assert kept.position < 20
+
+
+def test_one_kafka_timestamp_of_the_far_future_does_not_shorten_a_replay() -> None:
+    broker = filled(20)
+    broker.produce(raw(transaction(20)), key=b"c", timestamp_us=at_us(20) + 174 * 365 * 86_400_000_000)
+    run_until(service(broker)[0], all_done(broker))
+    for i in range(21, 35):
+        broker.produce(raw(transaction(i)), key=b"c", timestamp_us=at_us(i))
+    broker.leave("one")
+    run_until(service(broker, instance="two")[0], all_done(broker))
+    assert crcs(broker) == undisturbed()
+
+
 def test_a_partition_that_another_instance_takes_over_is_dropped_and_scored_there() -> None:
     broker = filled(40, partitions=2)
     one, _ = service(broker, batch=5)

@@ -6,9 +6,10 @@ import socket
 import time
 import zipfile
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -20,8 +21,10 @@ from fraud.history import History, HistoryConfig, history_fingerprint
 from fraud.money import Rates
 from service.adapters.snapshots import SnapshotDirectory
 from service.adapters.snapshots.forked import fork
+from service.bootstrap import domain, snapshot_fingerprint
 from service.errors import Misconfigured
 from service.ports import Snapshot
+from service.settings import Settings
 from tests.events import at_us, raw, transaction
 
 CONFIG = HistoryConfig(max_entities=1 << 12, max_entries=1 << 14, max_bucketed=1 << 8, recent_capacity=1 << 12)
@@ -41,10 +44,17 @@ def grow(made: History, first: int, last: int) -> np.ndarray[tuple[int, int], np
 
 
 def directory(
-    root: Path, *, config: HistoryConfig = CONFIG, cluster: str = "cluster", topic: str = "topic"
+    root: Path,
+    *,
+    config: HistoryConfig = CONFIG,
+    log: str = "log",
+    topic: str = "topic",
+    settings: str = "settings",
 ) -> SnapshotDirectory:
-    made = SnapshotDirectory(root, topic=topic, config=config, wrote=lambda _: None, failed=lambda: None)
-    made.open(cluster)
+    made = SnapshotDirectory(
+        root, topic=topic, config=config, settings=settings, wrote=lambda _: None, failed=lambda: None
+    )
+    made.open(log)
     return made
 
 
@@ -158,7 +168,8 @@ def test_a_restored_history_and_the_records_since_are_an_uninterrupted_run_array
 
 
 FOREIGN = {
-    "cluster": ({"cluster": "other"}, "of cluster other, not cluster"),
+    "log": ({"log": "other"}, "of log other, not log"),
+    "settings": ({"settings": "other"}, "of settings other, not settings"),
     "topic": ({"topic": "other"}, "of topic other, not topic"),
     "fingerprint": ({"config": replace(CONFIG, degree_cap=7)}, f"not {history_fingerprint(CONFIG)}"),
 }
@@ -196,10 +207,119 @@ def test_two_are_kept_of_each_partition(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.glob("*/*")) == ["0-20.npz", "0-30.npz"]
 
 
-def test_another_cluster_or_history_has_snapshots_of_its_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", [{"log": "other"}, {"config": replace(CONFIG, degree_cap=7)}, {"settings": "other"}])
+def test_another_log_history_or_setting_has_snapshots_of_its_own_and_one_line_says_so(
+    tmp_path: Path, other: dict[str, Any]
+) -> None:
     saved(tmp_path, 20)
-    assert directory(tmp_path, cluster="other").newest(0, 99) is None
-    assert directory(tmp_path, config=replace(CONFIG, degree_cap=7)).newest(0, 99) is None
+    (folder,) = tmp_path.iterdir()
+    with capture_logs() as logged:
+        assert directory(tmp_path, **other).newest(0, 99) is None
+        directory(tmp_path, **other)
+    assert [line["others"] for line in logged] == [[folder.name]]
+
+
+def test_where_offsets_are_set_back_the_new_snapshots_stay_and_the_old_ones_go(tmp_path: Path) -> None:
+    saved(tmp_path, 300, 400, 10, 20)
+    assert sorted(path.name for path in tmp_path.glob("*/*")) == ["0-10.npz", "0-20.npz"]
+
+
+def test_what_lies_beyond_a_position_is_discarded_on_request(tmp_path: Path) -> None:
+    store = saved(tmp_path, 20, 40)
+    with capture_logs() as logged:
+        store.discard_after(0, 39)
+        store.discard_after(1, 0)
+    assert [path.name for path in tmp_path.glob("*/*")] == ["0-20.npz"]
+    assert [line["at"] for line in logged] == [39]
+
+
+CHANGED: dict[str, dict[str, Any]] = {
+    "base currency": {"base_currency": "USD"},
+    "max_ahead": {"max_ahead": timedelta(hours=2)},
+    "attributes": {"attributes": ("age",)},
+    "secret": {"secret": "0123456789abcdef0123456789abcdef"},
+    "dedupe_records": {"dedupe_records": 1 << 20},
+    "group": {"group_id": "other"},
+}
+
+
+@pytest.mark.parametrize("what", [*CHANGED, "rates"])
+def test_each_setting_that_a_history_depends_on_has_snapshots_of_its_own(tmp_path: Path, what: str) -> None:
+    rates = tmp_path / "rates.json"
+    rates.write_text('{"2025-01-01": {"USD": 1, "EUR": 1.04}}')
+    changed = CHANGED.get(what, {"rates_file": rates})
+    before, after = (snapshot_fingerprint(settings, domain(settings)) for settings in (Settings(), Settings(**changed)))
+    assert before != after
+
+
+def test_a_secret_places_ids_where_nobody_else_can_tell() -> None:
+    salts = [domain(Settings(**given)).salt for given in ({}, CHANGED["secret"])]
+    assert salts[0] == 0
+    assert salts[1] > 1 << 32
+
+
+def test_a_compressed_file_is_refused(tmp_path: Path) -> None:
+    store = saved(tmp_path, 20)
+    (path,) = tmp_path.glob("*/0-20.npz")
+    with np.load(path) as arrays:
+        np.savez_compressed(path, **{name: arrays[name] for name in arrays.files})
+    with capture_logs() as logged:
+        assert store.newest(0, 99) is None
+    assert logged[0]["error"] == "damaged: it is compressed, which none is"
+
+
+ASTRAY = {
+    "slot's block": ("slots", "block", 1 << 31),
+    "slot's kind": ("slots", "kind", 200),
+    "slot's order": ("slots", "order", 60),
+    "slot's length": ("slots", "length", 255),
+    "slot's key": ("slots", "key", 77),
+    "free mark": ("entries", "status", 128),
+    "table of entities": ("table_values", None, 1 << 31),
+    "table of transactions": ("recent_table_values", None, 1 << 31),
+    "place in a table": ("table_places", None, 1 << 31),
+    "key of a transaction": ("recents", "key", 77),
+    "counters": ("counters", None, 1 << 40),
+}
+
+
+@pytest.mark.parametrize("what", ASTRAY)
+def test_an_index_that_leads_astray_is_refused_in_one_line(tmp_path: Path, what: str) -> None:
+    """The checksums are right: somebody wrote the file so, or a bug did."""
+    name, field, value = ASTRAY[what]
+    forged = {key: array.copy() for key, array in history(40).arrays().items()}
+    target = forged[name] if field is None else forged[name][field]  # type: ignore[call-overload]
+    target[: 20 if name == "counters" else 3] = value
+    store = saved(tmp_path, 20, 40)
+    (path,) = tmp_path.glob("*/0-40.npz")
+    with np.load(path) as kept:
+        np.savez(path, **{**{key: kept[key] for key in kept.files}, **forged})
+    with capture_logs() as logged:
+        found = store.newest(0, 99)
+    assert found is not None
+    assert found.position == 20
+    assert logged[0]["error"].startswith("damaged: ValueError: ")
+
+
+def test_no_forged_array_makes_the_kernel_leave_its_arrays() -> None:
+    """Whatever is changed: refused, or a history that takes more events; it would crash or hang otherwise."""
+    rng, refused = np.random.default_rng(11), 0
+    whole = history(120)
+    for _ in range(300):
+        forged = {key: array.copy() for key, array in whole.arrays().items()}
+        name = ("slots", "entries", "counters", "table_values", "table_places", "recents", "bucket_heads")[
+            int(rng.integers(7))
+        ]
+        raw_bytes = forged[name].reshape(-1).view(np.uint8)
+        for at in rng.integers(0, raw_bytes.size, int(rng.integers(1, 4))):
+            raw_bytes[at] = rng.integers(256)
+        try:
+            made = History.from_arrays(CONFIG, forged)
+        except ValueError:
+            refused += 1
+        else:
+            grow(made, 100, 160)
+    assert 60 < refused < 300
 
 
 def test_where_an_incomplete_history_begins_is_kept(tmp_path: Path) -> None:
@@ -224,9 +344,14 @@ def test_a_failure_is_told_and_counted_and_leaves_nothing_behind(
 ) -> None:
     failures: list[int] = []
     store = SnapshotDirectory(
-        tmp_path, topic="topic", config=CONFIG, wrote=lambda _: None, failed=lambda: failures.append(1)
+        tmp_path,
+        topic="topic",
+        config=CONFIG,
+        settings="settings",
+        wrote=lambda _: None,
+        failed=lambda: failures.append(1),
     )
-    store.open("cluster")
+    store.open("log")
 
     def fail(file: IO[bytes], **_: object) -> None:
         file.write(b"half a file")
