@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from fraud.brokers import PREFIX, BrokerSettings, what_is_wrong
+from fraud.keys import Secret
 from service.errors import Misconfigured
 
 SECRETS: Final = ("kafka_sasl_password", "kafka_ssl_key_password", "secret")
@@ -101,8 +102,10 @@ class Settings(BrokerSettings):
     rates_file: Path | None = Field(None, description="JSON of dated exchange rates; default: a built-in table")
     attributes: tuple[str, ...] = Field((), description="names of `attributes` that features may use, a JSON list")
 
-    secret: SecretStr | None = Field(
-        None, description="key of every HMAC (pseudonyms, card tokens, exploration); or its file by _FILE"
+    secret: Secret | None = Field(
+        None,
+        description="key of every HMAC (pseudonyms, card tokens, exploration), at least 16 characters; or its file by "
+        "_FILE",
     )
     pseudonyms: bool = Field(False, description="whether alerts carry pseudonyms instead of ids")
     explore_share: float = Field(0.0, ge=0.0, le=0.05, description="share of would-be blocks let through to learn")

@@ -160,7 +160,8 @@ def test_messages_off_the_contract_are_left_out_and_counted() -> None:
     frame, refused = labels_frame([json.dumps(good).encode(), *bad])
     assert frame["label_id"].tolist() == ["a"]
     assert refused == 3
-    assert len(decisions_frame([b"{", b"null"])) == 0
+    frame, refused = decisions_frame([b"{", b"null"])
+    assert (len(frame), refused) == (0, 2)
 
 
 def test_settings_come_from_the_environment_and_wrong_ones_are_named(
@@ -168,12 +169,12 @@ def test_settings_come_from_the_environment_and_wrong_ones_are_named(
 ) -> None:
     monkeypatch.setenv("FRAUD_LOOP_NEW_FRAUDS", "7")
     secret = tmp_path / "secret"
-    secret.write_text("hush\n", encoding="utf-8")
+    secret.write_text("hush, hush, hush, hush\n", encoding="utf-8")
     monkeypatch.setenv("FRAUD_SECRET_FILE", str(secret))
     settings = load_settings()
     assert settings.loop_new_frauds == 7
     assert settings.secret is not None
-    assert settings.secret.get_secret_value() == "hush"
+    assert settings.secret.get_secret_value() == "hush, hush, hush, hush"
     monkeypatch.setenv("FRAUD_LOOP_INTERVALL", "7")
     with pytest.raises(InvalidSettings, match="FRAUD_LOOP_INTERVALL"):
         load_settings()
