@@ -139,7 +139,9 @@ def mask_bytes(raw: bytes, token: Token) -> tuple[bytes, int]:
 
 def unescaped(text: str) -> tuple[str, list[int]]:
     """Text without JSON's escapes, and where each of its characters began, with the end of all behind them."""
-    plain, places, at = [], [], 0
+    plain: list[str] = []
+    places: list[int] = []
+    at = 0
     for escape in _ESCAPE.finditer(text):
         plain += [text[at : escape.start()], _character(escape[0])]
         places += range(at, escape.start() + 1)

@@ -5,6 +5,7 @@ import random
 import string
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -149,7 +150,7 @@ def steps(work: Callable[[], object]) -> int:
     """How many lines of Python run in it: work that no busy machine changes."""
     count = 0
 
-    def trace(*_: object) -> object:
+    def trace(*_: object) -> Any:  # noqa: ANN401 - a trace function returns itself
         nonlocal count
         count += 1
         return trace

@@ -147,10 +147,11 @@ def test_keys_and_headers_of_dead_letters_and_headers_of_alerts_are_masked() -> 
     headers = [("note", pan.encode()), (f"x-{pan}", b"1"), ("x-datadog-trace-id", pan.encode())]
     token = tokeniser(derived("s" * 16, CARD_NUMBERS))(pan)
     shown = [("note", token.encode()), (f"x-{token}", b"1"), headers[2]]
-    settings = {"headers": headers, "secret": "s" * 16}
-    alerts = written(process([transaction(1, amount="900.00")], **settings), Channel.ALERTS)  # type: ignore[arg-type]
+    alerts = written(process([transaction(1, amount="900.00")], headers=headers, secret="s" * 16), Channel.ALERTS)
     assert alerts.headers[0] == shown
-    letters = written(process([{"type": "x"}], key=pan.encode(), **settings), Channel.DEAD_LETTERS)  # type: ignore[arg-type]
+    letters = written(
+        process([{"type": "x"}], key=pan.encode(), headers=headers, secret="s" * 16), Channel.DEAD_LETTERS
+    )
     assert letters.keys[0] == token.encode()
     assert letters.headers[0][-3:] == shown
     assert dict(letters.headers[0])["masked"] == b"3"
@@ -174,7 +175,7 @@ def test_headers_that_pose_as_ours_are_dropped_and_the_others_kept() -> None:
 def test_explored_blocks_are_let_through_with_their_propensity() -> None:
     events = [transaction(i, amount="99000.00", customer_id=f"c{i}") for i in range(400)]
     settings = {"secret": "s" * 16, "explore_share": 0.05, "explore_budget": 1e9}
-    result = process(events, models=Models(AmountModel(half=1.0)), **settings)
+    result = process(events, models=Models(AmountModel(half=1.0)), **settings)  # type: ignore[arg-type]
     decisions = [Decision.model_validate_json(value) for value in written(result, Channel.DECISIONS).values]
     let = [d for d in decisions if d.model_action == "block" and d.action == "allow"]
     assert 5 <= len(let) <= 40
