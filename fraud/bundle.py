@@ -43,9 +43,6 @@ BASE: Final = "pretrain"
 """The strategy of a pre-trained base; it holds weights and a source sample, no SavedModel."""
 
 REQUIRED: Final = ("saved_model.pb", "policy.json", "metrics.json", "golden.npz")
-LEAST_KEY: Final = 16
-"""Characters of a key that signs manifests."""
-
 EXTREMES: Final = (float("nan"), 0.0, 1.0, -1.0, 2.0**24 - 1, 3e38, -3e38)
 """Every feature of a row at one of these; a model must score them all: a field that is absent, wrong or absurd is no
 reason to let a payment through unscored."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from fraud.columns import Columns
 from fraud.events import MAX_TEXT
-from fraud.pan import SHORTEST, Token, mask_text, may_hold_pan
+from fraud.pan import SHORTEST, Token, is_pan, mask_plain, mask_text, may_hold_pan, whole_digits
 from fraud.wire import Event
 
 TEXT_FIELDS: Final = (
@@ -15,7 +15,8 @@ TEXT_FIELDS: Final = (
 )  # fmt: skip
 """Fields beside `card_id` and the attributes where a card number would be a mistake; ids are exempt."""
 
-_SMALLEST: Final = 10.0 ** (SHORTEST - 1)
+TRACE_HEADERS: Final = frozenset({"x-datadog-trace-id", "x-datadog-parent-id"})
+"""Exempt headers: ids of tracing, written as decimal numbers."""
 
 
 def mask_events(events: Sequence[Event], columns: Columns, token: Token) -> int:
@@ -28,7 +29,7 @@ def mask_events(events: Sequence[Event], columns: Columns, token: Token) -> int:
 
 def _in_cards(values: Sequence[str | None]) -> set[int]:
     """Rows whose token may be a number; most tokens are not, so one search over all of them is cheapest."""
-    if not may_hold_pan("\n".join(filter(None, values))):
+    if not may_hold_pan("x".join(filter(None, values))):
         return set()
     return {row for row, value in enumerate(values) if value and may_hold_pan(value)}
 
@@ -40,11 +41,17 @@ def _in_texts(values: Sequence[str | None]) -> set[int]:
 
 
 def _in_attributes(values: Sequence[Mapping[str, str | float] | None]) -> set[int]:
-    return {row for row, attributes in enumerate(values) if attributes and any(map(_is_suspect, attributes.values()))}
+    present = [(row, attributes) for row, attributes in enumerate(values) if attributes]
+    names = {name for name in set().union(*(attributes for _, attributes in present)) if _is_suspect(name)}
+    return {
+        row
+        for row, attributes in present
+        if any(map(_is_suspect, attributes.values())) or not names.isdisjoint(attributes)
+    }
 
 
 def _is_suspect(value: str | float) -> bool:
-    return len(value) >= SHORTEST and may_hold_pan(value) if isinstance(value, str) else value >= _SMALLEST
+    return len(value) >= SHORTEST and may_hold_pan(value) if isinstance(value, str) else whole_digits(value) != ""
 
 
 def _mask_event(event: Event, token: Token) -> int:
@@ -55,22 +62,36 @@ def _mask_event(event: Event, token: Token) -> int:
             held, count = mask_value(text, token)
             setattr(event, name, held)
             masked += count
-    attributes = event.attributes or {}
-    for name, value in attributes.items():
-        attributes[name], count = mask_value(value, token)
-        masked += count
+    if event.attributes:
+        attributes = {}
+        for name, value in event.attributes.items():
+            (shown, in_name), (held, in_value) = mask_value(name, token), mask_value(value, token)
+            attributes[str(shown)] = held
+            masked += in_name + in_value
+        event.attributes = attributes
     return masked
 
 
 def mask_value(value: str | float, token: Token) -> tuple[str | float, int]:
     """A field's or an attribute's value without card numbers, and how many there were.
 
-    A whole number is looked at as its digits; one that is a card number becomes the token's text.
+    A whole number, of whatever sign, is looked at as its digits; one that is a card number becomes the token's text.
     """
     if isinstance(value, str):
         text, count = mask_text(value, token)
         return text[:MAX_TEXT], count
-    if value < _SMALLEST or value != int(value):
-        return value, 0
-    text, count = mask_text(str(int(value)), token)
-    return (text, count) if count else (value, 0)
+    digits = whole_digits(value)
+    return (token(digits), 1) if is_pan(digits) else (value, 0)
+
+
+def mask_headers(headers: Sequence[tuple[str, bytes]], token: Token) -> tuple[list[tuple[str, bytes]], int]:
+    """A record's headers without card numbers in names and values, and how many there were; tracing's ids are left."""
+    kept, masked = [], 0
+    for name, value in headers:
+        if name.lower() in TRACE_HEADERS:
+            kept.append((name, value))
+            continue
+        (shown, in_name), (held, in_value) = mask_text(name, token), mask_plain(value, token)
+        kept.append((shown, held))
+        masked += in_name + in_value
+    return kept, masked

@@ -104,7 +104,7 @@ class Decision(Scored):
 
 
 class DeadLetter(Contract):
-    """Headers of a dead letter; its value is the message as it came, card numbers masked, its key the source's key."""
+    """Headers of a dead letter; its value is the message as it came, its key the source's key, card numbers masked."""
 
     reason: Reason = Field(description="slug of the reason", strict=False)
     detail: Annotated[str, Field(max_length=1024)] = Field(description="one line for people, without personal data")
@@ -112,13 +112,17 @@ class DeadLetter(Contract):
     source_partition: Annotated[int, Field(ge=0)] = Field(description="partition that it was read from")
     source_offset: Annotated[int, Field(ge=0)] = Field(description="offset that it was read from")
     time: Time = Field(description="when it was set aside, by the service's clock")
-    masked: Annotated[int, Field(ge=0)] = Field(0, description="card numbers replaced in the value")
-    truncated: bool = Field(False, description="the value is cut, and cannot be redriven")
+    masked: Annotated[int, Field(ge=0)] = Field(0, description="card numbers replaced in value, key and headers")
+    truncated: bool = Field(False, description="the value is cut, or left out, and cannot be redriven")
+    size: Annotated[int, Field(ge=0)] | None = Field(None, description="bytes of the whole value, where it is cut")
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
+        None, description="SHA-256 of the whole value, where it is cut"
+    )
     attempt: Annotated[int, Field(ge=0)] = Field(0, description="how often it has been redriven before")
 
     def headers(self) -> list[tuple[str, bytes]]:
         """As Kafka headers: name and UTF-8 text."""
-        fields = self.model_dump(mode="json")
+        fields = self.model_dump(mode="json", exclude_none=True)
         return [
             (name, (str(value).lower() if value is True or value is False else str(value)).encode())
             for name, value in fields.items()

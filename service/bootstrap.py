@@ -5,7 +5,6 @@ import secrets
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 import structlog
@@ -16,7 +15,7 @@ from fraud.exploration import Exploration
 from fraud.features import FeatureSpec, Stage, default_spec, features_fingerprint
 from fraud.fingerprint import fingerprint
 from fraud.history import History, HistoryConfig, history_fingerprint
-from fraud.keys import CARD_NUMBERS, EXPLORATION, HISTORIES, PSEUDONYMS, SNAPSHOTS, derived
+from fraud.keys import CARD_NUMBERS, EXPLORATION, HISTORIES, KEY_FILE, PSEUDONYMS, SNAPSHOTS, derived, kept_key
 from fraud.money import InvalidRates, Rates
 from fraud.pan import tokeniser
 from fraud.pseudonyms import Pseudonyms
@@ -180,7 +179,7 @@ def snapshot_fingerprint(settings: Settings, code: Domain) -> str:
     key = keyed(settings, SNAPSHOTS)
     return fingerprint(
         {
-            "rates": _rates(settings.rates_file, settings.base_currency).fingerprint,
+            "rates": rates(settings).fingerprint,
             "attributes": code.spec.attributes,
             "max_ahead": settings.max_ahead.total_seconds(),
             "key": key.hex() if key else None,
@@ -203,20 +202,58 @@ def expected(settings: Settings, code: Domain) -> Expected:
     )
 
 
-def decoder(settings: Settings, code: Domain) -> Decoder:
+def rates(settings: Settings) -> Rates:
+    """Exchange rates into the base currency.
+
+    Raises:
+        Misconfigured: the table cannot be used.
+    """
+    path, base = settings.rates_file, settings.base_currency
+    try:
+        return Rates.default(base) if path is None else Rates.parse(path.read_bytes(), base)
+    except OSError as error:
+        raise Misconfigured(f"FRAUD_RATES_FILE: cannot read {path}: {error.strerror}") from None
+    except InvalidRates as error:
+        raise Misconfigured(f"FRAUD_RATES_FILE: {error}") from None
+
+
+def decoder(settings: Settings, code: Domain, card_key: bytes | None = None) -> Decoder:
     """The reader of input records.
+
+    Args:
+        settings: what it shall be like.
+        code: whose attributes it reads.
+        card_key: of card numbers' tokens, see `card_key`; without it they are only equal within this process.
 
     Raises:
         Misconfigured: the table of exchange rates cannot be used.
     """
-    key = keyed(settings, CARD_NUMBERS)
     return Decoder(
-        rates=_rates(settings.rates_file, settings.base_currency),
+        rates=rates(settings),
         attributes=code.spec.attributes,
         max_ahead_us=int(settings.max_ahead.total_seconds() * 1e6),
-        # Without a secret, tokens are only equal within this process: better than a key that everybody knows.
-        pan_token=tokeniser(key or secrets.token_bytes(32)),
+        pan_token=tokeniser(card_key or keyed(settings, CARD_NUMBERS) or secrets.token_bytes(32)),
     )
+
+
+def card_key(settings: Settings) -> bytes:
+    """The key of card numbers' tokens: derived from the secret, or else kept beside the snapshots.
+
+    Histories are keyed by tokens: every start, and every instance that shares the folder, must make the same.
+
+    Raises:
+        Misconfigured: the folder cannot be written, or the file is no key.
+    """
+    key = keyed(settings, CARD_NUMBERS)
+    if key is not None:
+        return key
+    path = settings.snapshots_dir / KEY_FILE
+    try:
+        return kept_key(path)
+    except OSError as error:
+        raise Misconfigured(f"cannot write {path}: {error.strerror}: set FRAUD_SNAPSHOTS_DIR or FRAUD_SECRET") from None
+    except ValueError as error:
+        raise Misconfigured(str(error)) from None
 
 
 def keyed(settings: Settings, purpose: bytes) -> bytes | None:
@@ -232,10 +269,15 @@ def pseudonyms(settings: Settings) -> Pseudonyms | None:
 
 
 def build_pipeline(
-    settings: Settings, code: Domain, monotonic: Callable[[], float], beat: Callable[[], None] = lambda: None
+    settings: Settings,
+    code: Domain,
+    monotonic: Callable[[], float],
+    *,
+    card_key: bytes | None = None,
+    beat: Callable[[], None] = lambda: None,
 ) -> Pipeline:
-    """The pipeline, without any partition yet; `beat` is called between the steps of a batch."""
-    reader = decoder(settings, code)
+    """The pipeline, without any partition yet; for the key see `decoder`, `beat` is called between a batch's steps."""
+    reader = decoder(settings, code, card_key)
     return Pipeline(
         decoder=reader,
         spec=code.spec,
@@ -247,6 +289,7 @@ def build_pipeline(
             fingerprint=code.features_fingerprint,
             decisions=settings.decisions == "all",
             pseudonyms=pseudonyms(settings) if settings.pseudonyms else None,
+            token=reader.pan_token,
         ),
         exploration=_exploration(settings),
         monotonic=monotonic,
@@ -255,7 +298,14 @@ def build_pipeline(
     )
 
 
-def compose(settings: Settings, adapters: Adapters, metrics: Metrics, config: HistoryConfig | None = None) -> Service:
+def compose(
+    settings: Settings,
+    adapters: Adapters,
+    metrics: Metrics,
+    config: HistoryConfig | None = None,
+    *,
+    card_key: bytes | None = None,
+) -> Service:
     """Puts a service together; connects nothing.
 
     Args:
@@ -263,11 +313,12 @@ def compose(settings: Settings, adapters: Adapters, metrics: Metrics, config: Hi
         adapters: what it shall stand on.
         metrics: what it shall count with.
         config: of histories; the default one outside tests.
+        card_key: see `decoder`.
     """
     clock, code = adapters.clock, domain(settings)
     code = code if config is None else replace(code, config=config)
     health = Health(clock.monotonic, settings.liveness.total_seconds())
-    pipeline = build_pipeline(settings, code, clock.monotonic, health.beat)
+    pipeline = build_pipeline(settings, code, clock.monotonic, card_key=card_key, beat=health.beat)
     stop = Stop(seconds=settings.shutdown.total_seconds(), monotonic=clock.monotonic)
     restorer = Restorer(
         log=adapters.log, snapshots=adapters.snapshots, pipeline=pipeline, config=code.config, salt=code.salt
@@ -312,7 +363,7 @@ def serve(settings: Settings) -> None:
         settings, code, wrote=metrics.snapshot_seconds.set, failed=metrics.snapshot_failures.inc
     )
     log = kafka_log(settings)
-    service = compose(settings, Adapters(log, models, snapshots, clock), metrics)
+    service = compose(settings, Adapters(log, models, snapshots, clock), metrics, card_key=card_key(settings))
     endpoint = Endpoint(
         settings.http_host,
         settings.http_port,
@@ -342,15 +393,6 @@ def warm_up(code: Domain) -> None:
     from fraud.features import Encoder
 
     Encoder(code.spec, History(code.config))
-
-
-def _rates(path: Path | None, base: str) -> Rates:
-    try:
-        return Rates.default(base) if path is None else Rates.parse(path.read_bytes(), base)
-    except OSError as error:
-        raise Misconfigured(f"FRAUD_RATES_FILE: cannot read {path}: {error.strerror}") from None
-    except InvalidRates as error:
-        raise Misconfigured(f"FRAUD_RATES_FILE: {error}") from None
 
 
 def _exploration(settings: Settings) -> Exploration | None:

@@ -1,6 +1,7 @@
 """Dead letters: unscored payments with the reason why, and the cap that stops a bad deploy."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.decode import Reject
+from fraud.masking import mask_headers
 from fraud.outputs import DeadLetter
-from fraud.pan import Token, mask_bytes
+from fraud.pan import Token, mask_bytes, mask_plain
 from service.errors import TooManyDeadLetters
 from service.ports import Channel, Headers, Messages, Records
 
@@ -23,6 +25,12 @@ MAX_VALUE: Final = 1_000_000
 
 MAX_KEY: Final = 1_024
 """Bytes of a key; a customer's id has at most 256 characters."""
+MARGIN: Final = 512
+"""Bytes at the end of a cut value that go as well: more than a card number takes, which the cut may have halved."""
+
+MOST_SEARCHED: Final = 8_000_000
+"""Bytes of values that are searched for card numbers in one batch. At the slowest they cost some two microseconds each,
+and the batch must be over long before `FRAUD_LIVENESS`."""
 
 MAX_INPUT_HEADERS: Final = 16_000
 """Bytes of the source's own headers that are kept."""
@@ -46,17 +54,34 @@ class DeadLetters:
     def messages(self, records: Records, rejects: Sequence[Reject], now: datetime) -> Messages:
         """One message a reject: the record's key, its raw value, and headers that say what, where and why."""
         keys, values, headers = [], [], []
+        left = MOST_SEARCHED
         for reject in rejects:
-            value, described = self._letter(records, reject, now)
-            keys.append(_key(records.keys[reject.row]))
+            raw = records.values[reject.row] or b""
+            most = min(MAX_VALUE, left)
+            left -= min(len(raw), most)
+            key, value, described = self._letter(records, reject, now, most)
+            keys.append(key)
             values.append(value)
             headers.append(described)
         return Messages(Channel.DEAD_LETTERS, keys, values, headers)
 
-    def _letter(self, records: Records, reject: Reject, now: datetime) -> tuple[bytes, list[tuple[str, bytes]]]:
-        raw = records.values[reject.row] or b""
-        value, masked = mask_bytes(raw, self.token) if self.token else (raw, 0)
+    def _letter(
+        self, records: Records, reject: Reject, now: datetime, most: int
+    ) -> tuple[bytes | None, bytes, list[tuple[str, bytes]]]:
+        """Key, value of at most so many bytes, and headers."""
+        raw, key = records.values[reject.row] or b"", records.keys[reject.row]
         source = records.headers[reject.row]
+        # Cut first: what is masked must be bounded, and what is cut can never be redriven.
+        cut = raw if len(raw) <= most else raw[:most]
+        value, masked = mask_bytes(cut, self.token) if self.token else (cut, 0)
+        truncated = len(raw) > most or len(value) > MAX_VALUE
+        if truncated:
+            value = value[:-MARGIN][:MAX_VALUE]
+        if key is not None and self.token and not _is_customer(key, cut):
+            key, in_key = mask_plain(key, self.token)
+            masked += in_key
+        cut_key = _key(key)
+        kept, in_headers = _kept(source, self.token)
         letter = DeadLetter(
             reason=reject.reason,
             detail=reject.detail[:1024],
@@ -64,14 +89,18 @@ class DeadLetters:
             source_partition=records.partition,
             source_offset=records.offsets[reject.row],
             time=now,
-            masked=masked,
-            truncated=len(value) > MAX_VALUE
-            or len(records.keys[reject.row] or b"") > MAX_KEY
-            or reject.row in records.unread,
+            masked=masked + in_headers,
+            truncated=truncated or cut_key is not key or reject.row in records.unread,
+            size=len(raw) if truncated else None,
+            sha256=hashlib.sha256(raw).hexdigest() if truncated else None,
             attempt=redriven(source),
         )
-        own = letter.headers()
-        return value[:MAX_VALUE], [*own, *_kept(source, {name for name, _ in own})]
+        return cut_key, value, [*letter.headers(), *kept]
+
+
+def _is_customer(key: bytes, raw: bytes) -> bool:
+    """Whether the message names the key as its customer: an id like any other, which may be numeric."""
+    return re.search(rb'"customer_id"\s*:\s*"?' + re.escape(key) + rb'["\s,}]', raw) is not None
 
 
 def _key(key: bytes | None) -> bytes | None:
@@ -88,10 +117,13 @@ def redriven(headers: Headers) -> int:
     return int(value) if value.isdigit() and len(value) < 4 else 0
 
 
-def _kept(headers: Headers, taken: set[str]) -> list[tuple[str, bytes]]:
-    """The source's headers (trace ids and the like) as far as they are sane and do not pose as ours."""
-    kept = [(name, value or b"") for name, value in headers if name not in taken and name != ATTEMPT_HEADER]
-    return kept if sum(len(name) + len(value) for name, value in kept) <= MAX_INPUT_HEADERS else []
+def _kept(headers: Headers, token: Token | None) -> tuple[list[tuple[str, bytes]], int]:
+    """The source's headers (trace ids and the like) as far as they are sane and do not pose as ours, masked."""
+    own = {*DeadLetter.model_fields, ATTEMPT_HEADER}
+    kept = [(name, value or b"") for name, value in headers if name not in own]
+    if sum(len(name) + len(value) for name, value in kept) > MAX_INPUT_HEADERS:
+        return [], 0
+    return mask_headers(kept, token) if token else (kept, 0)
 
 
 class DeadLetterCap:

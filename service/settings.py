@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -22,7 +22,7 @@ from pydantic_settings import (
 )
 
 from fraud.brokers import PREFIX, BrokerSettings, what_is_wrong
-from fraud.bundle import LEAST_KEY
+from fraud.keys import Secret
 from service.errors import Misconfigured
 
 SECRETS: Final = ("kafka_sasl_password", "kafka_ssl_key_password", "secret", "bundle_key")
@@ -96,9 +96,8 @@ class Settings(BrokerSettings):
 
     models_dir: Path = Field(Path("models"), description="model directory: numbered versions and serving.json")
     models_poll: Duration = Field(timedelta(seconds=1), description="how often serving.json is looked at, in seconds")
-    bundle_key: SecretStr | None = Field(
+    bundle_key: Secret | None = Field(
         None,
-        min_length=LEAST_KEY,
         description="key that models must be signed under, at least 16 characters; or its file by _FILE",
     )
     snapshots_dir: Path = Field(Path("snapshots"), description="where histories are kept, shared by all instances")
@@ -117,8 +116,10 @@ class Settings(BrokerSettings):
     rates_file: Path | None = Field(None, description="JSON of dated exchange rates; default: a built-in table")
     attributes: tuple[str, ...] = Field((), description="names of `attributes` that features may use, a JSON list")
 
-    secret: SecretStr | None = Field(
-        None, description="key of every HMAC (pseudonyms, card tokens, exploration); or its file by _FILE"
+    secret: Secret | None = Field(
+        None,
+        description="key of every HMAC (pseudonyms, card tokens, exploration), at least 16 characters; or its file by "
+        "_FILE",
     )
     pseudonyms: bool = Field(False, description="whether alerts carry pseudonyms instead of ids")
     explore_share: float = Field(0.0, ge=0.0, le=0.05, description="share of would-be blocks let through to learn")

@@ -9,7 +9,9 @@ import msgspec
 import numpy as np
 
 from fraud.features import features_crc
+from fraud.masking import mask_headers
 from fraud.outputs import alert_id
+from fraud.pan import Token
 from fraud.policy import ACTIONS
 from fraud.pseudonyms import Pseudonyms
 from fraud.reasons import LIMIT, Teller
@@ -37,6 +39,7 @@ class Writer:
         fingerprint: of the features.
         decisions: whether decisions are wanted.
         pseudonyms: replace the ids in alerts; None leaves them. Decisions keep them: labels are joined to those.
+        token: what to replace card numbers in passed-on headers by; None leaves them.
     """
 
     topic: str
@@ -45,6 +48,7 @@ class Writer:
     fingerprint: str
     decisions: bool
     pseudonyms: Pseudonyms | None = None
+    token: Token | None = None
 
     def write(self, part: Part, verdicts: Verdicts, *, history_from: int | None, now: datetime) -> list[Messages]:
         """The messages on the n scored transactions of one partition.
@@ -86,7 +90,7 @@ class Writer:
             _encode(self._alert(part, verdicts, sheet, row, why))
             for row, why in zip(sheet.flagged, contributions, strict=True)
         ]
-        headers = [passed_on(part.records.headers[sheet.rows[row]]) for row in sheet.flagged]
+        headers = [passed_on(part.records.headers[sheet.rows[row]], self.token) for row in sheet.flagged]
         keys = [self._shown(part.events[row].customer_id).encode() for row in sheet.flagged]
         return Messages(Channel.ALERTS, keys, values, headers)
 
@@ -183,9 +187,11 @@ def _shadows(verdicts: Verdicts) -> Sequence[ShadowOut | None]:
     ]
 
 
-def passed_on(headers: Headers) -> list[tuple[str, bytes]]:
-    """A record's headers as an alert carries them: trace and correlation ids of whatever kind, within reason."""
+def passed_on(headers: Headers, token: Token | None = None) -> list[tuple[str, bytes]]:
+    """A record's headers as an alert carries them: trace and correlation ids of any kind, within reason, masked."""
     if not headers:
         return []
     kept = [(name, value or b"") for name, value in headers]
-    return kept if sum(len(name) + len(value) for name, value in kept) <= MAX_HEADERS else []
+    if sum(len(name) + len(value) for name, value in kept) > MAX_HEADERS:
+        return []
+    return mask_headers(kept, token)[0] if token else kept

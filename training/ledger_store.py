@@ -10,7 +10,7 @@ and reading takes each (partition, offset) once. A record's day is that of its K
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,22 +129,16 @@ class LedgerStore:
                         if file.name != "all.parquet":
                             file.unlink()
 
-    def forget(self, customer: str, transactions: Sequence[str]) -> int:
-        """Erases a customer: their events and decisions, and the labels of their transactions; rows removed."""
+    def forget(self, kind: Kind, wanted: Callable[[str, bytes], bool], *, really: bool = True) -> int:
+        """Erases, or only counts, the records whose key and value are wanted; how many there were."""
         removed = 0
-        keys: Mapping[Kind, list[str]] = {
-            "events": [customer],
-            "decisions": [customer],
-            "labels": list(transactions),
-        }
-        for kind, wanted in keys.items():
-            for file in sorted((self.root / kind).glob("day=*/*.parquet")):
-                table = pq.read_table(file, schema=RECORDS)
-                hit = pc.fill_null(pc.is_in(table["key"], value_set=pa.array(wanted, pa.string())), fill_value=False)
-                hits = int(pc.sum(hit).as_py() or 0)
-                if hits:
-                    _replace(file, table.filter(pc.invert(hit)))
-                    removed += hits
+        for file in sorted((self.root / kind).glob("day=*/*.parquet")):
+            table = pq.read_table(file, schema=RECORDS)
+            columns = zip(table["key"].to_pylist(), table["value"].to_pylist(), strict=True)
+            hit = np.array([wanted(key or "", value or b"") for key, value in columns], np.bool_)
+            removed += int(hit.sum())
+            if really and hit.any():
+                _replace(file, table.filter(pa.array(~hit)))
         return removed
 
     def _write(self, kind: Kind, day: int, part: pa.Table) -> None:

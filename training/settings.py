@@ -8,11 +8,11 @@ import os
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from fraud.brokers import PREFIX, BrokerSettings, what_is_wrong
-from fraud.bundle import LEAST_KEY
+from fraud.keys import Secret
 
 SECRETS: Final = ("kafka_sasl_password", "kafka_ssl_key_password", "secret", "bundle_key")
 
@@ -32,15 +32,16 @@ class Settings(BrokerSettings):
     models_topic: str = Field("fraud.models.v1", description="where promotions and rollbacks are announced")
 
     models_dir: Path = Field(Path("models"), description="model directory")
-    bundle_key: SecretStr | None = Field(
+    bundle_key: Secret | None = Field(
         None,
-        min_length=LEAST_KEY,
         description="key that signs models, the service's own, at least 16 characters; or its file by _FILE",
     )
     base_currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="currency that all amounts are turned into")
     rates_file: Path | None = Field(None, description="JSON of dated exchange rates; default: a built-in table")
     attributes: tuple[str, ...] = Field((), description="names of `attributes` that features may use, a JSON list")
-    secret: SecretStr | None = Field(None, description="the service's secret: masks card numbers; or its file by _FILE")
+    secret: Secret | None = Field(
+        None, description="the service's secret: card numbers get the service's tokens; or its file by _FILE"
+    )
 
     loop_data_dir: Path = Field(Path("data"), description="where ledger, run records and the loop's state are kept")
     loop_http_host: str = Field("127.0.0.1", description="address that /metrics and /healthz listen on")

@@ -37,3 +37,19 @@ def sole(folder: Path, instance: str) -> Iterator[None]:
         yield
     finally:
         os.close(held)
+
+
+def running(folder: Path) -> list[str]:
+    """The instances whose ids are held, in order; it sees those that share the folder."""
+    return sorted(path.stem for path in folder.glob("*.lock") if _is_held(path))
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -8,10 +8,11 @@ from typing import Literal
 
 from fraud.bundle import InvalidBundle, Manifest, read_serving, verify
 from fraud.history import most_bytes
+from fraud.keys import KEY_FILE
 from service.adapters.kafka.client import Cluster
 from service.adapters.kafka.permissions import missing_permissions
 from service.adapters.kafka.topics import DAY_MS, TopicAdmin, TopicState
-from service.bootstrap import LETTER_BYTES, MAX_AHEAD_MS, Domain, cluster, decoder, domain, output_topics
+from service.bootstrap import LETTER_BYTES, MAX_AHEAD_MS, Domain, cluster, domain, output_topics, rates
 from service.errors import ServiceError
 from service.memory import GIB, PROGRAM, most_memory
 from service.settings import Settings
@@ -39,7 +40,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     """Everything that was looked at, in the order in which one would mend it."""
     code = domain(settings)
     yield from _settings(settings)
-    yield from _rates(settings, code)
+    yield from _rates(settings)
     yield _memory(settings, code)
     yield from _kafka(settings, code)
     yield from _bundle(settings, code)
@@ -55,20 +56,21 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "secret",
-            "FRAUD_SECRET is not set: tokens of card numbers change with every start of the service",
+            f"FRAUD_SECRET is not set: card numbers get tokens by the key in {settings.snapshots_dir / KEY_FILE}, "
+            "which the trainer does not share, and logs name no one; `openssl rand -hex 32` makes a secret",
         )
     if settings.deadletter_cap == "off":
         yield Finding("warning", "dead letters", "FRAUD_DEADLETTER_CAP is off: a bad deploy would drain the topic")
 
 
-def _rates(settings: Settings, code: Domain) -> Iterator[Finding]:
+def _rates(settings: Settings) -> Iterator[Finding]:
     try:
-        rates = decoder(settings, code).rates
+        table = rates(settings)
     except ServiceError as error:
         yield Finding("error", "rates", str(error))
     else:
-        table = "built-in table" if settings.rates_file is None else str(settings.rates_file)
-        yield Finding("ok", "rates", f"{len(rates.codes)} currencies into {rates.base} ({table})")
+        source = "built-in table" if settings.rates_file is None else str(settings.rates_file)
+        yield Finding("ok", "rates", f"{len(table.codes)} currencies into {table.base} ({source})")
 
 
 def _memory(settings: Settings, code: Domain) -> Finding:

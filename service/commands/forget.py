@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 
-import msgspec
-
+from fraud.forgetting import names
+from service.adapters.identity import running
 from service.adapters.kafka.admin import delete_before
 from service.adapters.kafka.group import Reader
 from service.adapters.kafka.publisher import Outgoing, send_all
 from service.bootstrap import cluster
+from service.errors import Misconfigured
+from service.ports import Records
 from service.settings import Settings
 
 
@@ -30,43 +32,36 @@ def erase(settings: Settings, customer_id: str, *, really: bool) -> Erased:
 
     The letters that stay are appended again before all older ones are deleted: when this stops in between, some stand
     there twice and nothing is lost; run it again.
+
+    Raises:
+        Misconfigured: a service that shares the snapshots runs: it would write the customer's history again.
     """
-    where = cluster(settings)
-    letters = 0
+    if really and (held := running(settings.snapshots_dir)):
+        raise Misconfigured(f"stop {', '.join(held)} first: {settings.snapshots_dir} is in use")
+    where, letters = cluster(settings), 0
     with closing(Reader(where, settings.dlq_topic)) as reader:
         for partition in reader.partitions():
             first, end = reader.bounds(partition)
-            kept: list[Outgoing] = []
-            found = 0
-            for records in reader.replay(partition, first, end):
-                columns = zip(records.keys, records.values, records.headers, records.timestamps_us, strict=True)
-                for key, value, headers, time_us in columns:
-                    if names(customer_id, key, value):
-                        found += 1
-                    else:  # its own time, or each forgotten customer would prolong everybody's retention
-                        kept.append(
-                            Outgoing(settings.dlq_topic, partition, key, value or b"", list(headers), time_us // 1000)
-                        )
+            kept, found = _others(reader.replay(partition, first, end), settings.dlq_topic, customer_id)
             if found and really:
                 send_all(where, kept)
                 delete_before(where, settings.dlq_topic, {partition: end})
             letters += found
-    snapshots = list(settings.snapshots_dir.rglob("*.npz"))
-    if really:
-        for path in snapshots:
-            path.unlink(missing_ok=True)
+    snapshots = list(settings.snapshots_dir.rglob("*.npz*"))  # also under the names of unfinished ones
+    for path in snapshots if really else ():
+        path.unlink(missing_ok=True)
     return Erased(letters, len(snapshots))
 
 
-def names(customer_id: str, key: bytes | None, value: bytes | None) -> bool:
-    """Whether a dead letter is about the customer: by its key, or by its text, which need not be valid JSON."""
-    if key == customer_id.encode():
-        return True
-    return any(form in (value or b"") for form in _forms(customer_id))
-
-
-def _forms(customer_id: str) -> Iterable[bytes]:
-    """The id between quotes, plain and as JSON may escape it."""
-    yield b'"' + customer_id.encode() + b'"'
-    yield msgspec.json.encode(customer_id)
-    yield ('"' + customer_id.encode("unicode_escape").decode() + '"').encode()
+def _others(letters: Iterable[Records], topic: str, customer_id: str) -> tuple[list[Outgoing], int]:
+    """A partition's letters about others, as they are to be sent again, and how many are about the customer."""
+    kept: list[Outgoing] = []
+    found = 0
+    for records in letters:
+        columns = zip(records.keys, records.values, records.headers, records.timestamps_us, strict=True)
+        for key, value, headers, time_us in columns:
+            if names(customer_id, key, value):
+                found += 1
+            else:  # its own time, or each forgotten customer would prolong everybody's retention
+                kept.append(Outgoing(topic, records.partition, key, value or b"", list(headers), time_us // 1000))
+    return kept, found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from service.adapters.kafka.admin import committed_positions
 from service.adapters.kafka.group import Reader
-from service.bootstrap import build_pipeline, cluster, domain, snapshot_directory
+from service.bootstrap import build_pipeline, card_key, cluster, domain, snapshot_directory
 from service.ports import Snapshot
 from service.restoring import Restorer
 from service.settings import Settings
@@ -42,7 +42,7 @@ def warm(settings: Settings) -> Iterator[Warmed]:
         numbers = reader.partitions()
         snapshots = snapshot_directory(settings, code, wrote=lambda _: None, failed=lambda: None)
         snapshots.open(reader.identity())
-        pipeline = build_pipeline(settings, code, time.monotonic)
+        pipeline = build_pipeline(settings, code, time.monotonic, card_key=card_key(settings))
         restorer = Restorer(log=reader, snapshots=snapshots, pipeline=pipeline, config=code.config, salt=code.salt)
         for partition in numbers:
             restorer.restore(partition, committed.get(partition, reader.bounds(partition)[1]), lambda: None)

@@ -171,6 +171,7 @@ CORNERS = [
     corner("bin", f'"{PAN}"'),
     corner("attributes", f'{{"basket":"{PAN}","weight":{PAN},"f":{PAN}.0,"note":{PAN}.5}}'),
     corner("attributes", '{"basket":"' + f"{PAN} " * 15 + '"}'),
+    corner("attributes", f'{{"{PAN}":-{PAN},"no 4111.1111.1111.1111":{PAN}0e-1}}'),
     corner("attributes", '{"weight":1e39}'),
     corner("attributes", '{"weight":-1e308}'),
     corner("attributes", '{"weight":1e400}'),
@@ -214,8 +215,8 @@ def mask(value: object) -> tuple[object, int]:
     if isinstance(value, str):
         text, count = mask_text(value, TOKEN)
         return text[:256], count
-    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 10**12 and value == int(value):
-        text, count = mask_text(str(int(value)), TOKEN)
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) >= 10**12 and value == int(value):
+        text, count = mask_text(str(abs(int(value))), TOKEN)
         return (text, count) if count else (value, 0)
     return value, 0
 
@@ -227,10 +228,11 @@ def masked_fields(fields: validation.Fields) -> tuple[validation.Fields, int]:
         if name in result:
             result[name], count = mask(result[name])
             total += count
-    attributes = dict(result.get("attributes", {}))
-    for name, value in attributes.items():
-        attributes[name], count = mask(value)
-        total += count
+    attributes = {}
+    for name, value in result.get("attributes", {}).items():
+        (shown, in_name), (held, in_value) = mask(name), mask(value)
+        attributes[shown] = held
+        total += in_name + in_value
     return (result | {"attributes": attributes} if "attributes" in result else result), total
 
 

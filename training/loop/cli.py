@@ -20,7 +20,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from fraud.endpoint import Endpoint, health
 from fraud.features import default_spec
-from fraud.keys import CARD_NUMBERS, derived
+from fraud.keys import CARD_NUMBERS, KEY_FILE, derived, kept_key
 from fraud.money import InvalidRates, Rates
 from fraud.pan import tokeniser
 from training.console import one_line_errors
@@ -43,15 +43,31 @@ def world_of(settings: Settings) -> World:
     """Features, rates and masking as the service has them.
 
     Raises:
-        InvalidSettings: the rates file cannot be used.
+        InvalidSettings: the rates file cannot be used, or the key of card numbers not be kept.
     """
     try:
         content = settings.rates_file.read_bytes() if settings.rates_file else None
         rates = Rates.parse(content, settings.base_currency) if content else Rates.default(settings.base_currency)
     except (OSError, InvalidRates) as error:
         raise InvalidSettings(f"FRAUD_RATES_FILE: {error}") from None
-    token = tokeniser(derived(settings.secret.get_secret_value(), CARD_NUMBERS)) if settings.secret else None
-    return World(default_spec(settings.attributes), rates=rates, token=token)
+    return World(default_spec(settings.attributes), rates=rates, token=tokeniser(card_key(settings)))
+
+
+def card_key(settings: Settings) -> bytes:
+    """The key of card numbers' tokens: the service's, or without a secret one that is kept beside the ledger.
+
+    Raises:
+        InvalidSettings: the folder cannot be written, or the file is no key.
+    """
+    if settings.secret is not None:
+        return derived(settings.secret.get_secret_value(), CARD_NUMBERS)
+    path = settings.loop_data_dir / KEY_FILE
+    try:
+        return kept_key(path)
+    except OSError as error:
+        raise InvalidSettings(f"FRAUD_LOOP_DATA_DIR: cannot write {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise InvalidSettings(str(error)) from None
 
 
 def kinds_of(settings: Settings) -> dict[str, Kind]:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final, Protocol
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from fraud.pan import Token, mask_bytes
+from fraud.validation import MAX_BYTES
 from training.ledger_store import Kind, LedgerStore, Record
 from training.settings import Settings
 
@@ -132,7 +134,9 @@ class KafkaFeed:
         for r in records:
             value = r.value or b""  # type: ignore[attr-defined]  # kafka-python has no types
             key = r.key or b""  # type: ignore[attr-defined]  # as above
-            if self.token is not None:
+            if len(value) > MAX_BYTES:  # no event: neither worth the search nor the space
+                value = f"{len(value)} bytes, SHA-256 {sha256(value).hexdigest()}".encode()
+            elif self.token is not None:  # decisions as well: a score's digits are no card number
                 value, _ = mask_bytes(value, self.token)
             yield Record(r.partition, r.offset, r.timestamp * 1000, key.decode(errors="replace"), value)  # type: ignore[attr-defined]  # as above
 

@@ -54,8 +54,8 @@ DECISIONS = {
 """Columns of decisions; `time` is the payment's, `shadow_version` 0 and `shadow_action` "" without a shadow."""
 
 
-def decisions_frame(values: Sequence[bytes]) -> pd.DataFrame:
-    """Decisions as a frame of `DECISIONS`: one per transaction, the first that was made."""
+def decisions_frame(values: Sequence[bytes]) -> tuple[pd.DataFrame, int]:
+    """Decisions as a frame of `DECISIONS`, one per transaction, the first that was made; and how many were none."""
     decoder = msgspec.json.Decoder(_Decision)
     rows, ids = [], []
     for value in values:
@@ -67,11 +67,12 @@ def decisions_frame(values: Sequence[bytes]) -> pd.DataFrame:
         ids.append(d.transaction_id)
         shadow = (d.shadow.model_version, d.shadow.action) if d.shadow else (0, "")
         rows.append((time, d.action, d.model_action, d.propensity, d.score, d.model_version, *shadow))
+    refused = len(values) - len(rows)
     if not rows:
-        return empty(DECISIONS)
+        return empty(DECISIONS), refused
     frame = pd.DataFrame(rows, columns=[name for name in DECISIONS if name != "transaction"])
     frame.insert(0, "transaction", hash_ids(ids, len(ids)))
-    return frame.astype(DECISIONS).drop_duplicates("transaction").reset_index(drop=True)
+    return frame.astype(DECISIONS).drop_duplicates("transaction").reset_index(drop=True), refused
 
 
 def labels_frame(values: Sequence[bytes]) -> tuple[pd.DataFrame, int]:

@@ -41,6 +41,12 @@ class LoopMetrics:
         self.unknown_labels = Gauge(
             "fraud_loop_unknown_labels", "Labels whose payment has not been seen", registry=registry
         )
+        self.refused = Gauge(
+            "fraud_loop_refused_messages",
+            "Messages in the ledger that are off their contract",
+            ["kind"],
+            registry=registry,
+        )
         self.business = {
             name: Gauge(f"fraud_business_{name}", text, registry=registry) for name, text in BUSINESS.items()
         }
@@ -51,6 +57,8 @@ class LoopMetrics:
         self.last_success.set_to_current_time()
         for decision in ("promote", "shadow", "keep", "refuse", "rollback", "failed"):
             self.runs.labels(decision)
+        for kind in ("decisions", "labels"):
+            self.refused.labels(kind)
 
     def set_business(self, figures: Mapping[str, float]) -> None:
         """The business figures that could be computed; others keep their value."""

@@ -281,12 +281,19 @@ class Loop:
             else Model.read(registry.find(self.trainer.root, version)[1], self.trainer.config.bundle_key)
         )
 
+    def _tell_refused(self, view: View) -> None:
+        for kind, refused in (("decisions", view.refused_decisions), ("labels", view.refused_labels)):
+            self.metrics.refused.labels(kind).set(refused)
+            if refused:
+                log.warning("messages off their contract are left out", kind=kind, count=refused)
+
     def _measure(self, view: View, state: LoopState) -> None:
         metrics = self.metrics
         newest = view.labels["received_at"].max() if len(view.labels) else None
         if newest is not None:
             metrics.label_lag.set((view.now - int(newest)) / 1e6)
         metrics.unknown_labels.set(view.known.unknown_labels)
+        self._tell_refused(view)
         metrics.sampling.set(state.sampling)
         for reign in (state.reign, state.probation):
             for figure, value in (reign.promised if reign else {}).items():

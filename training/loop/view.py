@@ -27,6 +27,7 @@ class View:
         decisions: frame of `training.loop.messages.DECISIONS`.
         known: labels as of now.
         refused_labels: messages on the labels topic that were no labels.
+        refused_decisions: messages on the decisions topic that were no decisions.
     """
 
     now: int
@@ -35,6 +36,7 @@ class View:
     decisions: pd.DataFrame
     known: Known
     refused_labels: int
+    refused_decisions: int = 0
 
     @property
     def labels(self) -> pd.DataFrame:
@@ -69,10 +71,10 @@ class ViewReader:
         self._take_in(since - WARM_UP_US)
         parts = [self._held[partition] for partition in sorted(self._held)]
         events = Events.concatenate(parts) if parts else decode(RECORDS.empty_table(), self.world)
-        decisions = decisions_frame(self.store.read("decisions")["value"].to_pylist())
+        decisions, left_out = decisions_frame(self.store.read("decisions")["value"].to_pylist())
         labels, refused = labels_frame(self.store.read("labels")["value"].to_pylist())
         stream = to_stream(events, labels, decisions=decisions, maturity_days=maturity_days)
-        return View(now, since, stream, decisions, stream.ledger.as_of(now), refused)
+        return View(now, since, stream, decisions, stream.ledger.as_of(now), refused, left_out)
 
     def _take_in(self, since: int) -> None:
         """Adds what is new in the log's own order (by offset, never by time), and lets go of what is too old."""

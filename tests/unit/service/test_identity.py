@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.adapters.identity import sole
+from service.adapters.identity import running, sole
 from service.errors import Fenced
 
 
@@ -18,6 +18,8 @@ def test_a_second_holder_is_refused_and_named(tmp_path: Path) -> None:
 def test_ids_beside_each_other_do_not_matter_and_an_id_is_free_again(tmp_path: Path) -> None:
     with sole(tmp_path, "one"), sole(tmp_path, "two"):
         assert len(list(tmp_path.glob("*.lock"))) == 2
+        assert running(tmp_path) == ["one", "two"]
+    assert running(tmp_path) == running(tmp_path / "none") == []
     with sole(tmp_path, "one"):
         assert (tmp_path / "one.lock").exists()
 

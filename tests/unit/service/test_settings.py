@@ -34,11 +34,11 @@ def test_variables_are_read_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_secret_may_stand_in_a_file_and_is_never_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("hush\n")
+    (tmp_path / "secret").write_text(" hush, hush, hush, hush\n")
     monkeypatch.setenv("FRAUD_SECRET_FILE", str(tmp_path / "secret"))
     settings = load_settings()
     assert settings.secret is not None
-    assert settings.secret.get_secret_value() == "hush"
+    assert settings.secret.get_secret_value() == "hush, hush, hush, hush"
     assert "hush" not in repr(settings)
 
 
@@ -48,6 +48,9 @@ def test_a_secret_may_stand_in_a_file_and_is_never_shown(monkeypatch: pytest.Mon
         ({"FRAUD_TOPIC": "x"}, "unknown setting FRAUD_TOPIC"),
         ({"FRAUD_SECRET": "a", "FRAUD_SECRET_FILE": "b"}, "not both"),
         ({"FRAUD_SECRET_FILE": "/nowhere"}, "cannot read /nowhere"),
+        ({"FRAUD_SECRET": ""}, "FRAUD_SECRET: .*at least 16 characters; `openssl rand -hex 32` makes one"),
+        ({"FRAUD_SECRET": " fifteen letters \n"}, "FRAUD_SECRET: .*at least 16 characters"),
+        ({"FRAUD_SECRET_FILE": "/dev/null"}, "FRAUD_SECRET: .*at least 16 characters"),
         ({"FRAUD_BATCH_RECORDS": "0", "FRAUD_HTTP_PORT": "-1"}, "FRAUD_BATCH_RECORDS.*FRAUD_HTTP_PORT"),
         ({"FRAUD_LIVENESS": "-3"}, "FRAUD_LIVENESS"),
         ({"FRAUD_ALERTS_TOPIC": "a b"}, "FRAUD_ALERTS_TOPIC"),

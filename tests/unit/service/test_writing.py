@@ -1,13 +1,21 @@
 """What is written is valid under the contracts, and says what was done."""
 
+import hashlib
+from datetime import UTC, datetime
+
 import msgspec
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
+from fraud.decode import Reject
+from fraud.events import Reason
 from fraud.history import History, HistoryConfig
+from fraud.keys import CARD_NUMBERS, derived
 from fraud.outputs import Alert, Decision, Shadow, Source, alert_id
+from fraud.pan import tokeniser
 from service.bootstrap import build_pipeline, domain
+from service.deadletters import MARGIN, MAX_VALUE, MOST_SEARCHED, DeadLetters
 from service.metrics import Metrics
 from service.ports import Channel, Float32s, Messages, Models, Records
 from service.result import Result
@@ -20,7 +28,12 @@ CONFIG = HistoryConfig(max_entities=1 << 10, max_entries=1 << 12, max_bucketed=1
 
 
 def process(
-    events: list[dict[str, object]], *, models: Models | None = None, headers: object = None, **settings: object
+    events: list[dict[str, object]],
+    *,
+    models: Models | None = None,
+    headers: object = None,
+    key: bytes = b"key",
+    **settings: object,
 ) -> Result:
     chosen = Settings(**settings)  # type: ignore[arg-type]
     pipeline = build_pipeline(chosen, domain(chosen), lambda: 0.0)
@@ -30,7 +43,7 @@ def process(
         0,
         range(n),
         [at_us(i) for i in range(n)],
-        [b"key"] * n,
+        [key] * n,
         [raw(event) for event in events],
         [headers or ()] * n,  # type: ignore[list-item]
     )
@@ -69,7 +82,7 @@ def test_decisions_can_be_left_out() -> None:
 
 def test_pseudonyms_replace_ids_in_key_body_and_transaction_alike() -> None:
     event = transaction(1, amount="900.00", customer_id="alice", card_id="card-9")
-    messages = written(process([event], pseudonyms=True, secret="s"), Channel.ALERTS)  # noqa: S106 - a test's
+    messages = written(process([event], pseudonyms=True, secret="s" * 16), Channel.ALERTS)
     alert = Alert.model_validate_json(messages.values[0])
     for id_ in (b"alice", b"card-9", b'"t1"'):
         assert id_ not in messages.values[0]
@@ -80,7 +93,7 @@ def test_pseudonyms_replace_ids_in_key_body_and_transaction_alike() -> None:
 
 def test_a_card_number_is_scored_under_its_token() -> None:
     pan = "4111111111111111"
-    result = process([transaction(1, amount="900.00", card_id=pan)], secret="s")  # noqa: S106 - a test's
+    result = process([transaction(1, amount="900.00", card_id=pan)], secret="s" * 16)
     for messages in result.outputs[0].messages:
         assert all(pan.encode() not in value for value in messages.values)
     assert result.parts[0].decoded.masked == 1
@@ -88,7 +101,7 @@ def test_a_card_number_is_scored_under_its_token() -> None:
 
 def test_a_dead_letter_masks_card_numbers_and_says_so() -> None:
     broken = {**transaction(1, card_id="4111111111111111"), "amount": "nothing"}
-    messages = written(process([broken], secret="s"), Channel.DEAD_LETTERS)  # noqa: S106 - a test's
+    messages = written(process([broken], secret="s" * 16), Channel.DEAD_LETTERS)
     assert b"4111111111111111" not in messages.values[0]
     assert dict(messages.headers[0])["masked"] == b"1"
 
@@ -96,8 +109,60 @@ def test_a_dead_letter_masks_card_numbers_and_says_so() -> None:
 def test_a_dead_letter_too_large_to_send_is_cut_and_says_so() -> None:
     huge = {**transaction(1), "junk": "x" * 2_000_000}
     messages = written(process([huge]), Channel.DEAD_LETTERS)
-    assert len(messages.values[0]) == 1_000_000
-    assert dict(messages.headers[0])["truncated"] == b"true"
+    assert len(messages.values[0]) == MAX_VALUE - MARGIN
+    said = dict(messages.headers[0])
+    assert said["truncated"] == b"true"
+    assert (said["size"], said["sha256"]) == (
+        str(len(raw(huge))).encode(),
+        hashlib.sha256(raw(huge)).hexdigest().encode(),
+    )
+
+
+def test_no_part_of_a_card_number_is_left_where_a_dead_letter_is_cut() -> None:
+    for filled in range(MAX_VALUE - 20, MAX_VALUE + 2):
+        broken = b"{" + b" " * (filled - 1) + b"4111 1111 1111 1111" + b"x" * 1000
+        letters = DeadLetters("topic", tokeniser(b"secret"))
+        records = Records(0, range(1), [at_us()], [b"key"], [broken], [()])
+        messages = letters.messages(records, [Reject(0, Reason.TOO_LARGE, "")], datetime.now(UTC))
+        assert b"4111" not in messages.values[0]
+
+
+def test_the_search_for_card_numbers_is_bounded_in_each_batch_and_what_is_beyond_keeps_its_hash() -> None:
+    count = MOST_SEARCHED // MAX_VALUE + 2
+    records = Records(0, range(count), [0] * count, [b"key"] * count, [b"x" * 2 * MAX_VALUE] * count, [()] * count)
+
+    def token(digits: str) -> str:
+        raise AssertionError(digits)
+
+    letters = DeadLetters("topic", token)
+    rejects = [Reject(row, Reason.TOO_LARGE, "") for row in range(count)]
+    messages = letters.messages(records, rejects, datetime.now(UTC))
+    searched = sum(map(len, messages.values))
+    assert MOST_SEARCHED // 2 < searched <= MOST_SEARCHED
+    assert messages.values[-1] == b""
+    assert all(dict(headers)["sha256"] for headers in messages.headers)
+
+
+def test_keys_and_headers_of_dead_letters_and_headers_of_alerts_are_masked() -> None:
+    pan = "4111111111111111"
+    headers = [("note", pan.encode()), (f"x-{pan}", b"1"), ("x-datadog-trace-id", pan.encode())]
+    token = tokeniser(derived("s" * 16, CARD_NUMBERS))(pan)
+    shown = [("note", token.encode()), (f"x-{token}", b"1"), headers[2]]
+    alerts = written(process([transaction(1, amount="900.00")], headers=headers, secret="s" * 16), Channel.ALERTS)
+    assert alerts.headers[0] == shown
+    letters = written(
+        process([{"type": "x"}], key=pan.encode(), headers=headers, secret="s" * 16), Channel.DEAD_LETTERS
+    )
+    assert letters.keys[0] == token.encode()
+    assert letters.headers[0][-3:] == shown
+    assert dict(letters.headers[0])["masked"] == b"3"
+
+
+def test_a_numeric_customer_keeps_the_key_of_a_dead_letter() -> None:
+    pan = "4111111111111111"
+    broken = {**transaction(1, customer_id=pan), "amount": "nothing"}
+    letters = written(process([broken], key=pan.encode(), secret="s" * 16), Channel.DEAD_LETTERS)
+    assert letters.keys[0] == pan.encode()
 
 
 def test_headers_that_pose_as_ours_are_dropped_and_the_others_kept() -> None:
@@ -110,8 +175,8 @@ def test_headers_that_pose_as_ours_are_dropped_and_the_others_kept() -> None:
 
 def test_explored_blocks_are_let_through_with_their_propensity() -> None:
     events = [transaction(i, amount="99000.00", customer_id=f"c{i}") for i in range(400)]
-    settings = {"secret": "s", "explore_share": 0.05, "explore_budget": 1e9}
-    result = process(events, models=Models(AmountModel(half=1.0)), **settings)
+    settings = {"secret": "s" * 16, "explore_share": 0.05, "explore_budget": 1e9}
+    result = process(events, models=Models(AmountModel(half=1.0)), **settings)  # type: ignore[arg-type]
     decisions = [Decision.model_validate_json(value) for value in written(result, Channel.DECISIONS).values]
     let = [d for d in decisions if d.model_action == "block" and d.action == "allow"]
     assert 5 <= len(let) <= 40

@@ -44,6 +44,24 @@ def test_a_customers_events_decisions_and_labels_are_erased_and_no_others(store:
     assert run(store, "alice", "--yes") == "0 ledger rows erased, of 0 transactions\n"
 
 
+def test_what_has_another_key_is_found_by_its_value(store: LedgerStore) -> None:
+    mine = json.dumps({"customer_id": "josé", "transaction_id": "t9"}).encode()
+    store.append("events", [Record(0, 7, T0, "", mine), Record(0, 8, T0, "other", b'{"customer_id":"jos\\u00e9",')])
+    store.append("labels", [Record(0, 7, T0, "", b'{"transaction_id":"t9"}')])
+    assert run(store, "josé", "--yes") == "3 ledger rows erased, of 1 transactions\n"
+    assert (store.read("events").num_rows, store.read("labels").num_rows) == (7, 6)
+
+
+def test_kept_data_sets_are_removed_where_their_folder_is_named(store: LedgerStore, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    for name in ("dataset-1.npz", ".dataset-2.npz.tmp.npz", "other"):
+        (cache / name).touch()
+    assert run(store, "alice", "--cache", str(cache)).startswith("2 kept data sets would be removed\n")
+    assert run(store, "alice", "--cache", str(cache), "--yes").startswith("2 kept data sets removed\n")
+    assert [path.name for path in cache.iterdir()] == ["other"]
+
+
 def test_without_a_ledger_there_is_nothing_to_erase(tmp_path: Path) -> None:
     done = CliRunner().invoke(forget_command, ["alice", "--data", str(tmp_path / "none"), "--yes"])
     assert done.exit_code == 0

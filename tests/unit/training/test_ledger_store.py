@@ -90,7 +90,9 @@ def test_a_forgotten_customer_is_gone_from_every_kind(tmp_path: Path) -> None:
     store.append("events", records(0, 9))
     store.append("decisions", records(0, 9))
     store.append("labels", [Record(0, i, T0, f"t{i}", b"{}") for i in range(4)])
-    assert store.forget("c1", ["t1", "t2"]) == 8
+    assert store.forget("events", lambda key, _: key == "c1", really=False) == 3
+    assert store.forget("events", lambda key, _: key == "c1") == 3
+    assert store.forget("labels", lambda key, value: key in {"t1", "t2"} and value == b"{}") == 2
     assert "c1" not in store.read("events")["key"].to_pylist()
     assert store.read("labels")["key"].to_pylist() == ["t0", "t3"]
 

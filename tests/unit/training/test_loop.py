@@ -2,13 +2,17 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from fraud.pan import tokeniser
+from fraud.validation import MAX_BYTES
 from training.loop.config import HOUR_US, LoopConfig
 from training.loop.drift import Drift, measure, psi
+from training.loop.feed import KafkaFeed
 from training.loop.messages import DECISIONS, decisions_frame, labels_frame
 from training.loop.state import InvalidState, LoopState, Reign, Unfinished, load_state, save_state
 from training.loop.triggers import due
@@ -160,7 +164,8 @@ def test_messages_off_the_contract_are_left_out_and_counted() -> None:
     frame, refused = labels_frame([json.dumps(good).encode(), *bad])
     assert frame["label_id"].tolist() == ["a"]
     assert refused == 3
-    assert len(decisions_frame([b"{", b"null"])) == 0
+    frame, refused = decisions_frame([b"{", b"null"])
+    assert (len(frame), refused) == (0, 2)
 
 
 def test_settings_come_from_the_environment_and_wrong_ones_are_named(
@@ -168,12 +173,12 @@ def test_settings_come_from_the_environment_and_wrong_ones_are_named(
 ) -> None:
     monkeypatch.setenv("FRAUD_LOOP_NEW_FRAUDS", "7")
     secret = tmp_path / "secret"
-    secret.write_text("hush\n", encoding="utf-8")
+    secret.write_text("hush, hush, hush, hush\n", encoding="utf-8")
     monkeypatch.setenv("FRAUD_SECRET_FILE", str(secret))
     settings = load_settings()
     assert settings.loop_new_frauds == 7
     assert settings.secret is not None
-    assert settings.secret.get_secret_value() == "hush"
+    assert settings.secret.get_secret_value() == "hush, hush, hush, hush"
     monkeypatch.setenv("FRAUD_LOOP_INTERVALL", "7")
     with pytest.raises(InvalidSettings, match="FRAUD_LOOP_INTERVALL"):
         load_settings()
@@ -181,3 +186,17 @@ def test_settings_come_from_the_environment_and_wrong_ones_are_named(
     monkeypatch.setenv("FRAUD_LOOP_HOLDOUT_SHARE", "2")
     with pytest.raises(InvalidSettings, match="FRAUD_LOOP_HOLDOUT_SHARE"):
         load_settings()
+
+
+def test_decisions_keep_their_scores_and_what_is_too_large_only_its_size_and_hash() -> None:
+    decision = {
+        "transaction_id": "t", "event_time": "2026-01-05T10:00:00Z", "score": 0.4111111111111111,
+        "model_action": "block", "action": "block", "propensity": 1.0, "model_version": 1,
+    }  # fmt: skip
+    values = [json.dumps(decision).encode(), b'{"card_id":"4111111111111111"}', b"4" * (MAX_BYTES + 1)]
+    records = [SimpleNamespace(partition=0, offset=i, timestamp=0, key=b"c", value=v) for i, v in enumerate(values)]
+    kept = [record.value for record in KafkaFeed(None, {}, tokeniser(b"secret"))._converted(records)]
+    frame, refused = decisions_frame(kept)
+    assert (frame["score"].to_list(), refused) == ([0.4111111111111111], 2)
+    assert b"4111" not in kept[1]
+    assert kept[2].startswith(b"262145 bytes, SHA-256 ")
