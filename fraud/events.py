@@ -1,8 +1,8 @@
 """The contracts of what comes in: transactions, their outcomes and labels, as frozen, strict models.
 
 JSON Schemas under `docs/contracts/` are generated from here and from `fraud.outputs`. Unknown fields are ignored, null
-means absent, NaN and infinities are refused. `fraud.decode` is the fast reader of transactions and outcomes; it accepts
-exactly what they accept.
+means absent, NaN and infinities are refused. They are what producers promise; of transactions and outcomes that break
+the promise in optional fields `fraud.validation` reads the rest.
 """
 
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from fraud.times import TIME_PATTERN, parse_time, to_datetime
 
 SCHEMA_VERSION: Final = "1.0"
 MAX_TEXT: Final = 256
-MAX_ATTRIBUTES: Final = 64
+MAX_ATTRIBUTES: Final = 512
 
 
 class Reason(StrEnum):
@@ -76,7 +76,8 @@ def _no_integer(value: object) -> object:
 
 def _no_null_character(value: str) -> str:
     if "\0" in value:
-        raise ValueError("must not contain the null character")
+        # `fraud.validation` reads half a surrogate pair as the null character.
+        raise ValueError("must hold neither the null character nor half a surrogate pair")
     return value
 
 
@@ -199,6 +200,10 @@ class Outcome(Attempt):
     cvv: Text | None = Field(None, description="result of the card code check")
     three_ds: Text | None = Field(None, description="result of 3-D Secure")
     liability: Text | None = Field(None, description="who bears a fraud's loss: merchant or issuer")
+
+
+OPTIONAL_FIELDS: Final = tuple(name for name, field in Outcome.model_fields.items() if not field.is_required())
+"""Fields of transactions and outcomes that are treated as missing when they are invalid."""
 
 
 class Label(Contract):

@@ -26,8 +26,8 @@ _TIME: Final = re.compile(
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MINUTE_US: Final = 60_000_000
-_FIRST_US: Final = int(np.datetime64("1900-01-01", "us").astype(np.int64))
-_END_US: Final = int(np.datetime64("2200-01-01", "us").astype(np.int64))
+FIRST_US: Final = int(np.datetime64("1900-01-01", "us").astype(np.int64))
+END_US: Final = int(np.datetime64("2200-01-01", "us").astype(np.int64))
 
 
 def parse_time(text: str) -> int:
@@ -116,7 +116,7 @@ def _parse_layout(texts: Sequence[str], width: int) -> tuple[Int64s, Mask] | Non
     except ValueError:  # a date that does not exist
         return None
     times = local.astype(np.int64)
-    if not ((times >= _FIRST_US) & (times < _END_US)).all():
+    if not ((times >= FIRST_US) & (times < END_US)).all():
         return None
     if not zulu:
         offsets = _offsets(characters[:, body:].astype(np.int64))
