@@ -22,10 +22,12 @@ from training.datasets.events import from_lines, from_table
 from training.datasets.replay import partition_of
 from training.datasets.schema import EVENT_FIELDS, EVENTS, FLAGS, INTEGERS, TIMES
 from training.datasets.wire import to_wire
+from training.simulate.malformed import partly_invalid
 
 RATES = Rates.default("EUR")
 TOKEN = tokeniser(b"secret")
 ATTRIBUTES = ("level", "tier")
+WORLD = World(default_spec(ATTRIBUTES), rates=RATES, token=TOKEN)
 DAY = 86_400_000_000
 
 text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
@@ -91,14 +93,55 @@ def test_a_table_gives_the_columns_that_its_wire_events_give(table: pa.Table) ->
 @settings(max_examples=30, deadline=None)
 @given(tables)
 def test_json_lines_read_back_give_the_same_columns(table: pa.Table) -> None:
-    world = World(default_spec(ATTRIBUTES), rates=RATES, token=TOKEN)
-    lines = from_lines(to_wire(table), world)
+    lines = from_lines(to_wire(table), WORLD)
     assert_equal(lines.batch, decoded(table))
-    assert_equal(from_table(lines.table, world).batch, lines.batch)
+    assert_equal(from_table(lines.table, WORLD).batch, lines.batch)
 
 
 def test_every_wire_field_has_a_column() -> None:
-    assert set(EVENTS.names) == {*Outcome.model_fields, "type"} - {"schema_version"}
+    assert set(EVENTS.names) == {*Outcome.model_fields, "type", "ignored"} - {"schema_version"}
+
+
+def wrong_value_of(name: str) -> st.SearchStrategy[object]:
+    if name in TIMES:
+        return st.sampled_from([-(2**61), 2**60, 7_258_118_400_000_000, -2_208_988_800_000_001])
+    if name in INTEGERS:
+        return st.sampled_from([-1441, -1, 1441, 1_000_001])
+    if name == "attributes":
+        return st.sampled_from(
+            ["[]", "{", '{"tier":""}', '{"tier":null,"level":3}', '{"level":1e400}', '{"tier":"a\\u0000","level":2}',
+             '{"tier":{"a":"b"},"level":1}', '{"tier":"\\ud800","level":1}', json.dumps({str(i): i for i in range(513)}),
+             json.dumps({"level": 5, "tier": "x" * 257})]
+        )  # fmt: skip
+    return st.sampled_from(["", "x" * 257, "ä" * 257, "a\0b", "é" * 256])
+
+
+@st.composite
+def spoilt_tables(draw: st.DrawFn) -> pa.Table:
+    rows = draw(tables).to_pylist()
+    spared = {"type", "kind", "currency", "amount", *FLAGS}
+    for row in rows:
+        for name in draw(st.lists(st.sampled_from([n for n in EVENT_FIELDS if n not in spared]), max_size=3)):
+            row[name] = draw(wrong_value_of(name))
+    return pa.Table.from_pylist(rows, EVENTS)
+
+
+@settings(max_examples=100, deadline=None)
+@given(spoilt_tables())
+def test_what_breaks_the_contract_in_a_file_is_read_as_on_the_wire(table: pa.Table) -> None:
+    lines = from_lines(to_wire(table), WORLD)
+    events = from_table(table, WORLD)
+    assert_equal(events.batch, lines.batch)
+    assert (events.rejected, events.table["ignored"]) == (lines.rejected, lines.table["ignored"])
+    assert_equal(from_table(lines.table, WORLD).batch, lines.batch)
+    assert_equal(from_lines(to_wire(lines.table), WORLD).batch, lines.batch)
+
+
+def test_payments_with_invalid_fields_keep_their_features_from_file_to_file() -> None:
+    lines = from_lines([raw for raw, _ in partly_invalid(1, 200)], WORLD)
+    assert (len(lines.batch), lines.rejected, lines.batch.malformed.all()) == (200, 0, True)
+    assert_equal(from_table(lines.table, WORLD).batch, lines.batch)
+    assert_equal(from_lines(to_wire(lines.table), WORLD).batch, lines.batch)
 
 
 def stream_of(count: int, seed: int) -> pa.Table:

@@ -87,7 +87,8 @@ def _outside(column: pa.ChunkedArray, low: int, high: int) -> pa.ChunkedArray:
 
 
 def _invalid_attributes(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pa.chunked_array([pa.array([text is not None and not _are_valid(text) for text in column.to_pylist()])])
+    found = [text is not None and not _are_valid(text) for text in column.to_pylist()]
+    return pa.chunked_array([pa.array(found, pa.bool_())])
 
 
 def _are_valid(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -37,7 +38,7 @@ class Converted:
 def convert(chunk: pa.Table, mapping: Mapping, *, first_row: int) -> Converted:
     """Maps, validates as the service does, and labels the rows of a chunk.
 
-    Invalid values of optional fields are kept as they are: whoever reads the event file ignores them as the service does.
+    Invalid values of optional fields stay: who reads the event file ignores them as the service does.
 
     Args:
         chunk: the source columns that the mapping names.
