@@ -110,8 +110,8 @@ def wrong_value_of(name: str) -> st.SearchStrategy[object]:
     if name == "attributes":
         return st.sampled_from(
             ["[]", "{", '{"tier":""}', '{"tier":null,"level":3}', '{"level":1e400}', '{"tier":"a\\u0000","level":2}',
-             '{"tier":{"a":"b"},"level":1}', '{"tier":"\\ud800","level":1}', json.dumps({str(i): i for i in range(513)}),
-             json.dumps({"level": 5, "tier": "x" * 257})]
+             '{"tier":{"a":"b"},"level":1}', '{"tier":"\\ud800","level":1}',
+             json.dumps({str(i): i for i in range(513)}), json.dumps({"level": 5, "tier": "x" * 257})]
         )  # fmt: skip
     return st.sampled_from(["", "x" * 257, "ä" * 257, "a\0b", "é" * 256])
 

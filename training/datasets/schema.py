@@ -2,8 +2,8 @@
 
 `events.parquet` has `EVENTS`, `labels.parquet` has `LABELS`. Times are UTC; `amount` counts minor units of `currency`;
 `attributes` is a JSON object as text; `ignored`, of events that were read from the wire, names the optional fields that
-were invalid there, hence are null here. A row's Kafka timestamp is its event time. The labels file's metadata may say at
-what age silence counts as genuine (`MATURITY_KEY`); both may carry the version of what wrote them (`VERSION_KEY`).
+were invalid there, hence are null here. A row's Kafka timestamp is its event time. The labels file's metadata may say
+at what age silence counts as genuine (`MATURITY_KEY`); both may carry the version of what wrote them (`VERSION_KEY`).
 """
 
 from typing import Final

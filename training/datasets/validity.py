@@ -33,7 +33,7 @@ _decode: Final = msgspec.json.Decoder(Attributes).decode
 def judged(events: pa.Table) -> pa.Table:
     """A table of `EVENTS` as the service reads it.
 
-    Invalid values of optional fields become null, and `ignored` names them. Rows that the contract refuses are left out.
+    Invalid values of optional fields become null, and `ignored` names them. Rows that are no events are left out.
     """
     table = conform(events, EVENTS).combine_chunks()
     rows = np.flatnonzero(_suspects(table))
