@@ -3,6 +3,7 @@
 Searches over columns find the rows that may be wrong; only those are written as JSON and read by `fraud.validation`.
 """
 
+from collections.abc import Mapping
 from functools import reduce
 from typing import Final, get_args
 
@@ -99,7 +100,7 @@ def _are_valid(text: str) -> bool:
     return "\\u0000" not in text
 
 
-def _replaced(table: pa.Table, name: str, values: dict[int, object]) -> pa.Table:
+def _replaced(table: pa.Table, name: str, values: Mapping[int, object]) -> pa.Table:
     """The table with other values in some rows of a column."""
     mask = np.zeros(len(table), np.bool_)
     mask[list(values)] = True

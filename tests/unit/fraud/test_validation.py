@@ -15,7 +15,7 @@ from training.simulate.malformed import malformed, partly_invalid, valid_event
 NOW = parse_time("2026-01-05T10:00:00Z")
 
 
-def event(text: str = "1", **changes: object) -> bytes:
+def event(text: str = "1", /, **changes: object) -> bytes:
     """A valid event with raw JSON text in an unknown field."""
     fields = valid_event(random.Random(1), unknown="@", **changes)  # noqa: S311 - a seeded sample
     return json.dumps(fields).replace('"@"', text).encode()
