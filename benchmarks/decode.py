@@ -1,5 +1,8 @@
 """What reading one event costs, step by step, beside the contract's own road: `python -m benchmarks.decode`.
 
+`ignored` are events with invalid optional fields, `wide` have as many attributes as may be, `hostile` as many that are
+invalid.
+
 CPU time of this process, so that a busy machine disturbs it little; medians and quartiles over interleaved repeats.
 """
 
@@ -13,12 +16,13 @@ import numpy as np
 from benchmarks.report import Figure, report
 from fraud import validation
 from fraud.decode import Decoder, parse
+from fraud.events import MAX_ATTRIBUTES
 from fraud.masking import mask_events
 from fraud.money import Rates
 from fraud.pan import tokeniser
 from fraud.table import Table
 from fraud.times import parse_time
-from training.simulate.malformed import malformed
+from training.simulate.malformed import malformed, partly_invalid
 
 EVENTS = 1000
 REPEATS = 31
@@ -70,7 +74,7 @@ def transaction(rng: random.Random) -> dict[str, object]:
 def contract(values: list[bytes], rates: Rates) -> None:
     """The slow road: pydantic models, one message at a time."""
     for raw in values:
-        event = validation.contract(validation.read(raw))
+        event = validation.contract(validation.read(raw)).event
         validation.check(event, timestamp_us=NOW, rates=rates, max_ahead_us=0)
 
 
@@ -86,6 +90,10 @@ def main() -> None:
     rng = random.Random(7)  # noqa: S311 - a seeded sample
     values = [msgspec.json.encode(transaction(rng)) for _ in range(EVENTS)]
     broken = malformed(7, EVENTS)
+    spoilt = [raw for raw, _ in partly_invalid(7, EVENTS)]
+    many = {f"field_{place}": place for place in range(MAX_ATTRIBUTES)}
+    wide = [msgspec.json.encode(transaction(rng) | {"attributes": many}) for _ in range(100)]
+    hostile = [msgspec.json.encode(transaction(rng) | {"attributes": dict.fromkeys(many, True)}) for _ in range(100)]
     times = [NOW] * EVENTS
     latest = np.full(EVENTS, NOW)
     decoder = Decoder(Rates.default("EUR"), pan_token=tokeniser(b"secret"))
@@ -96,15 +104,19 @@ def main() -> None:
         "parse": lambda: parse(values),
         "judge": lambda: Table.of(decoded.events, decoder.rates, latest),
         "mask": lambda: mask_events(decoded.events, table.columns, tokeniser(b"secret")),
-        "hash": lambda: table.batch(()),
+        "hash": lambda: table.batch((), np.empty(0, np.intp)),
         "single": lambda: [decoder.decode(values[i : i + 1], times[:1]) for i in range(100)],
         "contract": lambda: contract(values, decoder.rates),
         "malformed": lambda: decoder.decode(broken, times),
+        "ignored": lambda: decoder.decode(spoilt, times),
+        "wide": lambda: decoder.decode(wide, times[:100]),
+        "hostile": lambda: decoder.decode(hostile, times[:100]),
     }
+    few = {"single", "wide", "hostile"}
     taken: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(REPEATS):
         for name, work in steps.items():
-            taken[name].append(microseconds(work, 100 if name == "single" else EVENTS))
+            taken[name].append(microseconds(work, 100 if name in few else EVENTS))
     size = sum(map(len, values)) / EVENTS
     figures = [Figure.of(f"decode_{name}_us", costs, "us/event") for name, costs in taken.items()]
     report("bench-decode", [*figures, Figure("decode_bytes", size, "bytes/event")], title="Reading events")

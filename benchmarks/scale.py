@@ -85,6 +85,7 @@ def _payments(first: int, last: int) -> Batch:
         billing_address=np.zeros(count, np.uint64),
         categories=np.zeros((count, len(CATEGORIES)), np.uint32),
         integers=np.full((count, len(INTEGERS)), MISSING, np.int64),
+        malformed=np.zeros(count, np.uint8),
         attributes=np.zeros((count, 0), np.float32),
     )
 

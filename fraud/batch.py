@@ -79,6 +79,7 @@ class Batch:
         billing_address: uint64 [n], hashed, 0 where absent.
         categories: uint32 [n, len(CATEGORIES)], hashed to [1, CATEGORY_BUCKETS), 0 where absent.
         integers: int64 [n, len(INTEGERS)].
+        malformed: uint8 [n], 1 where an optional field was invalid, hence missing. No part of what makes a repetition.
         attributes: float32 [n, declared attributes], numbers as they are, strings hashed like categories, NaN absent.
     """
 
@@ -91,6 +92,7 @@ class Batch:
     billing_address: UInt64s
     categories: UInt32s
     integers: Int64s
+    malformed: UInt8s
     attributes: Float32s
 
     def __len__(self) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from xxhash import xxh3_64_intdigest
 
 from fraud.batch import (
@@ -61,6 +62,7 @@ def to_batch(
     time: Int64s,
     charged: Int64s,
     amount: Int64s,
+    malformed: npt.NDArray[np.intp],
     attributes: Sequence[str] = (),
 ) -> Batch:
     """The batch of n events.
@@ -72,10 +74,13 @@ def to_batch(
         time: int64 [n], µs.
         charged: int64 [n], micro-units of the charged currency.
         amount: int64 [n], micro-units of the base currency.
+        malformed: rows of the events that had an invalid optional field, which is None in its column.
         attributes: names of the declared attributes.
     """
     count = len(kind)
     cards = _cards(columns["card_fingerprint"], columns["card_id"])
+    marks = np.zeros(count, np.uint8)
+    marks[malformed] = 1
     ids = np.empty((count, len(ENTITIES)), np.uint64)
     for place, entity in enumerate(ENTITIES):
         ids[:, place] = _ids(cards if entity == "card" else columns[_ENTITY_FIELDS[entity]])
@@ -89,6 +94,7 @@ def to_batch(
         billing_address=_ids(columns["billing_address_hash"]),
         categories=_categories(columns, count),
         integers=_integers(columns, charged),
+        malformed=marks,
         attributes=_attributes(columns["attributes"], attributes),
     )
 

@@ -144,6 +144,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, Json]]] = {
             "alert_id": alert_id("tx-7f3a91", "pre_auth"),
             "features_crc": 2882400001,
             "late": False,
+            "ignored": ["ip"],
             "shadow": {"model_version": 4, "score": 0.79, "action": "block"},
         },
     ),

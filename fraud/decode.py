@@ -6,9 +6,8 @@ that refuses, and yields the same, which a property test holds it to.
 """
 
 from bisect import bisect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress
 from typing import Final
 
 import msgspec
@@ -44,6 +43,14 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """An event as the contract reads it, and the optional fields of its message that were invalid."""
+
+    event: Event
+    ignored: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """What a micro-batch of messages held.
 
@@ -52,6 +59,7 @@ class Decoded:
         rows: intp [n], index of each valid event in the input.
         events: the n events themselves, card numbers masked.
         rejects: the others, in log order.
+        ignored: index in the input -> optional fields that were invalid and are missing in the event.
         masked: card numbers replaced.
     """
 
@@ -59,6 +67,7 @@ class Decoded:
     rows: npt.NDArray[np.intp]
     events: list[Event]
     rejects: list[Reject]
+    ignored: Mapping[int, tuple[str, ...]]
     masked: int
 
 
@@ -82,44 +91,42 @@ class Decoder:
         """Splits n messages, with their Kafka timestamps in µs, into a batch of events and the rejects."""
         timestamps_us = within_range(timestamps_us)
         rows, events, refused = parse(values)
-        rejects: list[Reject] = []
-        for row in refused:
-            judged = self._judge(row, values[row], timestamps_us[row])
-            if isinstance(judged, Reject):
-                rejects.append(judged)
-            else:
+        judged = {row: self._judge(row, values[row], timestamps_us[row]) for row in refused}
+        for row, verdict in judged.items():
+            if isinstance(verdict, Judged):
                 place = bisect(rows, row)
                 rows.insert(place, row)
-                events.insert(place, judged)
+                events.insert(place, verdict.event)
         latest = np.asarray(timestamps_us, np.int64) + self.max_ahead_us
         table = Table.of(events, self.rates, latest[rows])
         if not table.valid.all():
-            bad = [rows[place] for place in np.flatnonzero(~table.valid).tolist()]
-            rejects += [self._refuse(row, values[row], timestamps_us[row]) for row in bad]
-            rejects.sort(key=lambda reject: reject.row)
-            events = list(compress(events, table.valid))
-            rows = list(compress(rows, table.valid))
+            for place in reversed(np.flatnonzero(~table.valid).tolist()):
+                row = rows[place]
+                judged[row] = verdict = self._judge(row, values[row], timestamps_us[row])
+                if isinstance(verdict, Judged):
+                    events[place] = verdict.event
+                else:
+                    del rows[place], events[place]
             table = Table.of(events, self.rates, latest[rows])
+            if not table.valid.all():
+                raise AssertionError("the fast reader refuses an event that the contract accepts")
         masked = mask_events(events, table.columns, self.pan_token) if self.pan_token else 0
         if masked:
             table = Table.of(events, self.rates, latest[rows])
-        return Decoded(table.batch(self.attributes), np.array(rows, np.intp), events, rejects, masked)
+        found = np.array(rows, np.intp)
+        ignored = {row: v.ignored for row, v in judged.items() if isinstance(v, Judged) and v.ignored}
+        rejects = sorted((v for v in judged.values() if isinstance(v, Reject)), key=lambda reject: reject.row)
+        malformed = np.searchsorted(found, sorted(ignored))
+        return Decoded(table.batch(self.attributes, malformed), found, events, rejects, ignored, masked)
 
-    def _judge(self, row: int, raw: bytes | None, timestamp_us: int) -> Event | Reject:
+    def _judge(self, row: int, raw: bytes | None, timestamp_us: int) -> Judged | Reject:
         """The slow road: what the contract says of a message that the parser refused."""
         try:
-            fields = validation.read(raw)
-            event = validation.contract(fields)
-            validation.check(event, timestamp_us=timestamp_us, rates=self.rates, max_ahead_us=self.max_ahead_us)
+            read = validation.contract(validation.read(raw))
+            validation.check(read.event, timestamp_us=timestamp_us, rates=self.rates, max_ahead_us=self.max_ahead_us)
         except InvalidEvent as error:
             return Reject(row, error.reason, error.detail)
-        return msgspec.convert(fields, _TYPES[fields["type"]])
-
-    def _refuse(self, row: int, raw: bytes | None, timestamp_us: int) -> Reject:
-        judged = self._judge(row, raw, timestamp_us)
-        if isinstance(judged, Reject):
-            return judged
-        raise AssertionError("the fast reader refuses an event that the contract accepts")
+        return Judged(msgspec.convert(read.fields, _TYPES[read.fields["type"]]), read.ignored)
 
 
 def parse(values: Sequence[bytes | None]) -> tuple[list[int], list[Event], list[int]]:

@@ -1,8 +1,8 @@
 """The contracts of what comes in: transactions, their outcomes and labels, as frozen, strict models.
 
 JSON Schemas under `docs/contracts/` are generated from here and from `fraud.outputs`. Unknown fields are ignored, null
-means absent, NaN and infinities are refused. `fraud.decode` is the fast reader of transactions and outcomes; it accepts
-exactly what they accept.
+means absent, NaN and infinities are refused. They are what producers promise; of transactions and outcomes that break
+the promise in optional fields `fraud.validation` reads the rest.
 """
 
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from fraud.times import TIME_PATTERN, parse_time, to_datetime
 
 SCHEMA_VERSION: Final = "1.0"
 MAX_TEXT: Final = 256
-MAX_ATTRIBUTES: Final = 64
+MAX_ATTRIBUTES: Final = 512
 
 
 class Reason(StrEnum):
@@ -77,7 +77,8 @@ def _no_integer(value: object) -> object:
 
 def _no_null_character(value: str) -> str:
     if "\0" in value:
-        raise ValueError("must not contain the null character")
+        # `fraud.validation` reads half a surrogate pair as the null character.
+        raise ValueError("must hold neither the null character nor half a surrogate pair")
     return value
 
 
@@ -115,6 +116,7 @@ DecimalText: TypeAlias = Annotated[str, Field(pattern=AMOUNT_PATTERN, descriptio
 MinorUnits: TypeAlias = Annotated[int, Field(ge=0, le=MAX_MINOR, description="integer in minor units")]
 Amount: TypeAlias = DecimalText | MinorUnits
 Number: TypeAlias = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] | Annotated[float, BeforeValidator(_no_integer)]
+Attributes: TypeAlias = Annotated[dict[Text, Text | Number], Field(max_length=MAX_ATTRIBUTES)]
 Small: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
 Probability: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -176,7 +178,7 @@ class Attempt(Contract):
     )
     items_count: Small | None = Field(None, description="items in the basket")
     stage: Stage | None = Field(None, description="when it is scored; absent: before authorisation")
-    attributes: Annotated[dict[Text, Text | Number], Field(max_length=MAX_ATTRIBUTES)] | None = Field(
+    attributes: Attributes | None = Field(
         None, description="platform-specific strings and numbers that a feature spec may name"
     )
 
@@ -200,6 +202,10 @@ class Outcome(Attempt):
     cvv: Text | None = Field(None, description="result of the card code check")
     three_ds: Text | None = Field(None, description="result of 3-D Secure")
     liability: Text | None = Field(None, description="who bears a fraud's loss: merchant or issuer")
+
+
+OPTIONAL_FIELDS: Final = tuple(name for name, field in Outcome.model_fields.items() if not field.is_required())
+"""Fields of transactions and outcomes that are treated as missing when they are invalid."""
 
 
 class Label(Contract):

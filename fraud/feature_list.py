@@ -166,6 +166,7 @@ def _event_features() -> list[Feature]:
         _plain("billing_shipping_mismatch", "geography", "ships outside the billing country", kind=flag),
         _plain("ip_card_mismatch", "geography", "network and card are from different countries", kind=flag),
         _plain("shipping_is_billing", "geography", "ships to the billing address", kind=flag),
+        _plain("malformed", "message", "an optional field was invalid and is missing", kind=flag),
         *(
             _plain(name, "category", f"{name.replace('_', ' ')}, hashed", category)
             for name in CATEGORIES

@@ -67,6 +67,9 @@ class Scored(Contract):
     policy_version: Text = Field(description="version of the policy")
     features_fingerprint: Text = Field(description="fingerprint of the feature code")
     source: Source = Field(description="where the transaction stands")
+    ignored: list[Text] | None = Field(
+        None, description="optional fields of the transaction that were invalid, hence treated as missing"
+    )
 
 
 class Alert(Scored):

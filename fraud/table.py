@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import numpy as np
+import numpy.typing as npt
 from msgspec.structs import astuple
 
 from fraud.batch import MISSING, Batch, Int64s, UInt8s
@@ -57,8 +58,8 @@ class Table:
         amount, convertible = rates.convert(charged, columns["currency"], time)
         return cls(columns, kind, time, charged, amount, valid & sound & convertible)
 
-    def batch(self, attributes: Sequence[str]) -> Batch:
-        """Everything hashed; every row must be valid."""
+    def batch(self, attributes: Sequence[str], malformed: npt.NDArray[np.intp]) -> Batch:
+        """Everything hashed; every row must be valid. `malformed`: rows of events that had an invalid field."""
         return to_batch(
             self.columns,
             kind=self.kind,
@@ -66,6 +67,7 @@ class Table:
             charged=self.charged,
             amount=self.amount,
             attributes=attributes,
+            malformed=malformed,
         )
 
 

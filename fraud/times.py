@@ -26,8 +26,8 @@ _TIME: Final = re.compile(
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MINUTE_US: Final = 60_000_000
-_FIRST_US: Final = int(np.datetime64("1900-01-01", "us").astype(np.int64))
-_END_US: Final = int(np.datetime64("2200-01-01", "us").astype(np.int64))
+FIRST_US: Final = int(np.datetime64("1900-01-01", "us").astype(np.int64))
+END_US: Final = int(np.datetime64("2200-01-01", "us").astype(np.int64))
 
 
 def parse_time(text: str) -> int:
@@ -58,9 +58,9 @@ def within_range(times_us: Sequence[int]) -> Sequence[int]:
 
     A producer chooses them, any int64 of milliseconds: beyond these years they say nothing, and in µs they may not fit.
     """
-    if not times_us or (min(times_us) >= _FIRST_US and max(times_us) < _END_US):
+    if not times_us or (min(times_us) >= FIRST_US and max(times_us) < END_US):
         return times_us
-    return [min(max(time_us, _FIRST_US), _END_US - 1) for time_us in times_us]
+    return [min(max(time_us, FIRST_US), END_US - 1) for time_us in times_us]
 
 
 def to_us(moment: datetime) -> int:
@@ -126,7 +126,7 @@ def _parse_layout(texts: Sequence[str], width: int) -> tuple[Int64s, Mask] | Non
     except ValueError:  # a date that does not exist
         return None
     times = local.astype(np.int64)
-    if not ((times >= _FIRST_US) & (times < _END_US)).all():
+    if not ((times >= FIRST_US) & (times < END_US)).all():
         return None
     if not zulu:
         offsets = _offsets(characters[:, body:].astype(np.int64))

@@ -148,6 +148,7 @@ EVENT: Final = {
         "ships to the billing address", "ships to another address than the billing address",
         "shipping or billing address not given",
     ),
+    "malformed": Wording("fields with invalid values, which were ignored", "no field with an invalid value"),
     "payment_method": Wording("paid by {text}", absent="payment method not given"),
     "wallet": Wording("wallet {text}", absent="no wallet"),
     "card_country": Wording("card issued in {text}", absent="country of the card not given"),

@@ -7,7 +7,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from fraud.batch import Kind
-from fraud.events import Reason
+from fraud.events import OPTIONAL_FIELDS, Reason
 from fraud.features import Status
 from fraud.history import History
 from fraud.money import MICRO
@@ -39,6 +39,9 @@ class Metrics:
         self.transactions = counter("transactions_total", "Transactions scored, by action", "action")
         self.alerts = counter("alerts_total", "Alerts published, by action", "action")
         self.dead_letters = counter("dead_letters_total", "Records that could not be scored, by reason", "reason")
+        self.fields_ignored = counter(
+            "fields_ignored_total", "Invalid optional fields, treated as missing; of attributes once an event", "field"
+        )
         self.duplicates = counter("duplicates_total", "Transactions seen again within 24 h, not scored twice")
         self.late = counter("late_total", "Events dated before the newest that their history had counted")
         self.ahead = counter("ahead_total", "Events dated over an hour after most others, as by a wrong clock or a gap")
@@ -110,6 +113,7 @@ class Metrics:
             (self.alerts, ACTIONS[1:]),
             (self.flagged_amount, ACTIONS[1:]),
             (self.dead_letters, Reason),
+            (self.fields_ignored, OPTIONAL_FIELDS),
             (self.model_swaps, ("swapped", "refused")),
             (self.not_finite, ("champion", "shadow")),
             (self.shadow_agreement, ("agree", "differ")),
@@ -144,6 +148,9 @@ class Metrics:
         self.records.labels("dead_letter").inc(len(part.dead))
         for reject in part.dead:
             self.dead_letters.labels(reject.reason).inc()
+        for fields in part.decoded.ignored.values():
+            for name in fields:
+                self.fields_ignored.labels(name).inc()
         self.duplicates.inc(int(np.count_nonzero(part.encoded.status == Status.DUPLICATE)))
         self.late.inc(int(np.count_nonzero(part.encoded.late)))
         self.ahead.inc(int(np.count_nonzero(part.encoded.ahead)))

@@ -50,6 +50,7 @@ class DecisionOut(Struct, gc=False):
     history_from: str | None
     shadow: ShadowOut | None
     source: SourceOut
+    ignored: tuple[str, ...] | None = None
     schema_version: str = SCHEMA_VERSION
 
 
@@ -90,4 +91,5 @@ class AlertOut(Struct, gc=False):
     features_fingerprint: str
     source: SourceOut
     transaction: TransactionEvent
+    ignored: tuple[str, ...] | None = None
     schema_version: str = SCHEMA_VERSION

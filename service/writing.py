@@ -125,6 +125,7 @@ class Writer:
             features_fingerprint=self.fingerprint,
             source=sheet.sources[row],
             transaction=event,
+            ignored=part.decoded.ignored.get(sheet.rows[row]),
         )
 
     def _shown(self, value: str) -> str:
@@ -146,6 +147,7 @@ class Writer:
             verdicts.propensity.tolist(),
             map(features_crc, verdicts.features),
             _shadows(verdicts),
+            map(part.decoded.ignored.get, sheet.rows),
             strict=True,
         )
         # Positional, in the struct's order: keywords would double the cost of the line that runs for every transaction.
@@ -154,11 +156,12 @@ class Writer:
                 DecisionOut(
                     event.transaction_id, event.customer_id, event.event_time, sheet.scored_at, self.stage, raw, score,
                     threshold, model_action, action, propensity, alert, version, policy_version, fingerprint, crc, late,
-                    sheet.history_from, shadow, source,
+                    sheet.history_from, shadow, source, ignored,
                 )
             )
             for (
                 event, alert, source, late, raw, score, threshold, model_action, action, propensity, crc, shadow,
+                ignored,
             ) in columns
         ]  # fmt: skip
 

@@ -51,6 +51,7 @@ def payments(customers: UInt64s, *, start: int, step: int, seed: int, complete: 
         billing_address=_hash(customers, 40),
         categories=_categories(customers),
         integers=_integers(start, rng, n),
+        malformed=np.zeros(n, np.uint8),
         attributes=np.zeros((n, 0), np.float32),
     )
 

@@ -79,6 +79,12 @@ _FLOW = Row(
             ),
             "reqps",
         ),
+        Panel(
+            "Invalid fields, ignored",
+            (Query("sum by (field) (rate(fraud_fields_ignored_total[5m])) > 0", "{{field}}"),),
+            "reqps",
+            why="The payments are scored without them; empty is good.",
+        ),
     ),
 )
 _SPEED = Row(

@@ -13,7 +13,7 @@ from fraud.kernel.measures import Scratch
 FLAGS: Final = ("is_recurring", "is_guest", "is_digital", "is_merchant_initiated")
 _NUMBERS: Final = (
     "amount", "cents", "is_round", "hour_sin", "hour_cos", "weekday_sin", "weekday_cos", "account_age_hours",
-    "card_age_hours", "items_count", "attempt_no",
+    "card_age_hours", "items_count", "attempt_no", "malformed",
 )  # fmt: skip
 _COMPARED: Final = (
     "billing_ip_mismatch",
@@ -64,6 +64,7 @@ class Columns(NamedTuple):
     billing_address: npt.NDArray[np.uint64]
     categories: npt.NDArray[np.uint32]
     integers: npt.NDArray[np.int64]
+    malformed: npt.NDArray[np.uint8]
     attributes: npt.NDArray[np.float32]
     attribute_bits: npt.NDArray[np.uint32]
 
@@ -78,6 +79,7 @@ _TYPES: Final = {
     "billing_address": np.uint64,
     "categories": np.uint32,
     "integers": np.int64,
+    "malformed": np.uint8,
     "attributes": np.float32,
 }
 
@@ -123,6 +125,7 @@ def read_event(columns: Columns, row: Int, scratch: Scratch) -> None:
     values[8] = _age(time, integers[_ADDED])
     values[9] = _number(integers[_ITEMS])
     values[10] = _number(integers[_NUMBER])
+    values[11] = float(columns.malformed[row])
     for flag in range(_COMPARED_AT - _FLAG_AT):
         values[_FLAG_AT + flag] = _number(integers[_FLAGS_IN + flag])
     values[_COMPARED_AT] = _differ(categories[_BILLING], categories[_IP])

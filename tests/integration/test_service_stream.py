@@ -19,7 +19,7 @@ from service.adapters.kafka.group import Reader
 from service.ports import Headers
 from tests.bundles import serve, write_bundle
 from tests.events import raw, transaction
-from training.simulate.malformed import malformed_with_reasons
+from training.simulate.malformed import malformed_with_reasons, partly_invalid
 
 pytestmark = pytest.mark.kafka
 
@@ -114,6 +114,16 @@ def test_ten_thousand_malformed_messages_are_set_aside_and_the_valid_ones_betwee
     assert len(scored) == 1_000
     assert stream.service.metric("fraud_dead_letters_total") == 10_000
     assert '"event": "dead letters"' in stream.service.log.read_text()
+
+
+def test_a_thousand_payments_with_invalid_optional_fields_are_all_scored(stream: Stream) -> None:
+    made = partly_invalid(7, 1_000)
+    letters = len(stream.read("dlq_topic"))
+    stream.send([value for value, _ in made])
+    expected = Counter(tuple(sorted(ignored)) for _, ignored in made)
+    marks = [Decision.model_validate_json(value).ignored for _, value, _ in stream.read("decisions_topic")]
+    assert Counter(tuple(sorted(ignored)) for ignored in marks if ignored) == expected
+    assert len(stream.read("dlq_topic")) == letters
 
 
 def test_a_record_as_large_as_the_broker_takes_is_cut_in_the_dead_letters_and_the_stream_goes_on(

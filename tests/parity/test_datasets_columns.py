@@ -1,6 +1,7 @@
 """Event files and the wire give the same columns and the same features, bit for bit."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import fields
 
 import numpy as np
@@ -22,10 +23,12 @@ from training.datasets.events import from_lines, from_table
 from training.datasets.replay import partition_of
 from training.datasets.schema import EVENT_FIELDS, EVENTS, FLAGS, INTEGERS, TIMES
 from training.datasets.wire import to_wire
+from training.simulate.malformed import partly_invalid
 
 RATES = Rates.default("EUR")
 TOKEN = tokeniser(b"secret")
 ATTRIBUTES = ("level", "tier")
+WORLD = World(default_spec(ATTRIBUTES), rates=RATES, token=TOKEN)
 DAY = 86_400_000_000
 
 text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
@@ -91,14 +94,73 @@ def test_a_table_gives_the_columns_that_its_wire_events_give(table: pa.Table) ->
 @settings(max_examples=30, deadline=None)
 @given(tables)
 def test_json_lines_read_back_give_the_same_columns(table: pa.Table) -> None:
-    world = World(default_spec(ATTRIBUTES), rates=RATES, token=TOKEN)
-    lines = from_lines(to_wire(table), world)
+    lines = from_lines(to_wire(table), WORLD)
     assert_equal(lines.batch, decoded(table))
-    assert_equal(from_table(lines.table, world).batch, lines.batch)
+    assert_equal(from_table(lines.table, WORLD).batch, lines.batch)
 
 
 def test_every_wire_field_has_a_column() -> None:
-    assert set(EVENTS.names) == {*Outcome.model_fields, "type"} - {"schema_version"}
+    assert set(EVENTS.names) == {*Outcome.model_fields, "type", "ignored"} - {"schema_version"}
+
+
+WRONG_ATTRIBUTES = [
+    "[]", "{", '{"tier":""}', '{"tier":null,"level":3}', '{"level":1e400}', '{"tier":"a\\u0000","level":2}',
+    '{"tier":{"a":"b"},"level":1}', '{"tier":"\\ud800","level":1}', json.dumps({str(i): i for i in range(513)}),
+    json.dumps({"level": 5, "tier": "x" * 257}),
+]  # fmt: skip
+WRONG_TIMES = [-(2**61), 2**60, 7_258_118_400_000_000, -2_208_988_800_000_001]
+WRONG_NUMBERS = [-1441, -1, 1441, 1_000_001]
+WRONG_TEXTS = ["", "x" * 257, "ä" * 257, "a\0b", "é" * 256]
+
+
+def wrong_values(name: str) -> Sequence[object]:
+    """Values at and beyond what the contract allows in a field."""
+    if name in TIMES:
+        return WRONG_TIMES
+    if name in INTEGERS:
+        return WRONG_NUMBERS
+    return WRONG_ATTRIBUTES if name == "attributes" else WRONG_TEXTS
+
+
+def spoilt_table(seed: int) -> pa.Table:
+    """Every wrong value of every field, each in an event of its own, which may have another wrong field."""
+    random = np.random.default_rng(seed)
+    spared = {"type", "kind", "currency", "amount", *FLAGS}
+    names = [name for name in EVENT_FIELDS if name not in spared]
+    rows: list[dict[str, object]] = []
+    for name in names:
+        for value in wrong_values(name):
+            other = names[int(random.integers(len(names)))]
+            others = wrong_values(other)
+            rows.append(
+                {"type": "outcome", "outcome_id": "o", "kind": "declined", "transaction_id": f"t{len(rows)}"}
+                | {"customer_id": "c", "event_time": 1_700_000_000_000_000, "amount": 100, "currency": "EUR"}
+                | {"ip": "192.0.2.1", "attributes": '{"level":1}', "account_created_at": 1_600_000_000_000_000}
+                | ({other: others[int(random.integers(len(others)))]} if len(rows) % 2 else {})
+                | {name: value}
+            )
+    return pa.Table.from_pylist(rows, EVENTS)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_breaks_the_contract_in_a_file_is_read_as_on_the_wire(seed: int) -> None:
+    table = spoilt_table(seed)
+    lines = from_lines(to_wire(table), WORLD)
+    events = from_table(table, WORLD)
+    assert_equal(events.batch, lines.batch)
+    assert (events.rejected, events.table["ignored"]) == (lines.rejected, lines.table["ignored"])
+    assert events.rejected
+    assert lines.batch.malformed.sum() > 100
+    assert_equal(from_table(lines.table, WORLD).batch, lines.batch)
+    assert_equal(from_lines(to_wire(lines.table), WORLD).batch, lines.batch)
+
+
+def test_payments_with_invalid_fields_keep_their_features_from_file_to_file() -> None:
+    lines = from_lines([raw for raw, _ in partly_invalid(1, 200)], WORLD)
+    assert (len(lines.batch), lines.rejected) == (200, 0)
+    assert lines.batch.malformed.all()
+    assert_equal(from_table(lines.table, WORLD).batch, lines.batch)
+    assert_equal(from_lines(to_wire(lines.table), WORLD).batch, lines.batch)
 
 
 def stream_of(count: int, seed: int) -> pa.Table:

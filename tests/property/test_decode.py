@@ -1,4 +1,4 @@
-"""The fast reader of messages against the contract: the same accepted, the same refused, the same columns."""
+"""The fast reader of messages against the contract: the same accepted, ignored and refused, the same columns."""
 
 import json
 import math
@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from fraud import validation
 from fraud.batch import CATEGORIES, INTEGERS, MISSING, Batch, Kind, hash_category, hash_id
 from fraud.decode import Decoder
-from fraud.events import InvalidEvent, Outcome, Transaction
+from fraud.events import MAX_ATTRIBUTES, OPTIONAL_FIELDS, InvalidEvent, Outcome, Transaction
 from fraud.masking import TEXT_FIELDS
 from fraud.money import Rates, parse_amount
 from fraud.pan import ID_FIELDS, mask_text, tokeniser
 from fraud.times import parse_time, to_us
 from tests.events import raw as wire
 from tests.events import transaction
-from training.simulate.malformed import malformed, valid_event
+from training.simulate.malformed import malformed, partly_invalid, valid_event
 
 NOW = parse_time("2026-01-05T10:00:00Z")
 AHEAD = 3_600_000_000
@@ -87,8 +87,10 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "items_count": NUMBERS,
     "is_guest": st.booleans(),
     "is_recurring": st.booleans(),
-    "attributes": st.dictionaries(st.sampled_from(["weight", "basket", "note", "", "é"]), TEXTS | NUMBERS, max_size=4)
-    | st.just({str(i): i for i in range(65)}),
+    "attributes": st.dictionaries(
+        st.sampled_from(["weight", "basket", "note", "", "é", "k" * 257]), st.deferred(lambda: JUNK), max_size=4
+    )
+    | st.just({str(i): i for i in range(MAX_ATTRIBUTES + 1)}),
     "unknown": JUNK,
 } | dict.fromkeys(
     ["outcome_id", "card_id", "card_fingerprint", "merchant_id", "ip", "wallet", "avs", "bin", "order_id"], TEXTS
@@ -175,6 +177,20 @@ CORNERS = [
     corner("attributes", '{"weight":1e39}'),
     corner("attributes", '{"weight":-1e308}'),
     corner("attributes", '{"weight":1e400}'),
+    corner("attributes", '{"weight":1e400,"basket":"a"}'),
+    corner("attributes", '{"weight":{"a":[1e400]},"basket":"a"}'),
+    corner("attributes", '{"basket":"\\ud800","weight":1}'),
+    corner("attributes", '{"basket":"\\ud83d\\ude00"}'),
+    corner("attributes", '{"a\\udc00":1,"weight":2}'),
+    corner("attributes", '{"basket":"\\\\ud800","weight":1}'),
+    corner("attributes", '{"weight":true,"weight":2}'),
+    corner("attributes", '{"weight":2,"weight":true}'),
+    corner("attributes", '{"weight":null}'),
+    corner("wallet", '"\\ud83d\\ud83d\\ude00"'),
+    corner("wallet", "1e400"),
+    corner("account_created_at", '"yesterday"'),
+    corner("account_created_at", '"yesterday","card_added_at":"2026-02-30T00:00:00Z","wallet":""'),
+    corner("account_created_at", '"yesterday","event_time":"2026-01-05T11:00:00.000001Z"'),
     corner("attributes", '{"weight":9223372036854775807}'),
     corner("attributes", '{"weight":9223372036854775808}'),
     corner("attributes", '{"weight":-0.0,"weight":-0}'),
@@ -205,8 +221,11 @@ CORNERS = [
     corner("merchant_id", '"' + "é" * 257 + '"'),
 ]
 BROKEN = st.builds(lambda seed, at: malformed(seed, 25)[at], st.integers(0, 1000), st.integers(0, 24))
+PARTLY = st.builds(lambda seed, at: partly_invalid(seed, 40)[at][0], st.integers(0, 1000), st.integers(0, 39))
 MESSAGES = st.lists(
-    st.one_of(events(), events(), damaged(), st.sampled_from(CORNERS), BROKEN, st.none(), st.binary(max_size=20)),
+    st.one_of(
+        events(), events(), damaged(), st.sampled_from(CORNERS), BROKEN, PARTLY, st.none(), st.binary(max_size=20)
+    ),
     max_size=6,
 )
 
@@ -244,7 +263,7 @@ def micros(text: object) -> int:
     return parse_time(text) if isinstance(text, str) else MISSING
 
 
-def row(model: Transaction | Outcome, fields: dict[str, Any]) -> dict[str, Any]:
+def row(model: Transaction | Outcome, fields: dict[str, Any], *, malformed: bool) -> dict[str, Any]:
     """What `Batch` must say of one event, from the contract's model and its masked fields, one value at a time."""
     get = fields.get
     charged, time = parse_amount(model.amount, model.currency), to_us(model.event_time)
@@ -267,6 +286,7 @@ def row(model: Transaction | Outcome, fields: dict[str, Any]) -> dict[str, Any]:
         "billing_address": hash_id(model.billing_address_hash) if model.billing_address_hash else 0,
         "categories": [hash_category(str(get(name))) if get(name) else 0 for name in CATEGORIES],
         "integers": [numbers[name] for name in INTEGERS],
+        "malformed": malformed,
         "attributes": [feature(attributes(name)) for name in ATTRIBUTES],
     }
 
@@ -281,22 +301,25 @@ def feature(value: str | float | None) -> float:
     )
 
 
-def reference(values: Sequence[bytes | None]) -> tuple[list[Any], list[Any], list[Any], list[Any], int]:
-    rows, models, kept, rejects, total = [], [], [], [], 0
+def reference(
+    values: Sequence[bytes | None],
+) -> tuple[list[Any], list[Any], list[Any], list[Any], dict[int, tuple[str, ...]], int]:
+    rows, models, kept, rejects, ignored, total = [], [], [], [], {}, 0
     for place, raw in enumerate(values):
         try:
-            fields = validation.read(raw)
-            model = validation.contract(fields)
-            validation.check(model, timestamp_us=NOW, rates=RATES, max_ahead_us=AHEAD)
+            read = validation.contract(validation.read(raw))
+            validation.check(read.event, timestamp_us=NOW, rates=RATES, max_ahead_us=AHEAD)
         except InvalidEvent as error:
             rejects.append((place, error.reason, error.detail))
             continue
-        fields, count = masked_fields(fields)
+        fields, count = masked_fields(read.fields)
         rows.append(place)
-        models.append(row(model, fields))
+        models.append(row(read.event, fields, malformed=bool(read.ignored)))
         kept.append(fields)
+        if read.ignored:
+            ignored[place] = read.ignored
         total += count
-    return rows, models, kept, rejects, total
+    return rows, models, kept, rejects, ignored, total
 
 
 def assert_same(batch: Batch, rows: list[dict[str, Any]]) -> None:
@@ -314,7 +337,11 @@ def test_the_fast_reader_accepts_refuses_and_yields_what_the_contract_does(value
     assert_follows_the_contract(values)
 
 
-@pytest.mark.parametrize("raw", [*CORNERS, *malformed(4, 200)], ids=lambda raw: str(zlib.crc32(raw)))
+@pytest.mark.parametrize(
+    "raw",
+    [*CORNERS, *malformed(4, 200), *(raw for raw, _ in partly_invalid(4, 80))],
+    ids=lambda raw: str(zlib.crc32(raw)),
+)
 def test_each_corner_is_read_alone_as_the_contract_reads_it(raw: bytes) -> None:
     assert_follows_the_contract([raw])
 
@@ -322,9 +349,10 @@ def test_each_corner_is_read_alone_as_the_contract_reads_it(raw: bytes) -> None:
 def assert_follows_the_contract(values: list[bytes | None]) -> None:
     decoder = Decoder(RATES, attributes=ATTRIBUTES, max_ahead_us=AHEAD, pan_token=TOKEN)
     decoded = decoder.decode(values, [NOW] * len(values))
-    rows, expected, kept, rejects, masked = reference(values)
+    rows, expected, kept, rejects, ignored, masked = reference(values)
     assert [(reject.row, reject.reason, reject.detail) for reject in decoded.rejects] == rejects
     assert decoded.rows.tolist() == rows
+    assert decoded.ignored == ignored
     assert_same(decoded.batch, expected)
     events = [msgspec.to_builtins(event) for event in decoded.events]
     assert [{name: value for name, value in event.items() if value is not None} for event in events] == kept
@@ -340,6 +368,31 @@ def test_any_batching_gives_the_same_columns(values: list[bytes], cut: int) -> N
     joined = Batch.concatenate(parts)
     for name in Batch.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(whole_batch, name), getattr(joined, name), err_msg=name)
+
+
+REQUIRED = {"type", "schema_version", "transaction_id", "customer_id", "event_time", "amount", "currency"}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from([*OPTIONAL_FIELDS, "unknown"]), JUNK | TEXTS | TIMES | FIELDS["attributes"]))
+def test_no_optional_field_decides_whether_a_payment_is_scored(changes: dict[str, Any]) -> None:
+    plain = valid_event(random.Random(1))  # noqa: S311 - a seeded sample
+    spoilt = json.dumps({**plain, **changes}).encode()
+    required = json.dumps({name: value for name, value in plain.items() if name in REQUIRED}).encode()
+    decoded = Decoder(RATES).decode([spoilt, required], [NOW] * 2)
+    assert decoded.rejects == []
+    assert decoded.batch.amount[0] == decoded.batch.amount[1]
+    assert decoded.batch.malformed.tolist() == [int(0 in decoded.ignored), 0]
+    assert set(decoded.ignored.get(0, ())) <= set(changes)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(events(), max_size=6))
+def test_what_is_left_of_an_event_is_valid_and_read_again_the_same(values: list[bytes]) -> None:
+    decoded = Decoder(RATES, attributes=ATTRIBUTES).decode(values, [NOW] * len(values))
+    cleaned = [msgspec.json.encode(event) for event in decoded.events]
+    again = Decoder(RATES, attributes=ATTRIBUTES).decode(cleaned, [NOW] * len(cleaned))
+    assert (again.rejects, again.ignored, again.events) == ([], {}, decoded.events)
 
 
 def test_text_fields_and_id_fields_are_all_the_strings_there_are() -> None:

@@ -55,7 +55,7 @@ def to_columns(
     """A table of events (`training.datasets.schema.EVENTS`) as columns.
 
     Args:
-        events: rows in log order.
+        events: rows in log order, without invalid values (`training.datasets.validity`).
         rates: into the base currency.
         attributes: declared attributes, in the feature spec's order.
         token: replaces card numbers outside the id fields, as the service does.
@@ -82,6 +82,7 @@ def to_columns(
         billing_address=texts["billing_address_hash"].mapped(hash_id, np.uint64),
         categories=np.stack([texts[name].mapped(hash_category, np.uint32) for name in CATEGORIES], axis=1),
         integers=np.stack([_integer(table, name, micro) for name in INTEGERS], axis=1),
+        malformed=(_integers(pc.list_value_length(table["ignored"])) > 0).astype(np.uint8),
         attributes=_attributes(table["attributes"], attributes, token),
     )
     rows = np.flatnonzero(valid)

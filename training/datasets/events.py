@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from fraud.batch import INTEGERS, MISSING, Batch, hash_ids
-from fraud.decode import Decoder
+from fraud.decode import Decoded, Decoder
 from fraud.events import Label
 from fraud.money import MINOR_MICRO, parse_amount
-from fraud.wire import Event
 from training.datasets.columns import KIND_OF, to_columns
 from training.datasets.dataset import InvalidDataset
 from training.datasets.schema import EVENTS, LABELS, MATURITY_KEY, TIMES, VERSION_KEY, conform
+from training.datasets.validity import judged
 from training.datasets.world import World
 from training.ledger import SOURCES, VERDICTS
 
@@ -69,9 +69,10 @@ def from_table(table: pa.Table, world: World, *, where: str = "the table") -> Ev
     _check_values(table["type"], ("transaction", "outcome"), f"{where}: type")
     _check_values(outcomes["kind"], tuple(KIND_OF), f"{where}: an outcome's kind")
     _check_values(table["currency"], tuple(MINOR_MICRO), f"{where}: currency")
-    columns = to_columns(table, rates=world.money, attributes=world.spec.attributes, token=world.token)
+    valid = judged(table)
+    columns = to_columns(valid, rates=world.money, attributes=world.spec.attributes, token=world.token)
     rejected = len(table) - len(columns.rows)
-    return Events(table.take(pa.array(columns.rows)) if rejected else table, columns.batch, rejected)
+    return Events(valid.take(pa.array(columns.rows)) if rejected else valid, columns.batch, rejected)
 
 
 def from_lines(lines: Sequence[bytes | None], world: World, *, timestamps: Sequence[int] | None = None) -> Events:
@@ -85,7 +86,7 @@ def from_lines(lines: Sequence[bytes | None], world: World, *, timestamps: Seque
     ahead = {} if timestamps is not None else {"max_ahead_us": 2**62}
     decoder = Decoder(world.money, world.spec.attributes, pan_token=world.token, **ahead)
     decoded = decoder.decode(lines, [0] * len(lines) if timestamps is None else timestamps)
-    return Events(_table(decoded.events, decoded.batch), decoded.batch, len(decoded.rejects))
+    return Events(_table(decoded), decoded.batch, len(decoded.rejects))
 
 
 def read_labels(path: Path | None) -> tuple[pd.DataFrame | None, float | None]:
@@ -140,14 +141,16 @@ def labels_table(lines: list[bytes], where: Path | str) -> pa.Table:
     return conform(pa.Table.from_pylist(rows, schema=LABELS), LABELS)
 
 
-def _table(events: Sequence[Event], batch: Batch) -> pa.Table:
+def _table(decoded: Decoded) -> pa.Table:
     """Decoded events as rows of `EVENTS`; times come from the batch, where they are numbers already."""
+    events, batch = decoded.events, decoded.batch
     minor = [parse_amount(event.amount, event.currency) // MINOR_MICRO[event.currency] for event in events]
     made: dict[str, pa.Array] = {
         "type": pa.array([event.__struct_config__.tag for event in events], pa.string()),
         "event_time": pa.array(batch.time).cast(EVENTS.field("event_time").type),
         "amount": pa.array(minor, pa.int64()),
         "attributes": pa.array([_json(event.attributes) for event in events], pa.string()),
+        "ignored": pa.array([decoded.ignored.get(row) for row in decoded.rows.tolist()], EVENTS.field("ignored").type),
     }
     for name in TIMES:
         if name != "event_time":

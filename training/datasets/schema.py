@@ -1,8 +1,9 @@
 """Event files: one row per event in log order, the wire fields of transactions and outcomes as nullable columns.
 
 `events.parquet` has `EVENTS`, `labels.parquet` has `LABELS`. Times are UTC; `amount` counts minor units of `currency`;
-`attributes` is a JSON object as text. A row's Kafka timestamp is its event time. The labels file's metadata may say at
-what age silence counts as genuine (`MATURITY_KEY`); both may carry the version of what wrote them (`VERSION_KEY`).
+`attributes` is a JSON object as text; `ignored`, of events that were read from the wire, names the optional fields that
+were invalid there, hence are null here. A row's Kafka timestamp is its event time. The labels file's metadata may say
+at what age silence counts as genuine (`MATURITY_KEY`); both may carry the version of what wrote them (`VERSION_KEY`).
 """
 
 from typing import Final
@@ -34,7 +35,9 @@ OUTCOME_ONLY: Final = tuple(name for name in Outcome.model_fields if name not in
 EVENT_FIELDS: Final = (*Attempt.model_fields, *(name for name in OUTCOME_ONLY if name != "schema_version"))
 """Wire fields of both kinds of event, but `type` and `schema_version`."""
 
-EVENTS: Final = pa.schema([("type", pa.string()), *((name, _column(name)) for name in EVENT_FIELDS)])
+EVENTS: Final = pa.schema(
+    [("type", pa.string()), *((name, _column(name)) for name in EVENT_FIELDS), ("ignored", pa.list_(pa.string()))]
+)
 
 LABELS: Final = pa.schema(
     [

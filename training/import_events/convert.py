@@ -2,23 +2,19 @@
 
 import json
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import ValidationError
 
-from fraud.events import Reason, Transaction
+from fraud import validation
+from fraud.events import InvalidEvent
 from training.datasets.schema import EVENTS, LABELS, conform
 from training.datasets.wire import to_wire
 from training.import_events import columns
 from training.import_events.mapping import ROW, FieldSource, LabelSourceColumn, Mapping
-
-_REASONS: Final = {"missing": Reason.MISSING_FIELD, "unknown_currency": Reason.UNKNOWN_CURRENCY}
-"""pydantic's error types that have their own slug."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,9 @@ class Converted:
 
 
 def convert(chunk: pa.Table, mapping: Mapping, *, first_row: int) -> Converted:
-    """Maps, validates against the contract, and labels the rows of a chunk.
+    """Maps, validates as the service does, and labels the rows of a chunk.
+
+    Invalid values of optional fields stay: who reads the event file ignores them as the service does.
 
     Args:
         chunk: the source columns that the mapping names.
@@ -132,12 +130,9 @@ def _invalid(table: pa.Table, first_row: int) -> list[Reject]:
     rejects = []
     for row, value in enumerate(to_wire(table)):
         try:
-            Transaction.model_validate_json(value)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            reason = _REASONS.get(first["type"], Reason.INVALID_FIELD)
-            where = str(first["loc"][0]) if first["loc"] else "row"
-            rejects.append(Reject(first_row + row, reason, f"{where}: {first['msg']}"))
+            validation.contract(validation.read(value))
+        except InvalidEvent as error:
+            rejects.append(Reject(first_row + row, error.reason, error.detail))
     return rejects
 
 

@@ -1,7 +1,8 @@
 """Messages that no consumer should choke on: every kind of broken input, by seed, for tests and the demo.
 
-Each is refused with a known reason; none is scored. Pairs of `halves` stand next to each other: joined by a comma, as a
-careless batch decoder would, they are valid events.
+Those of `malformed` are refused, each with a known reason; none is scored. Pairs of `halves` stand next to each other:
+joined by a comma, as a careless batch decoder would, they are valid events. Those of `partly_invalid` are payments with
+optional fields that are invalid: each is scored, without them.
 """
 
 import json
@@ -9,7 +10,7 @@ import random
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from fraud.events import Reason
+from fraud.events import MAX_ATTRIBUTES, OPTIONAL_FIELDS, Reason
 
 Fields: TypeAlias = dict[str, object]
 Maker: TypeAlias = Callable[[random.Random], list[bytes]]
@@ -31,11 +32,19 @@ _WRONG: Final[list[tuple[str, object]]] = [
     ("event_time", "now"),
     ("event_time", "2026-01-05T10:00:00"), ("event_time", "2026-02-30T10:00:00Z"), ("amount", 25.0), ("amount", True),
     ("amount", {}), ("amount", "25,00"), ("amount", "1e3"), ("amount", "12345678901"), ("amount", "1.1234567"),
-    ("currency", 978), ("card_id", 4), ("is_guest", "no"), ("is_guest", 0), ("attempt_no", 1.5), ("attempt_no", "1"),
-    ("channel", "fax"), ("initiator", "ghost"), ("stage", "later"), ("tz_offset_min", 10_000), ("items_count", -1),
-    ("account_created_at", "yesterday"), ("attributes", []), ("attributes", {"a": None}), ("attributes", {"a": [1]}),
-    ("attributes", {"a": True}), ("attributes", {"": 1}), ("attributes", {str(i): i for i in range(65)}),
-    ("attributes", {"a": 10**400}), ("attempt_no", 10**30), ("schema_version", 1),
+    ("currency", 978), ("schema_version", 1),
+]  # fmt: skip
+_IGNORED: Final[list[tuple[str, object]]] = [
+    ("card_id", 4), ("card_id", ["a"]), ("ip", ""), ("device_id", "x" * 257), ("device_id", "a\0b"),
+    ("wallet", "\ud800"), ("is_guest", "no"), ("is_guest", 0), ("attempt_no", 1.5), ("attempt_no", "1"),
+    ("attempt_no", 10**30), ("attempt_no", 10**400),
+    ("channel", "fax"), ("initiator", "ghost"), ("stage", "later"), ("tz_offset_min", 9999),
+    ("items_count", -1), ("items_count", {"a": 1}), ("account_created_at", "yesterday"),
+    ("card_added_at", "2026-02-30T10:00:00Z"), ("attributes", []), ("attributes", "none"), ("attributes", {"a": None}),
+    ("attributes", {"a": [1]}), ("attributes", {"a": {"b": 1}}), ("attributes", {"a": True}), ("attributes", {"": 1}),
+    ("attributes", {"k" * 257: 1}), ("attributes", {"a\udfff": 1}), ("attributes", {"agent": "y" * 257, "a": 1}),
+    ("attributes", {"a": "\udfff", "b": "c"}), ("attributes", {"a": "b\0"}), ("attributes", {"a": 10**400, "b": 1}),
+    ("attributes", {str(i): i for i in range(MAX_ATTRIBUTES + 1)}),
 ]  # fmt: skip
 _REQUIRED: Final = ("type", "schema_version", "transaction_id", "customer_id", "event_time", "amount", "currency")
 
@@ -53,6 +62,16 @@ def malformed_with_reasons(seed: int, n: int) -> list[tuple[bytes, Reason]]:
         for maker, reason in KINDS.values():
             made += [(raw, reason) for raw in maker(rng)]
     return made[:n]
+
+
+def partly_invalid(seed: int, n: int) -> list[tuple[bytes, tuple[str, ...]]]:
+    """N payments, each with the optional fields that are invalid in it, one to three; equal seeds give equal bytes."""
+    rng = random.Random(seed)  # noqa: S311 - a seeded sample
+    made: list[tuple[bytes, tuple[str, ...]]] = []
+    for number in range(n):
+        changes = dict([_IGNORED[number % len(_IGNORED)], *rng.choices(_IGNORED, k=rng.randrange(3))])
+        made.append((_json(valid_event(rng, **changes)), tuple(name for name in OPTIONAL_FIELDS if name in changes)))
+    return made
 
 
 def valid_event(rng: random.Random, **changes: object) -> Fields:
@@ -153,14 +172,14 @@ KINDS: Final[dict[str, tuple[Maker, Reason]]] = {
     "huge message": (_huge, Reason.TOO_LARGE),
     "too deep": (_too_deep, Reason.TOO_DEEP),
     "invalid UTF-8": (_not_utf8, Reason.NOT_UTF8),
-    "lone surrogate": (_spliced("customer_id", rb'"\ud800"', rb'"a\udfffb"'), Reason.NOT_JSON),
+    "lone surrogate": (_spliced("customer_id", rb'"\ud800"', rb'"a\udfffb"'), Reason.INVALID_FIELD),
     "unknown currency": (_spliced("currency", b'"XXX"', b'"eur"', b'"BTC"', b'"EURO"'), Reason.UNKNOWN_CURRENCY),
     "absent field": (_absent, Reason.MISSING_FIELD),
     "unknown type": (_spliced("type", b'"refund"', b'"Transaction"', b"1", b"{}"), Reason.UNKNOWN_TYPE),
     "unknown schema": (_spliced("schema_version", b'"2.0"', b'"0.9"', b'"v1"', b'"1"'), Reason.UNKNOWN_SCHEMA),
     "far future": (_spliced("event_time", b'"2199-01-01T00:00:00Z"', b'"2150-06-30T12:00:00Z"'), Reason.TOO_FAR_AHEAD),
     "null byte": (_null_byte, Reason.NOT_JSON),
-    "null character": (_spliced("card_id", rb'"a\u0000b"'), Reason.INVALID_FIELD),
+    "null character": (_spliced("customer_id", rb'"a\u0000b"'), Reason.INVALID_FIELD),
     "halves": (_halves, Reason.NOT_JSON),
 }  # fmt: skip
 """How each kind is made, and the reason that it is refused for."""

@@ -20,6 +20,7 @@ def event(
     billing_address: str | None = None,
     categories: dict[str, str] | None = None,
     integers: dict[str, int] | None = None,
+    malformed: bool = False,
     **ids: str | None,
 ) -> Batch:
     """One event `at` µs after START; ids by entity, the customer is "c" unless named."""
@@ -36,6 +37,7 @@ def event(
         billing_address=np.array([_id(billing_address)], np.uint64),
         categories=np.array([[hash_category(values[c]) if c in values else 0 for c in CATEGORIES]], np.uint32),
         integers=np.array([[numbers.get(name, MISSING) for name in INTEGERS]], np.int64),
+        malformed=np.array([malformed], np.uint8),
         attributes=np.zeros((1, 0), np.float32),
     )
 

@@ -60,6 +60,43 @@ def test_transactions_and_outcomes_share_a_batch() -> None:
     assert avs[[0, 2]].tolist() == [0, 0], "only outcomes have a result of the address check"
 
 
+def test_invalid_optional_fields_are_missing_and_the_payment_is_scored() -> None:
+    decoded = decode(
+        event(ip="", attributes={"agent": "x" * 257, "weight": 2}),
+        event(),
+        event(account_created_at="yesterday", tz_offset_min=9999),
+        b"{",
+        event(card_added_at="2026-02-30T10:00:00Z"),
+        attributes=("weight", "agent"),
+    )
+    assert [reject.row for reject in decoded.rejects] == [3]
+    assert decoded.rows.tolist() == [0, 1, 2, 4]
+    assert decoded.ignored == {
+        0: ("ip", "attributes"),
+        2: ("account_created_at", "tz_offset_min"),
+        4: ("card_added_at",),
+    }
+    assert decoded.batch.malformed.tolist() == [1, 0, 1, 1]
+    assert [entity(decoded, "ip", row) == 0 for row in range(4)] == [True, False, False, False]
+    assert [integer(decoded, name, 2) for name in ("account_created_at", "tz_offset_min")] == [MISSING] * 2
+    assert [e.account_created_at for e in decoded.events] == [None] * 4
+    assert decoded.batch.attributes[0, 0] == 2
+    assert np.isnan(decoded.batch.attributes[0, 1])
+
+
+def test_an_invalid_optional_time_does_not_save_an_event_that_is_too_far_ahead() -> None:
+    late = event(event_time="2026-01-05T11:00:00.000001Z", account_created_at="yesterday")
+    decoded = decode(event(), late, event(account_created_at="yesterday"))
+    assert [reject.reason for reject in decoded.rejects] == [Reason.TOO_FAR_AHEAD]
+    assert (decoded.rows.tolist(), decoded.batch.malformed.tolist()) == ([0, 2], [0, 1])
+
+
+def test_an_event_may_have_five_hundred_attributes() -> None:
+    decoded = decode(event(attributes={f"a{i}": i for i in range(512)}), attributes=("a0", "a511"))
+    assert decoded.batch.attributes.tolist() == [[0, 511]]
+    assert not decoded.ignored
+
+
 def test_the_cards_fingerprint_goes_before_its_token() -> None:
     decoded = decode(event(card_fingerprint="fp"), event())
     assert entity(decoded, "card") == hash_id("fp")
@@ -96,7 +133,12 @@ def test_a_tombstone_is_a_dead_letter() -> None:
 
 def test_details_do_not_repeat_the_senders_data() -> None:
     secret = "jane.doe@example.org"  # noqa: S105 - personal data, not a password
-    for value in (event(amount=secret), event(channel=secret), event(customer_id=secret * 20), event(currency=secret)):
+    for value in (
+        event(amount=secret),
+        event(event_time=secret),
+        event(customer_id=secret * 20),
+        event(currency=secret),
+    ):
         (reject,) = decode(value).rejects
         assert "jane" not in reject.detail
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from fraud.contract_examples import EXAMPLES
 from fraud.contracts import MODELS
-from fraud.events import Label, Outcome, Reason, Transaction, is_known_schema
+from fraud.events import MAX_ATTRIBUTES, Label, Outcome, Reason, Transaction, is_known_schema
 from fraud.outputs import Alert, DeadLetter, alert_id
 
 MINIMAL = EXAMPLES["transaction_minimal"][1]
@@ -48,7 +48,8 @@ def test_a_required_field_may_not_be_missing(name: str) -> None:
     [
         {"amount": float("nan")}, {"amount": float("inf")}, {"amount": 1.0}, {"amount": True}, {"amount": "-1"},
         {"attributes": {"a": float("nan")}}, {"attributes": {"a": True}}, {"attributes": {"a": 2**63}},
-        {"attributes": {str(i): i for i in range(65)}}, {"card_id": "x" * 257}, {"card_id": ""}, {"card_id": "a\0"},
+        {"attributes": {str(i): i for i in range(MAX_ATTRIBUTES + 1)}}, {"card_id": "x" * 257},
+        {"card_id": ""}, {"card_id": "a\0"},
         {"attempt_no": 1.0}, {"attempt_no": "1"}, {"is_guest": 1}, {"event_time": 1767607200}, {"type": "outcome"},
         {"event_time": "2026-01-05T10:00:00"}, {"currency": "XXX"}, {"schema_version": "2.0"},
     ],

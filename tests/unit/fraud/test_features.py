@@ -70,6 +70,13 @@ def test_repeats_are_told_from_conflicts_and_neither_touches_the_history() -> No
     assert np.isnan(encoded.features[1]).all()
 
 
+def test_the_model_is_told_of_invalid_fields_and_a_repetition_may_have_others() -> None:
+    assert last_row(event("a"))["malformed"] == 0
+    assert last_row(event("a", malformed=True))["malformed"] == 1
+    both = Batch.concatenate([event("a"), event("a", malformed=True)])
+    assert Encoder(SPEC, History(SMALL)).encode(both).status.tolist() == [Status.SCORE, Status.DUPLICATE]
+
+
 def test_a_repeat_after_the_dedupe_span_is_a_new_transaction() -> None:
     encoder = Encoder(SPEC, History(SMALL))
     later = [event(f"t{i}", at=DAY + 1 + i) for i in range(2 * AGREEING)]

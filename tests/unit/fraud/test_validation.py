@@ -7,15 +7,15 @@ import sys
 import pytest
 
 from fraud import validation
-from fraud.events import InvalidEvent, Reason
+from fraud.events import MAX_ATTRIBUTES, OPTIONAL_FIELDS, InvalidEvent, Reason, Transaction
 from fraud.money import Rates
 from fraud.times import parse_time
-from training.simulate.malformed import malformed, valid_event
+from training.simulate.malformed import malformed, partly_invalid, valid_event
 
 NOW = parse_time("2026-01-05T10:00:00Z")
 
 
-def event(text: str = "1", **changes: object) -> bytes:
+def event(text: str = "1", /, **changes: object) -> bytes:
     """A valid event with raw JSON text in an unknown field."""
     fields = valid_event(random.Random(1), unknown="@", **changes)  # noqa: S311 - a seeded sample
     return json.dumps(fields).replace('"@"', text).encode()
@@ -23,8 +23,8 @@ def event(text: str = "1", **changes: object) -> bytes:
 
 def refusal(raw: bytes | None, *, rates: Rates | None = None) -> Reason | None:
     try:
-        model = validation.contract(validation.read(raw))
-        validation.check(model, timestamp_us=NOW, rates=rates or Rates.default("EUR"), max_ahead_us=0)
+        event = validation.contract(validation.read(raw)).event
+        validation.check(event, timestamp_us=NOW, rates=rates or Rates.default("EUR"), max_ahead_us=0)
     except InvalidEvent as error:
         return error.reason
     return None
@@ -34,7 +34,7 @@ def refusal(raw: bytes | None, *, rates: Rates | None = None) -> Reason | None:
 def test_details_are_one_short_line(raw: bytes) -> None:
     with pytest.raises(InvalidEvent) as caught:
         validation.check(
-            validation.contract(validation.read(raw)), timestamp_us=NOW, rates=Rates.default(), max_ahead_us=0
+            validation.contract(validation.read(raw)).event, timestamp_us=NOW, rates=Rates.default(), max_ahead_us=0
         )
     assert "\n" not in caught.value.detail
     assert len(caught.value.detail) < 256
@@ -90,3 +90,67 @@ def test_an_amount_past_the_limit_in_the_base_currency_is_refused() -> None:
 def test_an_event_may_not_be_later_than_kafka_allows() -> None:
     assert refusal(event(event_time="2026-01-05T10:00:00Z")) is None
     assert refusal(event(event_time="2026-01-05T10:00:00.000001Z")) is Reason.TOO_FAR_AHEAD
+
+
+def accepted(**changes: object) -> validation.Accepted:
+    return validation.contract(validation.read(event(**changes)))
+
+
+@pytest.mark.parametrize(("raw", "ignored"), partly_invalid(6, 80), ids=range(80))
+def test_an_invalid_optional_field_is_missing_and_named(raw: bytes, ignored: tuple[str, ...]) -> None:
+    read = validation.contract(validation.read(raw))
+    assert read.ignored == ignored
+    assert all(read.fields.get(name) is None for name in ignored if name != "attributes")
+
+
+def test_every_optional_field_may_be_anything_and_no_required_one() -> None:
+    for name in Transaction.model_fields:
+        if name in OPTIONAL_FIELDS:
+            assert accepted(**{name: {"": [1]}}).ignored == (name,)
+        elif name not in {"type", "schema_version"}:
+            assert refusal(event(**{name: {"": [1]}})) is Reason.INVALID_FIELD
+
+
+def test_of_invalid_attributes_the_valid_entries_stay() -> None:
+    read = accepted(attributes={"agent": "x" * 257, "weight": 1.5, "seen": True, "": 1, "k" * 257: 1, "none": None})
+    assert (read.fields["attributes"], read.ignored) == ({"weight": 1.5}, ("attributes",))
+
+
+def test_of_too_many_attributes_the_first_stay() -> None:
+    most = {f"a{i}": i for i in range(MAX_ATTRIBUTES)}
+    assert accepted(attributes=most).ignored == ()
+    read = accepted(attributes={**most, "one": "more"})
+    assert (read.fields["attributes"], read.ignored) == (most, ("attributes",))
+
+
+@pytest.mark.parametrize("text", [r'"\ud800"', r'"a\udfffb"', r'"\ud83d\ud83d\ude00"', r'"\udc00\ud800"', "1e400"])
+def test_what_no_string_or_number_can_hold_is_missing_in_its_entry_alone(text: str) -> None:
+    raw = event(attributes={"basket": "@@", "weight": 1}).replace(b'"@@"', text.encode())
+    read = validation.contract(validation.read(raw))
+    assert (read.fields["attributes"], read.ignored) == ({"weight": 1}, ("attributes",))
+    assert refusal(event(text)) is None, "in unknown fields it does not matter"
+    assert refusal(event(customer_id="@@").replace(b'"@@"', text.encode())) is Reason.INVALID_FIELD
+
+
+def test_a_whole_surrogate_pair_and_an_escaped_backslash_are_what_they_were() -> None:
+    raw = event(wallet="@@").replace(b"@@", rb"\ud83d\ude00\\ud800\n")
+    read = validation.contract(validation.read(raw))
+    assert (read.fields["wallet"], read.ignored) == ("\U0001f600\\ud800\n", ())
+    both = event(wallet="@@", ip="@!").replace(b"@@", rb"\ud83d\ude00\\ud800\n").replace(b"@!", rb"\ud800")
+    read = validation.contract(validation.read(both))
+    assert (read.fields["wallet"], read.ignored) == ("\U0001f600\\ud800\n", ("ip",))
+
+
+def test_of_duplicates_the_last_counts_also_where_it_is_invalid() -> None:
+    raw = event(ip="192.0.2.1")
+    assert validation.contract(validation.read(raw[:-1] + b',"ip":""}')).ignored == ("ip",)
+    assert validation.contract(validation.read(b'{"ip":"",' + raw[1:])).ignored == ()
+
+
+def test_a_schema_version_or_a_required_field_is_judged_whatever_the_optional_ones_hold() -> None:
+    assert refusal(event(schema_version="2.0", ip="", customer_id=5)) is Reason.UNKNOWN_SCHEMA
+    assert refusal(event(customer_id="", ip="")) is Reason.INVALID_FIELD
+    assert refusal(event(attempt_no=-1, currency="XXX")) is Reason.UNKNOWN_CURRENCY
+    outcome = {"type": "outcome", "outcome_id": "o", "kind": "declined"}
+    assert accepted(**outcome, avs=5, liability="").ignored == ("avs", "liability")
+    assert refusal(event(**{**outcome, "kind": "lost"})) is Reason.INVALID_FIELD

@@ -11,8 +11,10 @@ from structlog.typing import EventDict
 
 from fraud.batch import Batch
 from fraud.decode import Decoded, Decoder
+from fraud.events import OPTIONAL_FIELDS
 from fraud.features import Encoded
 from fraud.history import HistoryConfig
+from fraud.outputs import Alert, Decision
 from service.adapters.memory import MemoryBroker, MemoryLog, MemorySnapshots
 from service.bootstrap import Adapters, Service, compose
 from service.deadletters import MAX_KEY
@@ -240,6 +242,30 @@ def test_dead_letters_carry_the_raw_bytes_and_where_they_came_from() -> None:
     assert (second.value, dict(second.headers)["reason"]) == (b"", b"empty")
     assert scored(broker) == ["t0"]
     assert registry.get_sample_value("fraud_dead_letters_total", {"reason": "not_json"}) == 1
+
+
+def test_payments_with_invalid_optional_fields_are_scored_counted_and_marked() -> None:
+    broker = MemoryBroker()
+    for event in (
+        transaction(0, ip="", attributes={"agent": "x" * 257, "a": 1}, amount="900.00"),
+        transaction(1),
+        outcome(1, avs=7),
+        transaction(2, tz_offset_min=9999),
+    ):
+        broker.produce(raw(event), key=b"c", timestamp_us=at_us(3))
+    running, registry = service(broker)
+    run_until(running, all_done(broker))
+    decisions = [Decision.model_validate_json(message.value) for message in broker.published[Channel.DECISIONS]]
+    assert [decision.ignored for decision in decisions] == [["ip", "attributes"], None, ["tz_offset_min"]]
+    (alert,) = [Alert.model_validate_json(message.value) for message in broker.published[Channel.ALERTS]]
+    assert alert.ignored == ["ip", "attributes"]
+    assert (alert.transaction.ip, alert.transaction.attributes) == (None, {"a": 1})
+    assert not broker.published[Channel.DEAD_LETTERS]
+    counted = {
+        name: registry.get_sample_value("fraud_fields_ignored_total", {"field": name}) for name in OPTIONAL_FIELDS
+    }
+    wrong = ("ip", "attributes", "avs", "tz_offset_min")
+    assert counted == dict.fromkeys(OPTIONAL_FIELDS, 0) | dict.fromkeys(wrong, 1)
 
 
 def test_a_repeated_transaction_is_scored_once_and_a_conflicting_one_is_a_dead_letter() -> None:

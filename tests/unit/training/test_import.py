@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from fraud.events import Outcome, Transaction
+from training.datasets import World
+from training.datasets.events import read_events
 from training.datasets.wire import to_wire
 from training.import_events.cli import import_command
 from training.import_events.mapping import InvalidMapping, load_mapping, shipped
@@ -152,6 +154,16 @@ def test_rows_off_the_contract_are_rejected_with_their_reason_and_the_rest_is_ke
     assert [reject["row"] for reject in rejects] == [1, 2, 3, 4, 5, 6]
     wheres = [reject["detail"].split(":")[0] for reject in rejects]
     assert wheres == ["amount", "amount", "event_time", "customer_id", "customer_id", "amount"]
+
+
+def test_a_row_with_an_invalid_optional_value_is_kept_and_read_without_it_as_the_service_would(tmp_path: Path) -> None:
+    row: dict[str, object]
+    row = {"step": 1, "type": "CASH", "amount": 1.0, "nameOrig": "C", "nameDest": "x" * 300, "isFraud": 1}
+    imported, _ = hand_made("paysim", tmp_path, [row])
+    assert (imported.transactions, imported.rejects) == (1, 0)
+    events = read_events(imported.events, World())
+    assert events.table["merchant_id"].to_pylist() == [None] * len(events.batch)
+    assert events.batch.malformed.all()
 
 
 def test_rows_out_of_order_are_sorted_and_each_is_followed_by_its_outcome(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from fraud.decode import Decoder
 from fraud.money import Rates
 from fraud.times import parse_time
-from training.simulate.malformed import KINDS, malformed, malformed_with_reasons
+from training.simulate.malformed import KINDS, malformed, malformed_with_reasons, partly_invalid
 
 NOW = parse_time("2026-01-05T10:00:01Z")
 
@@ -23,6 +23,15 @@ def test_every_message_is_refused_for_the_reason_that_it_was_made_for() -> None:
     )
     assert not wrong
     assert {reason for _, reason in made} == {reason for _, reason in KINDS.values()}
+
+
+def test_partly_invalid_payments_are_all_scored_without_the_fields_that_were_made_invalid() -> None:
+    made = partly_invalid(3, 1_000)
+    decoded = Decoder(Rates.default()).decode([raw for raw, _ in made], [NOW] * len(made))
+    assert decoded.rejects == []
+    assert decoded.ignored == {row: ignored for row, (_, ignored) in enumerate(made)}
+    assert partly_invalid(3, 1_000) == made
+    assert partly_invalid(4, 1_000) != made
 
 
 def test_equal_seeds_give_equal_bytes_and_others_do_not() -> None:
