@@ -7,7 +7,7 @@ import click
 import msgspec
 import pyarrow.compute as pc
 
-from training.ledger_store import Kind, LedgerStore
+from training.ledger_store import DamagedLedger, Kind, LedgerStore
 from training.loop.cli import LEDGER
 from training.settings import InvalidSettings, load_settings
 
@@ -31,8 +31,11 @@ def forget_command(*, customer_id: str, data: Path | None, yes: bool) -> None:
         click.echo(f"0 ledger rows: there is no {root}")
         return
     store = LedgerStore(root)
-    transactions = sorted(set(transactions_of(store, customer_id)))
-    rows = store.forget(customer_id, transactions) if yes else count(store, customer_id, transactions)
+    try:
+        transactions = sorted(set(transactions_of(store, customer_id)))
+        rows = store.forget(customer_id, transactions) if yes else count(store, customer_id, transactions)
+    except DamagedLedger as error:
+        raise click.ClickException(f"{error}: let the loop fetch them, then forget again") from None
     click.echo(f"{rows} ledger rows {'erased' if yes else 'would be erased'}, of {len(transactions)} transactions")
 
 

@@ -164,6 +164,14 @@ def champion(root: Path, features_fingerprint: str) -> int | None:
     return slot.champion if slot else None
 
 
+def former(root: Path, features_fingerprint: str, version: int) -> int | None:
+    """Who serves these features, or served before this version where that serves already; None where nobody did."""
+    slot = read_slots(root).root.get(features_fingerprint)
+    if slot is None:
+        return None
+    return next((n for n in (slot.champion, *slot.previous) if n != version), None)
+
+
 def versions(root: Path) -> list[Version]:
     """Every version in every area, by number. Unreadable folders are skipped: they are no versions."""
     roles = _roles(read_slots(root))
