@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from kafka import TopicPartition
 from kafka.errors import (
+    KafkaConnectionError,
     KafkaError,
-    NoBrokersAvailable,
     OffsetOutOfRangeError,
     SaslAuthenticationFailedError,
     TopicAuthorizationFailedError,
@@ -190,7 +190,7 @@ def test_records_that_went_before_they_were_read_are_told_once(topics: Topics) -
     [
         (SaslAuthenticationFailedError("no"), BrokerRefuses),
         (TopicAuthorizationFailedError("no"), BrokerRefuses),
-        (NoBrokersAvailable("no"), BrokerUnavailable),
+        (KafkaConnectionError("no"), BrokerUnavailable),
         (OffsetOutOfRangeError({}), BrokerUnavailable),
     ],
 )
@@ -203,6 +203,7 @@ def test_wrong_credentials_and_rights_are_not_tried_again_a_broker_that_is_away_
 
 def test_a_refusal_that_the_library_hides_behind_its_patience_is_still_one(monkeypatch: pytest.MonkeyPatch) -> None:
     closed: Counts[str] = Counts()
+    refused = SaslAuthenticationFailedError("wrong password")
 
     class Manager:
         def update_backoff(self, node_id: object) -> None: ...
@@ -217,10 +218,10 @@ def test_a_refusal_that_the_library_hides_behind_its_patience_is_still_one(monke
     def client(kafka_client: type[Network], **_: object) -> None:
         network = kafka_client()
         try:
-            raise SaslAuthenticationFailedError("wrong password")
+            raise refused
         except SaslAuthenticationFailedError:
             network._manager.update_backoff(0)
-        raise NoBrokersAvailable
+        raise KafkaConnectionError
 
     monkeypatch.setattr(kafka, "KafkaNetClient", Network)
     with pytest.raises(BrokerRefuses, match="wrong password"):
@@ -230,6 +231,6 @@ def test_a_refusal_that_the_library_hides_behind_its_patience_is_still_one(monke
 
 def test_a_certificate_that_does_not_exist_is_named(tmp_path: Path) -> None:
     settings = load_settings(kafka_security_protocol="SSL", kafka_ssl_cafile=tmp_path / "ca.pem")
-    with pytest.raises(InvalidSettings, match="FRAUD_KAFKA_SSL_CAFILE: .*ca.pem does not exist"):
+    with pytest.raises(InvalidSettings, match=r"FRAUD_KAFKA_SSL_CAFILE: .*ca.pem does not exist"):
         kafka_config(settings)
     assert kafka_config(load_settings())["reconnect_backoff_max_ms"] == 1_000
