@@ -6,10 +6,10 @@ from typing import Final
 from training.datasets import RiskPlan
 from training.gate import GateConfig
 from training.gate_labels import LabelBands
+from training.gate_run import DEFAULT_BUDGET
 from training.settings import Settings
 
 HOUR_US: Final = 3_600_000_000
-DEFAULT_BUDGET: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
