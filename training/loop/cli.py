@@ -132,6 +132,7 @@ def loop_command(*, models: Path | None, data: Path | None, once: bool, trust_la
             raise click.ClickException(str(error)) from None
         finally:
             server.shutdown()
+            server.server_close()
 
 
 def turns(loop: Loop, settings: Settings, stop: threading.Event, *, once: bool, as_json: bool) -> None:
