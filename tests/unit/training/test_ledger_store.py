@@ -1,5 +1,6 @@
 """The ledger on disk: once however often it is written, whole after a crash, bounded, and forgetful on demand."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pandas as pd
 import pyarrow.compute as pc
 import pytest
 
-from training import ledger_store
+from training import ledger_store, registry
 from training.ledger_store import DamagedLedger, LedgerStore, Record
 
 DAY = 86_400_000_000
@@ -146,7 +147,7 @@ def test_a_file_that_cannot_be_read_counts_as_missing_and_is_fetched_again(
         store.append("events", records(first, 8, per_day=100))
     store.append("events", records(0, 8, partition=1, per_day=100))
     sorted(tmp_path.glob("events/day=*/0-*.parquet"))[3].write_bytes(damage)
-    uses = {
+    uses: dict[str, Callable[[], object]] = {
         "read": lambda: store.read("events"),
         "scan": lambda: list(store.scan("events", after={})),
         "newest": lambda: store.newest("events"),
@@ -184,9 +185,18 @@ def test_progress_that_cannot_be_read_means_that_everything_is_fetched_again(tmp
 
 def test_progress_follows_the_files_onto_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
-    sync, save = ledger_store._sync, ledger_store.write_json
-    monkeypatch.setattr(ledger_store, "_sync", lambda path: (synced.append(path), sync(path)))
-    monkeypatch.setattr(ledger_store, "write_json", lambda path, value: (synced.append(path), save(path, value)))
+    sync, save = ledger_store._sync, registry.write_json
+
+    def syncing(path: Path) -> None:
+        synced.append(path)
+        sync(path)
+
+    def saving(path: Path, value: object) -> None:
+        synced.append(path)
+        save(path, value)
+
+    monkeypatch.setattr(ledger_store, "_sync", syncing)
+    monkeypatch.setattr(ledger_store, "write_json", saving)
     LedgerStore(tmp_path).append("events", records(0, 2))
     day = tmp_path / "events" / "day=2024-10-04"
     name = f"0-{0:020d}-{1:020d}.parquet"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.training.test_datasets import DAY, T0, events_table
 from training.datasets import World, from_stream
-from training.datasets.events import from_table
+from training.datasets.events import Events, from_table
 from training.datasets.stream import to_stream
 from training.datasets.wire import to_wire
 from training.ledger_store import LedgerStore, Record
@@ -43,7 +43,7 @@ def reader(store: LedgerStore, max_events: int) -> ViewReader:
 
 
 def held(found: view.View) -> list[str]:
-    return found.stream.events.table["transaction_id"].to_pylist()
+    return [str(name) for name in found.stream.events.table["transaction_id"].to_pylist()]
 
 
 def test_features_from_the_ledgers_columns_are_those_of_the_whole_table(store: LedgerStore) -> None:
@@ -86,7 +86,12 @@ def test_four_times_the_payments_are_never_held_at_once(store: LedgerStore, monk
 
     sizes: list[int] = []
     monkeypatch.setattr(ViewReader, "_shorten", measured)
-    monkeypatch.setattr(view, "decode", lambda rows, world: (sizes.append(len(rows)), decode(rows, world))[1])
+
+    def counted(rows: pa.Table, world: World) -> Events:
+        sizes.append(len(rows))
+        return decode(rows, world)
+
+    monkeypatch.setattr(view, "decode", counted)
     found = reader(store, 100).read(END, window=WINDOW, maturity_days=None)
     assert len(held(found)) == 100
     assert max(most) <= 100 + max(sizes)
