@@ -83,8 +83,8 @@ def bundle_key() -> str | None:
 
 
 def to_us(moment: datetime) -> int:
-    """Microseconds since 1970 of a naive UTC time, as `TIME` gives it."""
-    return int(moment.replace(tzinfo=UTC).timestamp() * 1_000_000)
+    """Microseconds since 1970 of an aware time, or of a naive UTC one, as `TIME` gives it."""
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000_000)
 
 
 def now() -> datetime:

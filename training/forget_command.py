@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from fraud.forgetting import names
-from training.ledger_store import LedgerStore
+from training.ledger_store import DamagedLedger, LedgerStore
 from training.loop.cli import LEDGER
 from training.settings import InvalidSettings, load_settings
 
@@ -43,8 +43,11 @@ def forget_command(*, customer_id: str, data: Path | None, caches: tuple[Path, .
         click.echo(f"0 ledger rows: there is no {root}")
         return
     store = LedgerStore(root)
-    transactions = frozenset(transactions_of(store, customer_id))
-    rows = erase(store, customer_id, transactions, really=yes)
+    try:
+        transactions = frozenset(transactions_of(store, customer_id))
+        rows = erase(store, customer_id, transactions, really=yes)
+    except DamagedLedger as error:
+        raise click.ClickException(f"{error}: let the loop fetch them, then forget again") from None
     click.echo(f"{rows} ledger rows {'erased' if yes else 'would be erased'}, of {len(transactions)} transactions")
 
 

@@ -79,6 +79,7 @@ def promote_command(
         manifest = read_manifest(registry.find(root, version)[1], bundle_key())
         champion = registry.champion(root, manifest.features_fingerprint)
         why = reason or ("probation" if shadow else "the first version of its features")
+        unseen: tuple[str, ...] = ()
         if champion is not None and champion != version and not force and not shadow:
             if events is None:
                 raise RegistryError(
@@ -87,11 +88,13 @@ def promote_command(
             from training.promote_gate import ask_gate  # loads TensorFlow
 
             period = (since, until, as_of)
-            why = ask_gate(root, version, champion, events, labels=label_file, period=period, seed=seed, at=_now())
+            said = ask_gate(root, version, champion, events, labels=label_file, period=period, seed=seed, at=_now())
+            why, unseen = said.judgement.reason, said.unseen
         registry.promote(root, version, reason=why, at=_now(), shadow=shadow, key=bundle_key())
     role = "shadow" if shadow else "champion"
-    document = {"version": version, "role": role, "former": champion, "reason": why}
-    _say(as_json, document, f"version {version} is {role} in {root}: {why}")
+    document = {"version": version, "role": role, "former": champion, "reason": why, "unseen": unseen}
+    notes = "".join(f"\n  the gate could not look at everything: {line}" for line in unseen)
+    _say(as_json, document, f"version {version} is {role} in {root}: {why}{notes}")
 
 
 @click.command("rollback")

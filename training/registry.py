@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -164,6 +165,23 @@ def champion(root: Path, features_fingerprint: str) -> int | None:
     """The version that serves these features, or None."""
     slot = read_slots(root).root.get(features_fingerprint)
     return slot.champion if slot else None
+
+
+def former(root: Path, features_fingerprint: str, version: int) -> int | None:
+    """Who serves these features, or served before this version where that serves already; None where nobody did."""
+    slot = read_slots(root).root.get(features_fingerprint)
+    if slot is None:
+        return None
+    return next((n for n in (slot.champion, *slot.previous) if n != version), None)
+
+
+def blessed_at(root: Path, version: int) -> int | None:
+    """When a version was promoted, µs; None where that was not written down."""
+    try:
+        held = json.loads((root / str(version) / BLESSED).read_bytes())
+        return int(datetime.fromisoformat(held["at"]).timestamp() * 1_000_000)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def versions(root: Path) -> list[Version]:

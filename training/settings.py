@@ -57,6 +57,9 @@ class Settings(BrokerSettings):
     loop_drift_psi: float = Field(0.25, gt=0, description="a run when features or scores moved so far (PSI)")
     loop_drift_auc: float = Field(0.8, gt=0.5, le=1, description="or today is told from training so well (AUC)")
     loop_window_days: float = Field(365.0, gt=0, description="payments younger than this are learnt from")
+    loop_max_events: int = Field(
+        1_000_000, ge=1_000, description="payments and outcomes held in memory; beyond it the window is shorter"
+    )
     loop_retention_days: float = Field(400.0, gt=0, description="ledger days older than this are removed")
     loop_maturity_days: float | None = Field(
         None, ge=0, description="age at which silence counts as genuine; default: estimated, 120 until then"

@@ -133,19 +133,25 @@ _LOOP = Row(
             "Labels of unknown payments",
             (Query("max(fraud_loop_unknown_labels)"),),
             why="Growing: labels arrive under ids that the payments do not have.",
-            width=8,
+            width=6,
         ),
         Panel(
             "Payments behind the precision",
             (Query('max by (version) (fraud_loop_realised{figure="effective"})', "v{{version}}"),),
             why="Effective sample size: with few, precision is a guess.",
-            width=8,
+            width=6,
         ),
         Panel(
             "Asks for more reviews",
             (Query("max(fraud_loop_review_sampling)"),),
             why="1 while there is drift and there are no labels to learn from.",
-            width=8,
+            width=6,
+        ),
+        Panel(
+            "Mended or lost by the feed",
+            (Query("sum by (fault) (increase(fraud_loop_feed_faults_total[1h]))", "{{fault}}"),),
+            why="Stamps that are no times, records gone before they were read, topics made again.",
+            width=6,
         ),
     ),
 )

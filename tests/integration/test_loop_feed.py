@@ -15,7 +15,8 @@ from fraud.outputs import Announcement
 from tests.conftest import MakeTopic
 from training.ledger_store import LedgerStore
 from training.loop.announce import KafkaAnnouncer
-from training.loop.feed import BrokerUnavailable, KafkaFeed
+from training.loop.feed import KafkaFeed
+from training.loop.kafka import BrokerUnavailable
 
 pytestmark = pytest.mark.kafka
 

@@ -110,9 +110,9 @@ class Shop:
         store = LedgerStore(folder / "ledger")
         first = store.progress("labels").get(0, 0)
         table = pa.Table.from_pandas(labels.sort_values("received_at"), schema=self.schema, preserve_index=False)
-        store.append(
-            "labels", [Record(0, first + i, self.go_live, "t", v) for i, v in enumerate(labels_to_json(table))]
-        )
+        times = table["received_at"].cast(pa.int64()).to_pylist()
+        rows = zip(times, labels_to_json(table), strict=True)
+        store.append("labels", [Record(0, first + i, at, "t", value) for i, (at, value) in enumerate(rows)])
 
     def turn(self, folder: Path, now: int) -> RunRecord | None:
         """One turn of the loop that lives in a folder."""

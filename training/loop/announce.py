@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
 
 from fraud.outputs import MODEL, Announcement
-from training.loop.feed import BrokerUnavailable
+from training.loop.kafka import translated
 
 
 class Announcer(Protocol):
@@ -28,7 +27,5 @@ class KafkaAnnouncer:
     def announce(self, announcement: Announcement) -> None:
         """Sends and waits for all replicas."""
         value = announcement.model_dump_json().encode()
-        try:
+        with translated(self.topic):
             self.producer.send(self.topic, key=MODEL.encode(), value=value).get(timeout=30)
-        except KafkaError as error:
-            raise BrokerUnavailable(f"{self.topic}: {type(error).__name__}: {error}") from None

@@ -1,13 +1,13 @@
 """`python -m training loop`: settings → connections → turns, until it is told to stop."""
 
 import json
+import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -25,17 +25,22 @@ from fraud.money import InvalidRates, Rates
 from fraud.pan import tokeniser
 from training.console import one_line_errors
 from training.datasets import World
-from training.ledger_store import Kind, LedgerStore
+from training.fitting import Progress, quiet
+from training.ledger_store import DamagedLedger, Kind, LedgerStore
 from training.loop.announce import KafkaAnnouncer
 from training.loop.config import LoopConfig
 from training.loop.cycle import Trainer
-from training.loop.feed import BrokerUnavailable, KafkaFeed, kafka_config
+from training.loop.feed import KafkaFeed, wall_time
+from training.loop.kafka import BrokerRefuses, BrokerUnavailable, kafka_config, open_client
 from training.loop.metrics import LoopMetrics
 from training.loop.runner import Loop
 from training.loop.state import InvalidState
 from training.settings import InvalidSettings, Settings, load_settings
 
 LEDGER: Final = "ledger"
+GRACE_SECONDS: Final = 20.0
+"""From the signal to the end of the process, whatever is at work."""
+
 log = structlog.get_logger()
 
 
@@ -79,25 +84,29 @@ def kinds_of(settings: Settings) -> dict[str, Kind]:
     }
 
 
-def connect(settings: Settings, registry: CollectorRegistry, *, partitions: int | None = None) -> Loop:
+def connect(
+    settings: Settings, registry: CollectorRegistry, *, partitions: int | None = None, progress: Progress = quiet
+) -> Loop:
     """The loop on Kafka, ready to turn.
 
     Raises:
         BrokerUnavailable: nobody answers, or a topic is missing.
-        InvalidSettings: the rates file cannot be used.
+        BrokerRefuses: wrong credentials, or missing rights.
+        InvalidSettings: the rates file, or a certificate, cannot be used.
     """
     world = world_of(settings)
     config = kafka_config(settings)
-    feed = KafkaFeed.connect(config, kinds_of(settings), world.token)
+    feed = KafkaFeed.connect(config, kinds_of(settings), world.token, clock=settings.loop_clock)
     held = partitions or len(feed.consumer.partitions_for_topic(settings.transactions_topic))
     world = World(world.spec, world.config, world.rates, held, world.stage, world.token)
-    producer = KafkaProducer(**config, acks="all", allow_auto_create_topics=False)
+    producer = open_client(KafkaProducer, {**config, "acks": "all", "allow_auto_create_topics": False})
+    metrics = LoopMetrics(registry)
     return Loop(
-        feed=feed,
+        feed=replace(feed, faults=metrics.faults),
         store=LedgerStore(settings.loop_data_dir / LEDGER),
-        trainer=Trainer(settings.models_dir, world, LoopConfig.of(settings)),
+        trainer=Trainer(settings.models_dir, world, LoopConfig.of(settings), progress),
         announcer=KafkaAnnouncer(producer, settings.models_topic),
-        metrics=LoopMetrics(registry),
+        metrics=metrics,
         folder=settings.loop_data_dir,
     )
 
@@ -140,11 +149,16 @@ def loop_command(*, models: Path | None, data: Path | None, once: bool, trust_la
             raise click.ClickException(f"cannot listen on {where}: {error.strerror}") from None
         log.info("metrics", host=settings.loop_http_host, port=port)
         try:
-            loop = wait_for(lambda: connect(settings, registry), stop, settings.loop_poll_seconds)
+            loop = wait_for(lambda: connect(settings, registry, progress=until(stop)), stop, settings.loop_poll_seconds)
             if loop is not None:
                 if trust_labels:
                     loop.trust()
                 turns(loop, settings, stop, once=once, as_json=as_json)
+        except Stopped:
+            log.info("stopped within a run", then="the next start takes it up again")
+        except BrokerRefuses as error:
+            click.echo(f"Error: {error}", err=True)
+            raise SystemExit(2) from None
         except (InvalidSettings, InvalidState) as error:
             raise click.ClickException(str(error)) from None
         finally:
@@ -155,8 +169,10 @@ def turns(loop: Loop, settings: Settings, stop: threading.Event, *, once: bool, 
     """Turns until told to stop."""
     while not stop.is_set():
         try:
+            # Read before the pull: what arrives later has not been seen by this turn, and must be new to the next.
+            wall = wall_time()
             records = loop.pull()
-            now = int(time.time() * 1e6) if settings.loop_clock == "wall" else loop.stream_time  # noqa: TID251 - the edge
+            now = wall if settings.loop_clock == "wall" else loop.stream_time
             if now is not None:
                 done = loop.turn(now, records=records)
                 loop.tidy(now)
@@ -165,6 +181,8 @@ def turns(loop: Loop, settings: Settings, stop: threading.Event, *, once: bool, 
                     click.echo(json.dumps(document))
         except BrokerUnavailable as error:
             log.warning("broker unavailable", error=str(error))
+        except DamagedLedger as error:
+            log.warning("ledger damaged", error=str(error))
         if once:
             return
         stop.wait(settings.loop_poll_seconds)
@@ -181,18 +199,46 @@ def wait_for(make: Callable[[], Loop], stop: threading.Event, pause: float) -> L
     return None
 
 
+class Stopped(Exception):  # noqa: N818 - named for what it says
+    """The program was told to stop while a run was at work."""
+
+
+def until(stop: threading.Event) -> Progress:
+    """A `Progress` that ends the run at its next step once the program is told to stop."""
+
+    def check(_what: str, _share: float) -> None:
+        if stop.is_set():
+            raise Stopped
+
+    return check
+
+
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set; a turn in hand is finished first."""
+    """An event that SIGTERM and SIGINT set.
+
+    A run ends at its next step. What does not come to one in time, such as a fit of trees, is abandoned where it is: a
+    turn may be killed at any instant and is taken up again, so that this too is a stop in order, with exit code 0.
+    """
     stop = threading.Event()
 
+    def abandon() -> None:
+        log.warning("stopped at the deadline", seconds=GRACE_SECONDS, then="the next start takes the turn up again")
+        os._exit(0)
+
+    deadline = threading.Timer(GRACE_SECONDS, abandon)
+    deadline.daemon = True
+
     def set_flag(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
+        if not stop.is_set():
+            stop.set()
+            deadline.start()
 
     before = [(number, signal.signal(number, set_flag)) for number in (signal.SIGTERM, signal.SIGINT)]
     try:
         yield stop
     finally:
+        deadline.cancel()
         for number, handler in before:
             signal.signal(number, handler)
 

@@ -6,10 +6,10 @@ from typing import Final
 from training.datasets import RiskPlan
 from training.gate import GateConfig
 from training.gate_labels import LabelBands
+from training.gate_run import DEFAULT_BUDGET
 from training.settings import Settings
 
 HOUR_US: Final = 3_600_000_000
-DEFAULT_BUDGET: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,7 @@ class LoopConfig:
     drift_psi: float = 0.25
     drift_auc: float = 0.8
     window: int = 365 * 24 * HOUR_US
+    max_events: int = 1_000_000
     retention: int = 400 * 24 * HOUR_US
     maturity_days: float | None = None
     holdout_share: float = 0.25
@@ -54,6 +55,7 @@ class LoopConfig:
             drift_psi=s.loop_drift_psi,
             drift_auc=s.loop_drift_auc,
             window=int(s.loop_window_days * 24 * HOUR_US),
+            max_events=s.loop_max_events,
             retention=int(s.loop_retention_days * 24 * HOUR_US),
             maturity_days=s.loop_maturity_days,
             holdout_share=s.loop_holdout_share,

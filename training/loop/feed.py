@@ -1,25 +1,36 @@
-"""From the topics into the ledger's store, as far as they go, without a consumer group: the store is the progress."""
+"""From the topics into the ledger's store, as far as they go, without a consumer group: the store is the progress.
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+A label counts from when it *arrived*, whatever it says itself. With the wall clock that is the broker's stamp
+(`message.timestamp.type=LogAppendTime`); a stamp that its producer chose is not believed: the loop's own clock at the
+pull stands in. With the stream's clock it is the time of the newest payment, or the stamp where producers stamp, as
+replays do. What was not there at the last pull has not arrived before it: an open transaction hides records.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
+import structlog
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.errors import OffsetOutOfRangeError
+from prometheus_client import Counter
 
 from fraud.pan import Token, mask_bytes
 from fraud.validation import MAX_BYTES
+from training.ledger import DAY_US
 from training.ledger_store import Kind, LedgerStore, Record
-from training.settings import Settings
+from training.loop.kafka import BrokerUnavailable, open_client, translated
 
 POLL_MS: Final = 500
 MAX_RECORDS: Final = 10_000
 QUIET_POLLS: Final = 2
+LOG_APPEND_TIME: Final = 1
+INCARNATION: Final = 1_000_000
+"""What is added to a partition's number in the ledger when its topic begins anew, so that offsets may come twice."""
 
-
-class BrokerUnavailable(Exception):  # noqa: N818 - named for what it says
-    """The broker does not answer, or refuses; one line. The next turn tries again."""
+log = structlog.get_logger()
 
 
 class Feed(Protocol):
@@ -30,6 +41,7 @@ class Feed(Protocol):
 
         Raises:
             BrokerUnavailable: try again later; nothing is lost.
+            BrokerRefuses: trying again would not help.
         """
         ...
 
@@ -38,25 +50,12 @@ class Feed(Protocol):
         ...
 
 
-def kafka_config(settings: Settings) -> dict[str, object]:
-    """kafka-python's arguments that all of its clients share."""
-    s = settings
-    paths = {"ssl_cafile": s.kafka_ssl_cafile, "ssl_certfile": s.kafka_ssl_certfile, "ssl_keyfile": s.kafka_ssl_keyfile}
-    secret = s.kafka_sasl_password.get_secret_value() if s.kafka_sasl_password else None
-    key_password = s.kafka_ssl_key_password.get_secret_value() if s.kafka_ssl_key_password else None
-    return {
-        "bootstrap_servers": s.kafka_bootstrap_servers.split(","),
-        "bootstrap_timeout_ms": 5_000,
-        "security_protocol": s.kafka_security_protocol,
-        "sasl_mechanism": s.kafka_sasl_mechanism,
-        "sasl_plain_username": s.kafka_sasl_username,
-        "sasl_plain_password": secret,
-        "ssl_password": key_password,
-        **{name: str(path) if path else None for name, path in paths.items()},
-    }
+def wall_time() -> int:
+    """Now, µs."""
+    return int(time.time() * 1e6)  # noqa: TID251 - the edge
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class KafkaFeed:
     """Reads committed records of three topics.
 
@@ -64,73 +63,149 @@ class KafkaFeed:
         consumer: assigned to all of their partitions.
         kinds: topic -> what it holds.
         token: replaces card numbers in what is stored; None leaves them.
+        clock: what the loop takes for now, "wall" or "stream": by it labels arrive.
+        wall: the wall clock, µs.
+        faults: counts, by kind, what was mended or lost.
     """
 
     consumer: KafkaConsumer
     kinds: Mapping[str, Kind]
     token: Token | None = None
+    clock: Literal["wall", "stream"] = "wall"
+    wall: Callable[[], int] = wall_time
+    faults: Counter | None = None
+    _pulled: int = field(default=0, init=False)
 
     @classmethod
     def connect(
-        cls, config: Mapping[str, object], kinds: Mapping[str, Kind], token: Token | None = None
+        cls,
+        config: Mapping[str, object],
+        kinds: Mapping[str, Kind],
+        token: Token | None = None,
+        *,
+        clock: Literal["wall", "stream"] = "wall",
     ) -> "KafkaFeed":
-        """Connects; BrokerUnavailable when nobody answers or a topic is missing."""
-        where = config["bootstrap_servers"]
-        try:
-            consumer = KafkaConsumer(
+        """Connects.
+
+        Raises:
+            BrokerUnavailable: nobody answers, or a topic is missing.
+            BrokerRefuses: wrong credentials, or missing rights.
+        """
+        consumer = open_client(
+            KafkaConsumer,
+            {
                 **config,
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                isolation_level="read_committed",
-                allow_auto_create_topics=False,
-                max_poll_records=MAX_RECORDS,
-            )
-        except KafkaError as error:
-            raise BrokerUnavailable(f"{where}: {_line(error)}") from None
+                "group_id": None,
+                "enable_auto_commit": False,
+                "auto_offset_reset": "none",
+                "isolation_level": "read_committed",
+                "allow_auto_create_topics": False,
+                "max_poll_records": MAX_RECORDS,
+            },
+        )
         try:
-            consumer.assign([TopicPartition(topic, p) for topic in kinds for p in _partitions(consumer, topic)])
-        except KafkaError as error:
-            consumer.close()
-            raise BrokerUnavailable(f"{where}: {_line(error)}") from None
-        except BrokerUnavailable:
+            with translated(config["bootstrap_servers"]):
+                consumer.assign([TopicPartition(topic, p) for topic in kinds for p in _partitions(consumer, topic)])
+        except BaseException:
             consumer.close()
             raise
-        return cls(consumer, kinds, token)
+        return cls(consumer, kinds, token, clock)
 
     def pull(self, store: LedgerStore) -> int:
-        """Reads what was there when it began: a shop's payments never cease."""
+        """Reads what was there when it began: a shop's payments never cease. Labels come last, after their payments."""
         try:
-            self._seek(store)
-            ends = self.consumer.end_offsets(self.consumer.assignment())
-            count = quiet = 0
-            # The last records may be markers of transactions, which are never handed out: quiet ends it as well.
-            while quiet < QUIET_POLLS and any(self.consumer.position(p) < end for p, end in ends.items()):
-                batches = self.consumer.poll(timeout_ms=POLL_MS, max_records=MAX_RECORDS)
-                quiet = 0 if batches else quiet + 1
-                for partition, records in batches.items():
-                    store.append(self.kinds[partition.topic], list(self._converted(records)))
-                    count += len(records)
+            with translated("reading"):
+                began = self.wall()
+                numbers = self._seek(store)
+                every = self.consumer.assignment()
+                ends = self.consumer.end_offsets(every)
+                labels = {p for p in every if self.kinds[p.topic] == "labels"}
+                self.consumer.pause(*labels)
+                count = self._read(store, {p: end for p, end in ends.items() if p not in labels}, numbers, began=began)
+                self.consumer.resume(*labels)
+                arrived = began if self.clock == "wall" else store.newest("events")
+                if arrived is not None:
+                    wanted = {p: end for p, end in ends.items() if p in labels}
+                    count += self._read(store, wanted, numbers, began=began, arrived=arrived)
+                    self._pulled = arrived
         except OffsetOutOfRangeError as error:
-            # Retention went past what was read: the gap cannot be read any more, the rest can.
-            lost = [TopicPartition(p.topic, p.partition) for p in error.args[0]]
-            self.consumer.seek_to_beginning(*lost)
-            raise BrokerUnavailable(f"records were removed before they were read: {sorted(lost)}") from None
-        except KafkaError as error:
-            raise BrokerUnavailable(_line(error)) from None
+            # The next pull begins where the log does.
+            raise BrokerUnavailable(f"records went while they were read: {sorted(error.args[0])}") from None
         return count
 
     def close(self) -> None:
         """Closes the consumer."""
         self.consumer.close()
 
-    def _seek(self, store: LedgerStore) -> None:
-        first = self.consumer.beginning_offsets(self.consumer.assignment())
-        for partition in self.consumer.assignment():
-            reached = store.progress(self.kinds[partition.topic]).get(partition.partition, 0)
-            self.consumer.seek(partition, max(reached, first[partition]))
+    def _read(
+        self,
+        store: LedgerStore,
+        ends: Mapping[TopicPartition, int],
+        numbers: Mapping[TopicPartition, int],
+        *,
+        began: int,
+        arrived: int = 0,
+    ) -> int:
+        count = quiet = 0
+        # The last records may be markers of transactions, which are never handed out: quiet ends it as well.
+        while quiet < QUIET_POLLS and any(self.consumer.position(p) < end for p, end in ends.items()):
+            batches = self.consumer.poll(timeout_ms=POLL_MS, max_records=MAX_RECORDS)
+            quiet = 0 if batches else quiet + 1
+            for partition, records in batches.items():
+                self._check_clock(partition.topic, records, began)
+                kind = self.kinds[partition.topic]
+                store.append(
+                    kind, list(self._converted(records, kind, numbers[partition], began=began, arrived=arrived))
+                )
+                count += len(records)
+        return count
 
-    def _converted(self, records: Iterable[object]) -> Iterable[Record]:
+    def _seek(self, store: LedgerStore) -> dict[TopicPartition, int]:
+        """Goes to where the ledger ends; the number that each partition has there."""
+        every = self.consumer.assignment()
+        first, ends = self.consumer.beginning_offsets(every), self.consumer.end_offsets(every)
+        numbers = {}
+        for place in every:
+            kind = self.kinds[place.topic]
+            held = {p: offset for p, offset in store.progress(kind).items() if p % INCARNATION == place.partition}
+            number = max(held, default=place.partition)
+            offset = held.get(number, 0)
+            if offset > ends[place]:
+                number += INCARNATION
+                offset = self._anew(store, place, number, offset)
+            elif held and offset < first[place]:
+                self._fault("lost")
+                log.warning("records were removed before they were read", topic=place.topic, partition=place.partition,
+                            offset=offset, begins=first[place])  # fmt: skip
+                store.skip(kind, number, first[place])
+            numbers[place] = number
+            self.consumer.seek(place, max(offset, first[place]))
+        return numbers
+
+    def _anew(self, store: LedgerStore, place: TopicPartition, number: int, reached: int) -> int:
+        """Where a log that ends before what was read of it is taken up: at its first record younger than the ledger's.
+
+        It was made again, or lost its end: either way what is older has been read.
+        """
+        kind = self.kinds[place.topic]
+        newest = store.newest(kind)
+        found = self.consumer.offsets_for_times({place: 0 if newest is None else newest // 1000 + 1})[place]
+        begins: int = self.consumer.end_offsets([place])[place] if found is None else found.offset
+        store.skip(kind, number, begins)
+        self._fault("begun_anew")
+        log.warning("a topic ends before what was read of it: made again, or cut", topic=place.topic,
+                    partition=place.partition, read=reached, goes_on_at=begins)  # fmt: skip
+        return begins
+
+    def _check_clock(self, topic: str, records: Iterable[object], now: int) -> None:
+        """Refuses to file by a wall clock that is behind: not one record, most of them would be of the future."""
+        ahead = [r.timestamp * 1000 > now + DAY_US for r in records]  # type: ignore[attr-defined]  # kafka-python has no types
+        if 2 * sum(ahead) > len(ahead) and len(ahead) > 1:
+            raise BrokerUnavailable(f"{topic}: most records are dated a day or more after this machine's clock: set it")
+
+    def _converted(
+        self, records: Iterable[object], kind: Kind, number: int, *, began: int, arrived: int
+    ) -> Iterable[Record]:
         for r in records:
             value = r.value or b""  # type: ignore[attr-defined]  # kafka-python has no types
             key = r.key or b""  # type: ignore[attr-defined]  # as above
@@ -138,7 +213,19 @@ class KafkaFeed:
                 value = f"{len(value)} bytes, SHA-256 {sha256(value).hexdigest()}".encode()
             elif self.token is not None:  # decisions as well: a score's digits are no card number
                 value, _ = mask_bytes(value, self.token)
-            yield Record(r.partition, r.offset, r.timestamp * 1000, key.decode(errors="replace"), value)  # type: ignore[attr-defined]  # as above
+            # A stamp of before 1970, or of the future, is nobody's time: it would end the loop, or the ledger's order.
+            stamp = min(max(r.timestamp * 1000, 0), began + DAY_US)  # type: ignore[attr-defined]  # as above
+            if stamp != r.timestamp * 1000:  # type: ignore[attr-defined]  # as above
+                self._fault("timestamp")
+            if kind == "labels":
+                by_broker = r.timestamp_type == LOG_APPEND_TIME  # type: ignore[attr-defined]  # as above
+                believed = by_broker == (self.clock == "wall")
+                stamp = max(stamp if believed else arrived, self._pulled + 1)
+            yield Record(number, r.offset, stamp, key.decode(errors="replace"), value)  # type: ignore[attr-defined]  # as above
+
+    def _fault(self, kind: str) -> None:
+        if self.faults is not None:
+            self.faults.labels(kind).inc()
 
 
 def _partitions(consumer: KafkaConsumer, topic: str) -> list[int]:
@@ -146,7 +233,3 @@ def _partitions(consumer: KafkaConsumer, topic: str) -> list[int]:
     if not partitions:
         raise BrokerUnavailable(f"topic {topic} does not exist: create it with `python -m service topics`")
     return sorted(partitions)
-
-
-def _line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from msgspec import Struct
+from pydantic import ValidationError
 
 from fraud.batch import hash_ids
-from fraud.events import Action, LabelSource, Verdict
-from fraud.times import parse_time
+from fraud.events import Action, Label
+from fraud.times import parse_time, to_us
 from training.ledger import LABEL_COLUMNS, empty
 
 
@@ -28,16 +30,6 @@ class _Decision(Struct):
     propensity: float
     model_version: int
     shadow: _Shadow | None = None
-
-
-class _Label(Struct):
-    label_id: str
-    transaction_id: str
-    verdict: Verdict
-    source: LabelSource
-    occurred_at: str
-    received_at: str
-    supersedes: str | None = None
 
 
 DECISIONS = {
@@ -75,22 +67,29 @@ def decisions_frame(values: Sequence[bytes]) -> tuple[pd.DataFrame, int]:
     return frame.astype(DECISIONS).drop_duplicates("transaction").reset_index(drop=True), refused
 
 
-def labels_frame(values: Sequence[bytes]) -> tuple[pd.DataFrame, int]:
-    """Labels as a frame of `training.ledger.LABEL_COLUMNS`, and how many messages were no labels."""
-    decoder = msgspec.json.Decoder(_Label)
+def labels_frame(records: pa.Table) -> tuple[pd.DataFrame, int]:
+    """Labels as a frame of `training.ledger.LABEL_COLUMNS`, and how many messages were no labels.
+
+    `received_at` becomes the time from which on *we* knew: the later of what the label says and its arrival. Of several
+    messages under one label id the first that arrived is the label: a later twin cannot take its place.
+
+    Args:
+        records: of `training.ledger_store.RECORDS`, in order of arrival.
+    """
     rows, ids = [], []
-    for value in values:
+    for value, arrived in zip(records["value"].to_pylist(), records["timestamp"].to_pylist(), strict=True):
         try:
-            label = decoder.decode(value)
-            times = (parse_time(label.occurred_at), parse_time(label.received_at))
-        except (msgspec.DecodeError, ValueError):
+            label = Label.model_validate_json(value)
+        except ValidationError:
             continue
         ids.append(label.transaction_id)
-        rows.append((label.label_id, label.verdict, label.source, *times, label.supersedes or ""))
-    refused = len(values) - len(rows)
+        known = max(to_us(label.received_at), arrived)
+        occurred = to_us(label.occurred_at)
+        rows.append((label.label_id, label.verdict, label.source, occurred, known, label.supersedes or ""))
+    refused = len(records) - len(rows)
     if not rows:
         return empty(LABEL_COLUMNS), refused
     columns = ["label_id", "verdict", "source", "occurred_at", "received_at", "supersedes"]
     frame = pd.DataFrame(rows, columns=columns)
     frame["transaction"] = np.asarray(hash_ids(ids, len(ids)))
-    return frame[list(LABEL_COLUMNS)].astype(LABEL_COLUMNS), refused
+    return frame[list(LABEL_COLUMNS)].astype(LABEL_COLUMNS).drop_duplicates("label_id", ignore_index=True), refused

@@ -47,6 +47,10 @@ class LoopMetrics:
             ["kind"],
             registry=registry,
         )
+        # timestamp: a record's stamp was no time; lost: removed before it was read; begun_anew: a topic made again.
+        self.faults = Counter(
+            "fraud_loop_feed_faults", "What was mended or lost between topics and ledger", ["fault"], registry=registry
+        )
         self.business = {
             name: Gauge(f"fraud_business_{name}", text, registry=registry) for name, text in BUSINESS.items()
         }
@@ -55,6 +59,8 @@ class LoopMetrics:
             gauge.set(float("nan"))
         # A loop that never succeeds is late from its start on.
         self.last_success.set_to_current_time()
+        for fault in ("timestamp", "lost", "begun_anew"):
+            self.faults.labels(fault)
         for decision in ("promote", "shadow", "keep", "refuse", "rollback", "failed"):
             self.runs.labels(decision)
         for kind in ("decisions", "labels"):

@@ -37,6 +37,7 @@ class RunRecord(BaseModel):
         promised: figures of the candidate.
         drift: by kind, where measured.
         findings: what the gate looked at.
+        unseen: what it could not look at.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,6 +55,7 @@ class RunRecord(BaseModel):
     promised: dict[str, float]
     drift: dict[str, float]
     findings: list[dict[str, object]]
+    unseen: list[str] = []
 
 
 def iso(micros: int) -> str:
@@ -77,6 +79,7 @@ def record_of(begun: Unfinished, outcome: Outcome, decision: str, drift: Drift |
         promised=dict(outcome.promised),
         drift=drift.by_kind() if drift else {},
         findings=[finding.as_json() for finding in outcome.judgement.findings],
+        unseen=list(outcome.unseen),
     )
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from fraud.outputs import Announcement, Move
+from fraud.outputs import Announcement
 from fraud.times import to_datetime
 from training import registry
 from training.datasets import Dataset, InvalidDataset, from_stream
 from training.evaluate import Model, scores_of
+from training.ledger import DAY_US
 from training.ledger_store import LedgerStore
 from training.loop import watch
 from training.loop.announce import Announcer
@@ -24,9 +25,10 @@ from training.loop.cycle import Trainer, decision, fingerprint_of
 from training.loop.drift import Drift, measure
 from training.loop.feed import Feed
 from training.loop.figures import business, by_version, joined, quality
+from training.loop.kafka import BrokerUnavailable
 from training.loop.metrics import LoopMetrics
 from training.loop.record import RunRecord, failed, find_record, iso, record_of, write_record
-from training.loop.state import LoopState, Reign, Unfinished, load_state, save_state
+from training.loop.state import LoopState, Moving, Reign, Unfinished, load_state, save_state
 from training.loop.triggers import due
 from training.loop.view import WARM_UP_US, View, ViewReader
 from training.registry import RegistryError
@@ -74,7 +76,7 @@ class Loop:
         self.metrics = metrics
         self.folder = folder
         self.features = fingerprint_of(trainer.world)
-        self.reader = ViewReader(store, trainer.world)
+        self.reader = ViewReader(store, trainer.world, max_events=trainer.config.max_events)
 
     @property
     def stream_time(self) -> int | None:
@@ -83,7 +85,7 @@ class Loop:
 
     def turn(self, now: int, *, records: int = 0) -> Turn:
         """One turn at `now` (µs), after `records` came."""
-        state = load_state(self.folder)
+        state = self._complete(load_state(self.folder))
         done = Turn(now, records)
         if state.unfinished is not None or self._worth_a_look(state, now):
             view = self._view(now if state.unfinished is None else state.unfinished.at)
@@ -93,6 +95,7 @@ class Loop:
             self._measure(view, state)
             done = replace(done, run=record, rolled_back=rolled_back)
         save_state(self.folder, state)
+        self._deliver(state)
         self.metrics.last_success.set_to_current_time()
         return done
 
@@ -107,9 +110,14 @@ class Loop:
         return self.feed.pull(self.store)
 
     def tidy(self, now: int) -> None:
-        """Removes what is older than its time: ledger days, versions, many small files."""
-        self.store.retain(now - self.trainer.config.retention)
-        self.store.compact(now)
+        """Removes what is older than its time: ledger days, versions, many small files.
+
+        Labels cannot be read again: a clock that runs ahead of the newest payment by more than a day is not believed.
+        """
+        newest = self.stream_time
+        if newest is not None:
+            self.store.retain(min(now, newest + DAY_US) - self.trainer.config.retention)
+            self.store.compact(min(now, newest))
         registry.prune(self.trainer.root, keep=self.trainer.config.keep_versions)
 
     def _worth_a_look(self, state: LoopState, now: int) -> bool:
@@ -140,12 +148,8 @@ class Loop:
         return state, None
 
     def _roll_back(self, state: LoopState, view: View, reason: str) -> LoopState:
-        root = self.trainer.root
-        gone, back = registry.rollback(root, self.features, reason=reason, at=iso(view.now))
-        self._tell("rollback", back, gone, view.now, reason)
-        self.metrics.runs.labels("rollback").inc()
-        log.warning("rolled back", version=gone, champion=back, reason=reason)
-        return state.model_copy(update={"reign": Reign(version=back, since=view.now)})
+        gone = registry.champion(self.trainer.root, self.features)
+        return self._move(state, Moving(type="rollback", version=None, former=gone, at=view.now, reason=reason))
 
     def _end_probation(self, state: LoopState, view: View, shadow: Reign) -> LoopState:
         """A shadow that alerts about as often as the champion takes over; another one is refused."""
@@ -188,17 +192,18 @@ class Loop:
         return record
 
     def _carry_out(self, state: LoopState, view: View, record: RunRecord) -> LoopState:
-        root, at, key = self.trainer.root, iso(record.at_us), self.trainer.config.bundle_key
+        root, at = self.trainer.root, iso(record.at_us)
         if record.candidate is not None:
             if record.decision == "promote":
                 state = self._promote(
                     state, record.candidate, record.at_us, record.reason, promised=record.promised, run=record.run
                 )
             elif record.decision == "shadow":
-                registry.promote(root, record.candidate, reason=record.reason, at=at, shadow=True, key=key)
-                shadow = Reign(version=record.candidate, since=record.at_us, promised=record.promised)
-                state = state.model_copy(update={"probation": shadow})
-                self._tell("shadow", record.candidate, record.champion, record.at_us, record.reason, run=record.run)
+                shadow = Moving(
+                    type="shadow", version=record.candidate, former=record.champion, at=record.at_us,
+                    reason=record.reason, run=record.run, promised=record.promised,
+                )  # fmt: skip
+                state = self._move(state, shadow)
             else:
                 registry.refuse(
                     root, record.candidate, reason=record.reason, at=at, evidence={"findings": record.findings}
@@ -220,31 +225,71 @@ class Loop:
     def _promote(
         self, state: LoopState, version: int, at: int, reason: str, *, promised: dict[str, float], run: int
     ) -> LoopState:
-        root, key = self.trainer.root, self.trainer.config.bundle_key
-        former = registry.champion(root, self.features)
-        former = None if former == version else former
-        registry.promote(root, version, reason=reason, at=iso(at), key=key)
-        if former is not None and self.trainer.config.watch > 0:
-            # The former champion goes on as a shadow: what it shows as well is the world's doing.
-            registry.promote(root, former, reason=reason, at=iso(at), shadow=True, key=key)
-        self._tell("promotion", version, former, at, reason, run=run)
-        reign = Reign(version=version, since=at, former=former, promised=promised)
-        if former is None and state.reign is not None and state.reign.version == version:
-            reign = state.reign
-        return state.model_copy(update={"reign": reign})
+        move = Moving(
+            type="promotion", version=version, former=registry.former(self.trainer.root, self.features, version),
+            at=at, reason=reason, run=run, promised=promised,
+        )  # fmt: skip
+        return self._move(state, move)
 
-    def _tell(self, move: Move, version: int, former: int | None, at: int, reason: str, *, run: int = 0) -> None:
-        self.announcer.announce(
-            Announcement(
-                type=move,
-                version=version,
-                former=former,
-                at=to_datetime(at),
-                reason=reason,
-                features_fingerprint=self.features,
-                run=run,
-            )
+    def _move(self, state: LoopState, move: Moving) -> LoopState:
+        """Makes a move: remembered before, so that a crash loses neither who served before nor the announcement."""
+        state = state.model_copy(update={"moving": move})
+        save_state(self.folder, state)
+        return self._complete(state)
+
+    def _complete(self, state: LoopState) -> LoopState:
+        """Makes a move that has begun to its end, and puts what is to be said about it into the outbox."""
+        move = state.moving
+        if move is None:
+            return state
+        try:
+            version = self._carried_out(move)
+        except RegistryError as error:
+            log.warning("a move could not be made", move=move.type, version=move.version, error=str(error))
+            return state.model_copy(update={"moving": None})
+        reign = Reign(version=version, since=move.at, promised=move.promised)
+        place = "probation" if move.type == "shadow" else "reign"
+        if move.type == "promotion":
+            reign = reign.model_copy(update={"former": move.former})
+        said = Announcement(
+            type=move.type,
+            version=version,
+            former=move.former,
+            at=to_datetime(move.at),
+            reason=move.reason,
+            features_fingerprint=self.features,
+            run=move.run,
         )
+        state = state.model_copy(update={"moving": None, "outbox": (*state.outbox, said), place: reign})
+        save_state(self.folder, state)
+        return state
+
+    def _carried_out(self, move: Moving) -> int:
+        """Makes a move in the model directory, or what is left of it; the version that serves or shadows then."""
+        root, at, key = self.trainer.root, iso(move.at), self.trainer.config.bundle_key
+        if move.version is not None:
+            registry.promote(root, move.version, reason=move.reason, at=at, shadow=move.type == "shadow", key=key)
+            if move.type == "promotion" and move.former is not None and self.trainer.config.watch > 0:
+                # The former champion goes on as a shadow: what it shows as well is the world's doing.
+                registry.promote(root, move.former, reason=move.reason, at=at, shadow=True, key=key)
+            return move.version
+        back = registry.champion(root, self.features)
+        if back is None or back == move.former:
+            _, back = registry.rollback(root, self.features, reason=move.reason, at=at)
+        self.metrics.runs.labels("rollback").inc()
+        log.warning("rolled back", version=move.former, champion=back, reason=move.reason)
+        return back
+
+    def _deliver(self, state: LoopState) -> None:
+        """Sends what waits to be announced, in order; what cannot be sent now waits for the next turn."""
+        while state.outbox:
+            try:
+                self.announcer.announce(state.outbox[0])
+            except BrokerUnavailable as error:
+                log.warning("not announced yet", waiting=len(state.outbox), error=str(error))
+                return
+            state = state.model_copy(update={"outbox": state.outbox[1:]})
+            save_state(self.folder, state)
 
     def _drift(self, view: View) -> Drift | None:
         """The younger part of the window against the older one, in features and in the champion's scores."""

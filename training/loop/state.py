@@ -5,6 +5,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from fraud.outputs import Announcement, Move
 from training.registry import write_json
 
 STATE: Final = "state.json"
@@ -48,6 +49,30 @@ class Reign(BaseModel):
     promised: dict[str, float] = {}
 
 
+class Moving(BaseModel):
+    """A move in the model directory that is being made; after a crash it is made to its end.
+
+    Attributes:
+        type: what it is.
+        version: who is to serve, or to shadow; None for a rollback: the directory says who.
+        former: who served before the move began.
+        at: when, µs.
+        reason: one line.
+        run: of the loop.
+        promised: figures of the version.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    type: Move
+    version: int | None
+    former: int | None
+    at: int
+    reason: str
+    run: int = 0
+    promised: dict[str, float] = {}
+
+
 class LoopState(BaseModel):
     """Everything that is not in the ledger or the model directory.
 
@@ -62,6 +87,8 @@ class LoopState(BaseModel):
         probation: the shadow that waits to take over.
         looked: when the payments were last looked at for drift, µs.
         sampling: whether drift without labels asks for more review sampling.
+        moving: a move that has begun.
+        outbox: announcements that are to be sent, oldest first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -76,6 +103,8 @@ class LoopState(BaseModel):
     probation: Reign | None = None
     looked: int | None = None
     sampling: bool = False
+    moving: Moving | None = None
+    outbox: tuple[Announcement, ...] = ()
 
 
 def load_state(folder: Path) -> LoopState:

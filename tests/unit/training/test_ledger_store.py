@@ -1,12 +1,15 @@
 """The ledger on disk: once however often it is written, whole after a crash, bounded, and forgetful on demand."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.compute as pc
 import pytest
 
-from training import ledger_store
-from training.ledger_store import LedgerStore, Record
+from training import ledger_store, registry
+from training.ledger_store import DamagedLedger, LedgerStore, Record
 
 DAY = 86_400_000_000
 T0 = 20_000 * DAY
@@ -37,7 +40,7 @@ def test_records_come_back_as_they_came_and_progress_says_how_far(tmp_path: Path
 def test_writing_again_in_other_batches_changes_nothing(tmp_path: Path) -> None:
     store = LedgerStore(tmp_path)
     store.append("events", records(0, 10))
-    store.append("events", records(0, 4))
+    store.append("events", records(0, 3))
     store.append("events", records(3, 9))
     assert offsets(store) == list(range(12))
 
@@ -102,3 +105,101 @@ def test_pandas_reads_the_folder_as_one_table(tmp_path: Path) -> None:
     frame = pd.read_parquet(tmp_path / "events")
     assert len(frame) == 10
     assert set(frame["day"].astype(str)) == {"2024-10-04", "2024-10-05", "2024-10-06"}
+
+
+def test_a_quote_in_the_folders_name_is_a_letter_like_others(tmp_path: Path) -> None:
+    store = LedgerStore(tmp_path / "shop's data")
+    store.append("events", records(0, 10))
+    assert offsets(store) == list(range(10))
+
+
+def scanned(store: LedgerStore, *, after: dict[int, int] | None = None) -> list[tuple[int, int]]:
+    parts = list(store.scan("events", after=after or {}))
+    return [
+        pair for part in parts for pair in zip(*(part[n].to_pylist() for n in ("partition", "offset")), strict=True)
+    ]
+
+
+def test_a_scan_gives_each_record_once_in_the_logs_order_although_days_overlap(tmp_path: Path) -> None:
+    store = LedgerStore(tmp_path)
+    # Every third record is late by two days: the files of three days lie within one another.
+    late = [replace(r, timestamp=r.timestamp - 2 * DAY * (r.offset % 3 == 0)) for r in records(0, 60, per_day=10)]
+    for first in range(0, 60, 15):
+        store.append("events", late[first : first + 20])
+    store.append("events", records(0, 5, partition=3))
+    assert scanned(store) == [*((0, i) for i in range(60)), *((3, i) for i in range(5))]
+    assert scanned(store, after={0: 57, 3: 4}) == [(0, 57), (0, 58), (0, 59), (3, 4)]
+    store.compact(T0 + 100 * DAY)
+    assert scanned(store) == [*((0, i) for i in range(60)), *((3, i) for i in range(5))]
+
+
+def test_a_scan_of_many_files_holds_about_one_at_a_time(tmp_path: Path) -> None:
+    store = LedgerStore(tmp_path)
+    store.append("events", records(0, 400))
+    assert max(len(part) for part in store.scan("events", after={})) == 4
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1 but no Parquet"])
+@pytest.mark.parametrize("use", ["read", "scan", "newest", "forget", "compact"])
+def test_a_file_that_cannot_be_read_counts_as_missing_and_is_fetched_again(
+    tmp_path: Path, damage: bytes, use: str
+) -> None:
+    store = LedgerStore(tmp_path)
+    for first in range(0, 80, 8):
+        store.append("events", records(first, 8, per_day=100))
+    store.append("events", records(0, 8, partition=1, per_day=100))
+    sorted(tmp_path.glob("events/day=*/0-*.parquet"))[3].write_bytes(damage)
+    uses: dict[str, Callable[[], object]] = {
+        "read": lambda: store.read("events"),
+        "scan": lambda: list(store.scan("events", after={})),
+        "newest": lambda: store.newest("events"),
+        "forget": lambda: store.forget("events", lambda _key, _value: False),
+        "compact": lambda: store.compact(T0 + 100 * DAY),
+    }
+    with pytest.raises(DamagedLedger, match="events of partition 0 from offset 24 are fetched again"):
+        uses[use]()
+    again = LedgerStore(tmp_path)
+    assert again.progress("events") == {0: 24, 1: 8}
+    again.append("events", records(24, 56, per_day=100))
+    whole = again.read("events")
+    assert sorted(whole.filter(pc.equal(whole["partition"], 0))["offset"].to_pylist()) == list(range(80))
+
+
+def test_a_flipped_bit_within_a_file_is_noticed(tmp_path: Path) -> None:
+    store = LedgerStore(tmp_path)
+    store.append("events", records(0, 200, per_day=1000))
+    [file] = tmp_path.glob("events/day=*/*.parquet")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(DamagedLedger, match="from offset 0"):
+        store.read("events")
+
+
+def test_progress_that_cannot_be_read_means_that_everything_is_fetched_again(tmp_path: Path) -> None:
+    store = LedgerStore(tmp_path)
+    store.append("events", records(0, 10))
+    (tmp_path / "progress.json").write_text('{"events": {"0": "many"}}', encoding="utf-8")
+    assert store.progress("events") == {}
+    store.append("events", records(0, 10))
+    assert offsets(store) == list(range(10))
+
+
+def test_progress_follows_the_files_onto_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    sync, save = ledger_store._sync, registry.write_json
+
+    def syncing(path: Path) -> None:
+        synced.append(path)
+        sync(path)
+
+    def saving(path: Path, value: object) -> None:
+        synced.append(path)
+        save(path, value)
+
+    monkeypatch.setattr(ledger_store, "_sync", syncing)
+    monkeypatch.setattr(ledger_store, "write_json", saving)
+    LedgerStore(tmp_path).append("events", records(0, 2))
+    day = tmp_path / "events" / "day=2024-10-04"
+    name = f"0-{0:020d}-{1:020d}.parquet"
+    assert synced == [tmp_path / "events", tmp_path, day / f".{name}.tmp", day, tmp_path / "progress.json"]

@@ -6,10 +6,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from fraud.pan import tokeniser
 from fraud.validation import MAX_BYTES
+from training.ledger_store import RECORDS
 from training.loop.config import HOUR_US, LoopConfig
 from training.loop.drift import Drift, measure, psi
 from training.loop.feed import KafkaFeed
@@ -157,15 +159,58 @@ def test_too_few_decisions_say_nothing() -> None:
 
 def test_messages_off_the_contract_are_left_out_and_counted() -> None:
     good = {
-        "label_id": "a", "transaction_id": "t", "verdict": "genuine", "source": "analyst",
+        "schema_version": "1.0", "label_id": "a", "transaction_id": "t", "verdict": "genuine", "source": "analyst",
         "occurred_at": "2026-01-01T00:00:00Z", "received_at": "2026-01-02T00:00:00Z", "supersedes": None,
     }  # fmt: skip
     bad = [b"{", json.dumps(good | {"source": "friend"}).encode(), json.dumps(good | {"received_at": "today"}).encode()]
-    frame, refused = labels_frame([json.dumps(good).encode(), *bad])
+    frame, refused = labels_frame(arrived(*((0, value) for value in [json.dumps(good).encode(), *bad])))
     assert frame["label_id"].tolist() == ["a"]
     assert refused == 3
     frame, refused = decisions_frame([b"{", b"null"])
     assert (len(frame), refused) == (0, 2)
+
+
+def arrived(*records: tuple[int, bytes]) -> pa.Table:
+    rows = [
+        {"partition": 0, "offset": i, "timestamp": at, "key": "t", "value": value}
+        for i, (at, value) in enumerate(records)
+    ]
+    return pa.Table.from_pylist(rows, RECORDS)
+
+
+def label(received_at: str, **changes: object) -> bytes:
+    said = {
+        "schema_version": "1.0", "label_id": "a", "transaction_id": "t", "verdict": "unauthorised",
+        "source": "chargeback", "occurred_at": received_at, "received_at": received_at,
+    }  # fmt: skip
+    return json.dumps(said | changes).encode()
+
+
+JUNE, SEPTEMBER = "2026-06-01T00:00:00Z", "2026-09-01T00:00:00Z"
+IN_JUNE, IN_SEPTEMBER = 1_780_272_000_000_000, 1_788_220_800_000_000
+
+
+def test_a_label_that_dates_itself_back_is_known_since_it_arrived_and_one_dated_ahead_since_it_says() -> None:
+    frame, _ = labels_frame(
+        arrived((IN_JUNE, label(SEPTEMBER, label_id="ahead")), (IN_SEPTEMBER, label(JUNE, label_id="back")))
+    )
+    assert frame.set_index("label_id")["received_at"].to_dict() == {"ahead": IN_SEPTEMBER, "back": IN_SEPTEMBER}
+
+
+def test_a_later_twin_under_the_same_label_id_changes_nothing_however_early_it_claims_to_be() -> None:
+    frame, refused = labels_frame(
+        arrived((IN_SEPTEMBER, label(SEPTEMBER)), (IN_SEPTEMBER + 1, label(JUNE, verdict="genuine")))
+    )
+    assert frame["verdict"].tolist() == ["unauthorised"]
+    assert refused == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"schema_version": "9.0"}, {"label_id": "x" * 100_000}, {"supersedes": ""}, {"transaction_id": "a\0"}],
+)
+def test_what_the_contract_refuses_is_no_label(changes: dict[str, object]) -> None:
+    assert labels_frame(arrived((0, label(JUNE, **changes))))[1] == 1
 
 
 def test_settings_come_from_the_environment_and_wrong_ones_are_named(
@@ -195,7 +240,8 @@ def test_decisions_keep_their_scores_and_what_is_too_large_only_its_size_and_has
     }  # fmt: skip
     values = [json.dumps(decision).encode(), b'{"card_id":"4111111111111111"}', b"4" * (MAX_BYTES + 1)]
     records = [SimpleNamespace(partition=0, offset=i, timestamp=0, key=b"c", value=v) for i, v in enumerate(values)]
-    kept = [record.value for record in KafkaFeed(None, {}, tokeniser(b"secret"))._converted(records)]
+    feed = KafkaFeed(None, {}, tokeniser(b"secret"))
+    kept = [record.value for record in feed._converted(records, "decisions", 0, began=0, arrived=0)]
     frame, refused = decisions_frame(kept)
     assert (frame["score"].to_list(), refused) == ([0.4111111111111111], 2)
     assert b"4111" not in kept[1]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
+from training.gate_run import in_its_time
 from training.ledger import DAY_US
 from training.loop.config import LoopConfig
-from training.loop.cycle import in_its_time
 from training.settings import InvalidSettings, load_settings
 
 

@@ -19,10 +19,11 @@ from training.ledger_store import LedgerStore, Record
 from training.loop.config import HOUR_US, LoopConfig
 from training.loop.cycle import Outcome, Trainer
 from training.loop.drift import Drift
+from training.loop.kafka import BrokerUnavailable
 from training.loop.metrics import LoopMetrics
 from training.loop.record import all_records
 from training.loop.runner import Loop
-from training.loop.state import LoopState, Unfinished, load_state
+from training.loop.state import LoopState, Reign, Unfinished, load_state
 from training.loop.view import View
 from training.simulate import labels_to_json
 
@@ -59,11 +60,15 @@ class Said:
 
     all: list[Announcement] = field(default_factory=list)
     dies: bool = False
+    away: int = 0
 
     def announce(self, announcement: Announcement) -> None:
         if self.dies:
             self.dies = False
             raise KeyboardInterrupt
+        if self.away:
+            self.away -= 1
+            raise BrokerUnavailable("nobody answers")
         self.all.append(announcement)
 
 
@@ -240,6 +245,91 @@ def test_a_new_champion_that_floods_the_analysts_goes_back_by_itself_and_this_is
     assert (said.type, said.version, said.former) == ("rollback", 1, 2)
     assert {v.version: v.note for v in registry.versions(shop.trainer.root)}[2].startswith("rolled back: approval fell")
     assert shop.loop().turn(NOW + 2 * DAY + 12 * HOUR_US).rolled_back is None
+
+
+def flooded(shop: Shop) -> Shop:
+    """A shop whose second champion, promoted a day after the first, will flag twenty times as much."""
+    shop.label(range(5))
+    shop.loop().turn(NOW)
+    shop.label(range(5, 9), first=5)
+    return shop
+
+
+def flood(shop: Shop) -> None:
+    decided(shop, version=1, flagged=6)
+    decided(shop, version=2, flagged=120, first=600, shadow=1)
+
+
+def test_a_broker_that_is_away_for_the_announcement_does_not_switch_the_rollback_off(tmp_path: Path) -> None:
+    shop = flooded(Shop(tmp_path, watch=3 * DAY))
+    shop.said.away = 1
+    shop.loop().turn(NOW + DAY)
+    assert shop.champion == 2
+    assert [a.version for a in shop.said.all] == [1]
+    flood(shop)
+    shop.said.away = 1
+    done = shop.loop().turn(NOW + 2 * DAY)
+    assert (done.rolled_back or "").startswith("approval fell")
+    assert shop.champion == 1
+    shop.loop().turn(NOW + 2 * DAY + HOUR_US)
+    assert [(a.type, a.version, a.former) for a in shop.said.all] == [
+        ("promotion", 1, None), ("promotion", 2, 1), ("rollback", 1, 2),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_crash_within_a_promotion_does_not_lose_who_served_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    shop = flooded(Shop(tmp_path, watch=3 * DAY))
+    promote = registry.promote
+
+    def dying(*args: object, **options: object) -> None:
+        if not before:
+            promote(*args, **options)  # type: ignore[arg-type]  # as given
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "promote", dying)
+        with pytest.raises(KeyboardInterrupt):
+            shop.loop().turn(NOW + DAY)
+    shop.loop().turn(NOW + DAY + HOUR_US)
+    assert shop.champion == 2
+    assert (load_state(tmp_path).reign or Reign(version=9, since=0)).former == 1
+    assert shop.said.all[-1].former == 1
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_crash_within_a_rollback_is_made_good_and_announced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    shop = flooded(Shop(tmp_path, watch=3 * DAY))
+    shop.loop().turn(NOW + DAY)
+    flood(shop)
+    rollback = registry.rollback
+
+    def dying(*args: object, **options: object) -> None:
+        if not before:
+            rollback(*args, **options)  # type: ignore[arg-type]  # as given
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "rollback", dying)
+        with pytest.raises(KeyboardInterrupt):
+            shop.loop().turn(NOW + 2 * DAY)
+    shop.loop().turn(NOW + 2 * DAY + HOUR_US)
+    assert shop.champion == 1
+    said = shop.said.all[-1]
+    assert (said.type, said.version, said.former) == ("rollback", 1, 2)
+
+
+def test_a_clock_that_is_a_year_ahead_erases_nothing(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.label(range(5))
+    loop = shop.loop()
+    before = [len(loop.store.read(kind)) for kind in ("events", "labels")]
+    loop.tidy(NOW + 2_000 * DAY)
+    assert [len(loop.store.read(kind)) for kind in ("events", "labels")] == before
 
 
 def test_drift_without_new_labels_starts_no_run_and_asks_for_more_reviews(
