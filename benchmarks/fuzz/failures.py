@@ -1,0 +1,29 @@
+"""What a failure is, and how its one case is run again."""
+
+from dataclasses import dataclass
+from typing import Final
+
+WATCHER_ENDED: Final = "the thread that watches for models has ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One case that did what no input may do.
+
+    Attributes:
+        seed, index: of the case.
+        part: "record", "label", "decision", "event" or "file".
+        kind: how it was made.
+        what: one line: what happened.
+    """
+
+    seed: int
+    index: int
+    part: str
+    kind: str
+    what: str
+
+    def __str__(self) -> str:
+        """One line that says how to see it again."""
+        again = f"python -m benchmarks.fuzz --replay {self.seed}:{self.index} --part {self.part}"
+        return f"{self.part} {self.seed}:{self.index} ({self.kind}): {self.what}\n    again: {again}"
