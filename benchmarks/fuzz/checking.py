@@ -124,6 +124,7 @@ def serve(pipe: Connection, originals: Path, work: Path, seed: int) -> None:
     for name, load in known.items():
         with _copy(originals / name, work / "case") as copy:
             sound[name] = load(copy)
+        assert name in {"rates", "serving"} or sound[name] is not None, f"the sound {name} is refused"
     pipe.send("ready")
     while True:
         index = pipe.recv()
@@ -145,10 +146,8 @@ def _judged(load: Callable[[Path], object], copy: Path, made: Case, sound: objec
         text = str(error).strip()
         if type(error).__module__.split(".")[0] in OURS and text and "\n" not in text:
             return f"refused: {text}"
-        where = traceback.extract_tb(error.__traceback__)
-        ours = [
-            frame for frame in where if "site-packages" not in frame.filename and "benchmarks" not in frame.filename
-        ]
+        frames = traceback.extract_tb(error.__traceback__)
+        ours = [frame for frame in frames if any(f"/{package}/" in frame.filename for package in OURS)]
         place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "?"
         return f"{CRASH}: {type(error).__name__} at {place}: {' '.join(text.split())[:200]}"
     return "taken"

@@ -3,7 +3,7 @@
 import io
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -144,7 +144,7 @@ def _arrays(raw: bytes, draw: random.Random) -> bytes:
     name = draw.choice(sorted(arrays))
     array = arrays.pop(name)
     action = draw.choice(("gone", "renamed", "type", "longer", "shorter", "scalar", "flat", "deeper", "text", "values"))
-    changed = {
+    changed: Mapping[str, Callable[[], dict[str, Any]]] = {
         "gone": dict,
         "renamed": lambda: {name + "x": array},
         "type": lambda: {name: _cast(array, draw)},

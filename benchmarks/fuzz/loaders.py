@@ -52,6 +52,7 @@ SMALL: Final = HistoryConfig(
 SWAP_SECONDS: Final = 45.0
 _HOME: Final = 1
 _GUEST: Final = 2
+_OTHER: Final = 3
 
 
 class Changed(Exception):  # noqa: N818 - named for what happened
@@ -93,7 +94,7 @@ def _bundle(folder: Path) -> None:
 
 def _serving(folder: Path) -> None:
     folder.mkdir()
-    slot = {"champion": _HOME, "shadow": None, "previous": []}
+    slot: dict[str, object] = {"champion": _HOME, "shadow": None, "previous": []}
     (folder / SERVING).write_bytes(msgspec.json.encode({fingerprint(): slot, "0123456789abcdef": slot}))
 
 
@@ -183,7 +184,8 @@ class Models:
 
     def __post_init__(self) -> None:
         self._told: queue.Queue[str] = queue.Queue()
-        write_bundle(self.root, _HOME)
+        for version in (_HOME, _OTHER):
+            write_bundle(self.root, version)
         serve(self.root, _HOME)
         settings = Settings()
         self._directory = ModelDirectory(
@@ -198,7 +200,9 @@ class Models:
         shutil.copytree(folder, place)
         outcome = self._swapped(lambda: serve(self.root, _GUEST))
         said = self._said() if outcome == "swapped" else None
-        self._home()
+        if said is not None:
+            self._serve(_OTHER)  # else the guest would stay in memory, and the next of its number not be loaded
+        self._serve(_HOME)
         registry.versions(self.root)
         read = Model.read(place)
         return said and (*said, read.policy.version, len(read.risk.tables))
@@ -211,15 +215,15 @@ class Models:
         if source.is_file():
             shutil.copy(source, new)
             self._swapped(lambda: new.replace(self.root / SERVING))
-            self._home()
+            self._serve(_HOME)
         slots = registry.read_slots(folder).root
         return {name: slot.champion for name, slot in slots.items()}
 
-    def _home(self) -> None:
-        """Back to the sound version: whatever came before, it must be taken."""
+    def _serve(self, version: int) -> None:
+        """Has a sound version serve: whatever came before, it must be taken."""
         said = ""
         while said != "swapped":  # refusals of the one before may be repeated
-            said = self._swapped(lambda: serve(self.root, _HOME))
+            said = self._swapped(lambda: serve(self.root, version))
 
     def _swapped(self, move: Callable[[], object]) -> str:
         while not self._told.empty():

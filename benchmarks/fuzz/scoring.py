@@ -74,8 +74,8 @@ class Lap:
         self._valid = 0
         self._service = self._started()
 
-    def _started(self, **settings: str) -> ServiceProcess:
-        service = self._world.service(secret=SECRET, **settings)
+    def _started(self, *, batch_records: int = 2_000) -> ServiceProcess:
+        service = self._world.service(secret=SECRET, batch_records=str(batch_records))
         service.start()
         service.ready()
         return service
@@ -126,7 +126,7 @@ class Lap:
         self._read()
         why = stopped
         try:
-            self._service = self._started(batch_records="1")
+            self._service = self._started(batch_records=1)
             self._until_done(self._tails["transactions"].end(), LOCATE_PATIENCE)
         except Stopped as again:
             why = again

@@ -104,7 +104,7 @@ class Sender:
         """With kafka-python, since librdkafka's binding only takes names of headers that are text."""
         if self._odd is None:
             self._odd = KafkaProducer(bootstrap_servers=self._servers, linger_ms=0)
-        headers = [(_Name(name), value) for name, value in record.headers]
+        headers = [(_Name(name.decode("utf-8", "surrogateescape")), value) for name, value in record.headers]
         sent = self._odd.send(
             self._topic, record.value, record.key, headers, partition=PARTITION, timestamp_ms=record.timestamp
         )
@@ -117,16 +117,11 @@ class Sender:
 class _Name(str):
     """The name of a header that is no UTF-8, where a client wants text that it then encodes."""
 
-    __slots__ = ("_raw",)
-
-    def __new__(cls, raw: bytes) -> Self:
-        made = super().__new__(cls, raw.decode("utf-8", "replace"))
-        made._raw = raw
-        return made
+    __slots__ = ()
 
     def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:  # noqa: ARG002 - str's signature
         """The bytes that it was made of."""
-        return self._raw
+        return str.encode(self, "utf-8", "surrogateescape")
 
 
 def _is_text(name: bytes) -> bool:
