@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from benchmarks.chaos.process import ServiceProcess
+from benchmarks.chaos.process import START_SECONDS, ServiceProcess
 from benchmarks.chaos.world import World
 from benchmarks.fuzz.accounting import Account, Tail, Undisturbed
 from benchmarks.fuzz.failures import Failure
@@ -26,6 +26,9 @@ PATIENCE: Final = 60.0
 
 LOCATE_PATIENCE: Final = 30.0
 """The same when it takes one record at a time."""
+
+ASSIGNED: Final = '"event": "partitions assigned"'
+"""In the service's log, when it begins to read."""
 
 LONGEST_TURN: Final = "fraud_longest_turn_seconds"
 COUNTED_SILENT: Final = ('fraud_records_total{kind="outcome"}', "fraud_duplicates_total")
@@ -72,12 +75,12 @@ class Lap:
         self.account = Account()
         self.longest_turn_s = 0.0
         self._valid = 0
-        self._service = self._started()
+        self._service = self._started(batch_records=2_000)
+        self._service.ready()
 
-    def _started(self, *, batch_records: int = 2_000) -> ServiceProcess:
+    def _started(self, *, batch_records: int) -> ServiceProcess:
         service = self._world.service(secret=SECRET, batch_records=str(batch_records))
         service.start()
-        service.ready()
         return service
 
     def round(self, records: Iterator[tuple[int, Record]]) -> float:
@@ -124,18 +127,24 @@ class Lap:
         """The record that the service does not get over: where it stands when it takes one at a time."""
         self._service.kill()
         self._read()
-        why = stopped
+        self._service = self._started(batch_records=1)
         try:
-            self._service = self._started(batch_records=1)
+            self._until_assigned()
             self._until_done(self._tails["transactions"].end(), LOCATE_PATIENCE)
         except Stopped as again:
             why = again
-        except AssertionError as error:  # it does not even become ready
-            why = Stopped(str(error))
         else:
             return Failure(self._seed, 0, "record", "unknown", f"{stopped}; not again, one record at a time")
         number = self._sender.places.get(max(self._world.committed(), 0), 0)
         return Failure(self._seed, number, "record", kinds.get(number, "valid payment"), str(why))
+
+    def _until_assigned(self) -> None:
+        """Waits until it begins to read. Ready it need not become: the first record may be the one."""
+        began = time.monotonic()
+        while ASSIGNED not in self._service.log.read_text(errors="replace"):
+            if self._service.code is not None or time.monotonic() - began > START_SECONDS:
+                raise Stopped(f"it does not even start: {self._service.last_line()}")
+            time.sleep(0.2)
 
     def close(self, figures: Figures, *, whole: bool) -> None:
         """Adds up; `whole`: the service got through everything, so that what it counted can be compared."""
