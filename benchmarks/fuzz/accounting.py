@@ -1,11 +1,12 @@
 """What became of each record of the input: in bulk, from the topics that the service writes."""
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from benchmarks.fuzz.payments import payment
 from fraud.features import SPEC
@@ -17,8 +18,8 @@ from service.settings import Settings
 from tests.bundles import AmountModel
 
 PARTITION: Final = 0
-QUIET: Final = 20
-"""Empty looks, of 0.1 s each, after which a topic has been read: its last offsets may be markers of transactions."""
+READ_SECONDS: Final = 120.0
+"""Within which a topic must let itself be read to its end."""
 
 SCORE_TOLERANCE: Final = 1e-4
 """Float products differ with the size of a batch; features do not."""
@@ -52,12 +53,14 @@ class Tail:
                 "group.id": "fuzz-reader",
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
+                "enable.partition.eof": True,  # the last offsets are markers of transactions, which are never seen
                 "fetch.message.max.bytes": 16 << 20,
                 "log_level": 0,
             }
         )
         self._where = TopicPartition(topic, PARTITION)
         self._consumer.assign([TopicPartition(topic, PARTITION, 0)])
+        self._reached = 0
 
     def end(self) -> int:
         """The offset behind the last record."""
@@ -65,12 +68,16 @@ class Tail:
 
     def new(self) -> Iterator[Any]:
         """The messages that came since the last look."""
-        end, quiet = self.end(), 0
-        while quiet < QUIET:
-            messages = [m for m in self._consumer.consume(10_000, 0.1) if not m.error()]
-            yield from messages
-            position = self._consumer.position([self._where])[0].offset
-            quiet = 0 if messages else QUIET if position >= end else quiet + 1
+        end, began = self.end(), time.monotonic()
+        while self._reached < end:
+            for message in self._consumer.consume(10_000, 0.1):
+                error = message.error()
+                if error is None:
+                    yield message
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+                    self._reached = message.offset()
+            if time.monotonic() - began > READ_SECONDS:
+                raise AssertionError(f"{self._where.topic} could not be read up to {end}, only to {self._reached}")
 
     def close(self) -> None:
         """Disconnects."""
