@@ -144,8 +144,8 @@ def _arrays(raw: bytes, draw: random.Random) -> bytes:
     name = draw.choice(sorted(arrays))
     array = arrays.pop(name)
     action = draw.choice(("gone", "renamed", "type", "longer", "shorter", "scalar", "flat", "deeper", "text", "values"))
-    changed: Mapping[str, Callable[[], dict[str, Any]]] = {
-        "gone": dict,
+    changes: Mapping[str, Callable[[], dict[str, Any]]] = {
+        "gone": lambda: {},  # noqa: PIE807 - mypy takes no bare `dict` here
         "renamed": lambda: {name + "x": array},
         "type": lambda: {name: _cast(array, draw)},
         "longer": lambda: {name: np.concatenate([np.atleast_1d(array)] * 3)},
@@ -155,9 +155,10 @@ def _arrays(raw: bytes, draw: random.Random) -> bytes:
         "deeper": lambda: {name: array[None]},
         "text": lambda: {name: np.array(["a", "b"])},
         "values": lambda: {name: np.full_like(array, np.nan) if array.dtype.kind == "f" else np.array(array)[::-1]},
-    }[action]()
+    }
+    arrays |= changes[action]()
     out = io.BytesIO()
-    np.savez(out, **arrays, **changed)
+    np.savez(out, **arrays)
     return out.getvalue()
 
 
