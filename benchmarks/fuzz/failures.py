@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
+from benchmarks.chaos.process import ServiceProcess
+
 WATCHER_ENDED: Final = "the thread that watches for models has ended"
 
 
@@ -27,3 +31,14 @@ class Failure:
         """One line that says how to see it again."""
         again = f"python -m benchmarks.fuzz --replay {self.seed}:{self.index} --part {self.part}"
         return f"{self.part} {self.seed}:{self.index} ({self.kind}): {self.what}\n    again: {again}"
+
+
+def last_words(process: ServiceProcess) -> str:
+    """What a program's log ends with: of a JSON line the event, and the last line of its error."""
+    lines = process.log.read_text(errors="replace").strip().splitlines()
+    try:
+        line = msgspec.json.decode(lines[-1] if lines else b"", type=dict[str, object])
+    except msgspec.DecodeError:
+        return process.last_line()
+    trouble = str(line.get("exception") or line.get("error") or "").strip().splitlines()
+    return ": ".join((str(line.get("event")), *trouble[-1:]))[:300]

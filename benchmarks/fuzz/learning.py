@@ -9,7 +9,7 @@ import click
 from kafka import TopicPartition
 
 from benchmarks.chaos.world import World
-from benchmarks.fuzz.failures import Failure
+from benchmarks.fuzz.failures import Failure, last_words
 from benchmarks.fuzz.messages import PARTS, Part, broken, valid, valid_score
 from benchmarks.fuzz.records import Record
 from benchmarks.fuzz.scoring import SECRET, Figures, Stopped
@@ -82,9 +82,9 @@ class LoopLap:
             if reached > last:
                 moved, last = time.monotonic(), reached
             if self._loop.code is not None:
-                raise Stopped(f"the loop ended with {self._loop.code}: {self._loop.last_line()}")
+                raise Stopped(f"the loop ended with {self._loop.code}: {last_words(self._loop)}")
             if time.monotonic() - moved > PATIENCE:
-                raise Stopped(f"the ledger stands still for {PATIENCE:.0f} s: {self._loop.last_line()}")
+                raise Stopped(f"the ledger stands still for {PATIENCE:.0f} s: {last_words(self._loop)}")
             time.sleep(0.2)
 
     def _send(self, part: Part, indices: range, without: frozenset[str]) -> None:

@@ -11,7 +11,7 @@ import click
 from benchmarks.chaos.process import START_SECONDS, ServiceProcess
 from benchmarks.chaos.world import World
 from benchmarks.fuzz.accounting import Account, Tail, Undisturbed
-from benchmarks.fuzz.failures import Failure
+from benchmarks.fuzz.failures import Failure, last_words
 from benchmarks.fuzz.payments import payment
 from benchmarks.fuzz.records import Record, record
 from benchmarks.fuzz.sending import Sender
@@ -112,9 +112,9 @@ class Lap:
             if committed > last:
                 moved, last = time.monotonic(), committed
             if self._service.code is not None:
-                raise Stopped(f"the service ended with {self._service.code}: {self._service.last_line()}")
+                raise Stopped(f"the service ended with {self._service.code}: {last_words(self._service)}")
             if time.monotonic() - moved > patience:
-                raise Stopped(f"nothing was committed for {patience:.0f} s: {self._service.last_line()}")
+                raise Stopped(f"nothing was committed for {patience:.0f} s: {last_words(self._service)}")
             time.sleep(0.1)
 
     def _read(self) -> None:
@@ -143,7 +143,7 @@ class Lap:
         began = time.monotonic()
         while ASSIGNED not in self._service.log.read_text(errors="replace"):
             if self._service.code is not None or time.monotonic() - began > START_SECONDS:
-                raise Stopped(f"it does not even start: {self._service.last_line()}")
+                raise Stopped(f"it does not even start: {last_words(self._service)}")
             time.sleep(0.2)
 
     def close(self, figures: Figures, *, whole: bool) -> None:

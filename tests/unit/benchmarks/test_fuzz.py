@@ -7,8 +7,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from benchmarks.chaos.process import ServiceProcess
 from benchmarks.fuzz.accounting import Account, Seen, Undisturbed
 from benchmarks.fuzz.damage import BYTES
+from benchmarks.fuzz.failures import Failure, last_words
 from benchmarks.fuzz.files import TARGETS, case, loader_of
 from benchmarks.fuzz.messages import PARTS, broken
 from benchmarks.fuzz.payments import payment
@@ -109,3 +111,16 @@ def test_bytes_can_be_damaged_whatever_they_are(damage: object) -> None:
     for seed in range(50):
         draw = random.Random(seed)  # noqa: S311 - seeded
         assert isinstance(damage(draw.randbytes(draw.randrange(4)), draw), bytes)
+
+
+def test_a_failure_ends_with_the_last_words_of_the_program_and_how_to_see_it_again(tmp_path: Path) -> None:
+    log = tmp_path / "one.log"
+    process = ServiceProcess({}, port=1, log=log)
+    log.write_text(
+        '{"event": "a"}\n{"event": "stopped", "exception": "Traceback\\n  File\\nOverflowError: too large"}\n'
+    )
+    assert last_words(process) == "stopped: OverflowError: too large"
+    log.write_text("Traceback\nOverflowError: no JSON\n")
+    assert last_words(process) == "OverflowError: no JSON"
+    said = str(Failure(3, 7, "label", "bytes", last_words(process)))
+    assert said.splitlines()[1].strip() == "again: python -m benchmarks.fuzz --replay 3:7 --part label"
