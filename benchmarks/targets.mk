@@ -1,5 +1,5 @@
 # Long runs. Each prints a table and writes build/bench/<target>.json: a list of {name, value, unit, low, high}.
-.PHONY: bench bench-history bench-transfer bench-simulator bench-decode bench-score bench-handbook bench-partitions chaos soak loop-test bench-exploration audit
+.PHONY: bench bench-history bench-transfer bench-simulator bench-decode bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration audit
 
 BENCH_READY := .venv/.bench-ready
 
@@ -33,6 +33,9 @@ bench-score: $(READY) ## cost of scoring with a bundle
 
 chaos: $(READY) ## faults on a real broker: nothing lost, nothing doubled (ONLY="kill stalled": some of them)
 	$(PY) -m benchmarks.chaos $(addprefix --only ,$(ONLY))
+
+fuzz: $(READY) ## a million hostile records and 2,000 damaged files: nothing breaks, valid payments unchanged (SEED=n)
+	$(PY) -m benchmarks.fuzz $(if $(SEED),--seed $(SEED))
 
 soak: $(READY) ## 30 minutes at half the maximal rate: memory stays flat
 	$(PY) -m benchmarks.soak

@@ -14,16 +14,21 @@ class Health:
         monotonic: seconds that never go back.
         limit: seconds without a turn after which the loop counts as stuck.
         unready: why the service is not ready, None when it is.
+        longest: seconds of the longest turn so far.
     """
 
     monotonic: Callable[[], float]
     limit: float
     unready: str | None = "starting"
+    longest: float = 0.0
     _turned: float | None = None
 
     def beat(self) -> None:
         """Notes that the loop turns."""
-        self._turned = self.monotonic()
+        now = self.monotonic()
+        if self._turned is not None:
+            self.longest = max(self.longest, now - self._turned)
+        self._turned = now
 
     def stuck(self) -> str | None:
         """Why the service is not alive, None when it is."""

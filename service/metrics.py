@@ -66,6 +66,9 @@ class Metrics:
             (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
             registry,
         )
+        self.longest_turn = gauge(
+            "longest_turn_seconds", "Longest time between two signs of life of the loop since the start"
+        )
         self.event_lag = gauge("event_lag_seconds", "Now minus the event time of the newest event")
         self.consumer_lag = gauge("consumer_lag_records", "Records behind the end of the log", "partition")
 

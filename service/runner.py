@@ -265,6 +265,7 @@ class Runner:
     def _show(self) -> None:
         metrics, states = self._metrics, self._pipeline.partitions
         metrics.models(self._models.current(), self._clock.now_us())
+        metrics.longest_turn.set(self._health.longest)
         histories = [state.encoder.history for state in states.values()]
         metrics.histories(histories)
         metrics.history_complete.set(all(state.history_from is None for state in states.values()))

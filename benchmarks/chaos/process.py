@@ -1,4 +1,4 @@
-"""`python -m service run` as a child process that may be hurt."""
+"""`python -m service run`, or another program of ours, as a child process that may be hurt."""
 
 import os
 import resource
@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 START_SECONDS = 300.0
@@ -24,7 +24,13 @@ class ServiceProcess:
     """
 
     def __init__(
-        self, environment: Mapping[str, str], *, port: int, log: Path, largest_file: int | None = None
+        self,
+        environment: Mapping[str, str],
+        *,
+        port: int,
+        log: Path,
+        largest_file: int | None = None,
+        program: Sequence[str] = ("service", "run"),
     ) -> None:
         """Prepares an instance; nothing is started.
 
@@ -33,6 +39,7 @@ class ServiceProcess:
             port: of its HTTP endpoint.
             log: where its log goes.
             largest_file: bytes that any file it writes may have, as on a full disk; its log goes through a pipe then.
+            program: what to run instead, module and arguments.
         """
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
@@ -43,12 +50,13 @@ class ServiceProcess:
             **environment,
         }
         self._largest_file = largest_file
+        self._program = program
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Starts it; returns at once."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "service", "run"]
+        command = [sys.executable, "-m", *self._program]
         with self.log.open("ab") as output:
             if self._largest_file is None:
                 self._process = subprocess.Popen(command, stdout=output, stderr=output, env=self._environment)

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -86,7 +86,13 @@ class World:
         TopicAdmin(self.cluster).create(topics)
 
     def service(
-        self, instance: str = "one", *, snapshots: str = "snapshots", largest_file: int | None = None, **settings: str
+        self,
+        instance: str = "one",
+        *,
+        snapshots: str = "snapshots",
+        largest_file: int | None = None,
+        program: Sequence[str] = ("service", "run"),
+        **settings: str,
     ) -> ServiceProcess:
         """A new instance, not yet started; `settings` are lower-case names without prefix."""
         values = {
@@ -103,7 +109,7 @@ class World:
         }
         log = self.folder / f"{instance}-{len(self._instances)}.log"
         environment = {f"FRAUD_{name.upper()}": value for name, value in values.items()}
-        made = ServiceProcess(environment, port=_free_port(), log=log, largest_file=largest_file)
+        made = ServiceProcess(environment, port=_free_port(), log=log, largest_file=largest_file, program=program)
         self._instances.append(made)
         return made
 

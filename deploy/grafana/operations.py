@@ -98,7 +98,14 @@ _SPEED = Row(
             ),
             "s",
         ),
-        Panel("Stage, p99", (Query("fraud:batch_seconds:p99_5m", "{{stage}}"),), "s"),
+        Panel(
+            "Stage, p99",
+            (
+                Query("fraud:batch_seconds:p99_5m", "{{stage}}"),
+                Query("max(fraud_longest_turn_seconds)", "longest turn since the start"),
+            ),
+            "s",
+        ),
         Panel(
             "Busy by stage",
             (Query("sum by (stage) (rate(fraud_batch_seconds_sum[1m]))", "{{stage}}"),),

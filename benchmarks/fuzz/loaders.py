@@ -1,0 +1,320 @@
+"""Who reads each kind of file in production, and what of it must stay the same where a damaged one is taken."""
+
+import queue
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.fuzz.failures import WATCHER_ENDED
+from benchmarks.fuzz.payments import payment
+from fraud.batch import hash_id
+from fraud.bundle import MANIFEST, SERVING, checksum
+from fraud.decode import Decoder
+from fraud.features import SPEC, Encoder
+from fraud.history import History, HistoryConfig
+from fraud.money import Rates
+from fraud.policy import Policy
+from fraud.risk import RISK_WINDOWS_DAYS, RiskTable, RiskTables
+from service.adapters.model import ModelDirectory
+from service.adapters.snapshots import SnapshotDirectory
+from service.bootstrap import decoder, domain, expected
+from service.ports import Snapshot
+from service.settings import Settings
+from tests.bundles import AMOUNT, fingerprint, serve, write_bundle
+from training import registry
+from training.datasets import World
+from training.datasets.events import labels_table, read_events, read_labels
+from training.datasets.schema import EVENTS
+from training.evaluate import Model
+from training.import_events.mapping import load_mapping
+from training.ledger_store import KINDS, LedgerStore, Record
+from training.loop import cli
+from training.loop.record import RunRecord, all_records, find_record, write_record
+from training.loop.state import LoopState, Unfinished, load_state, save_state
+from training.settings import Settings as LoopSettings
+
+Loader: TypeAlias = Callable[[Path], object]
+
+DAY: Final = 86_400_000_000
+NEW_YEAR: Final = 1_767_225_600_000_000
+"""2026-01-01, µs."""
+
+SMALL: Final = HistoryConfig(
+    max_entities=1 << 10, max_entries=1 << 12, max_bucketed=1 << 6, recent_capacity=1 << 10, tidy_every=64
+)
+SWAP_SECONDS: Final = 45.0
+_HOME: Final = 1
+_GUEST: Final = 2
+_OTHER: Final = 3
+
+
+class Changed(Exception):  # noqa: N818 - named for what happened
+    """A damaged file was taken, and its content is another."""
+
+
+class Died(Exception):  # noqa: N818 - named for what happened
+    """What reads it does not answer any more."""
+
+
+def write_originals(root: Path) -> None:
+    """A sound file of every kind, in a folder for each loader."""
+    _bundle(root / "bundle")
+    _serving(root / "serving")
+    _snapshot(root / "snapshot")
+    _ledger(root / "ledger")
+    _loop(root)
+    _event_files(root)
+    for name in ("rates", "mapping", "policy"):
+        (root / name).mkdir()
+    rates = {"2025-01-01": {"EUR": 1, "USD": 0.9, "GBP": 1.2}, "2026-01-01": {"USD": 0.95}}
+    (root / "rates" / "rates.json").write_bytes(msgspec.json.encode(rates))
+    mappings = Path(cli.__file__).parents[1] / "import_events" / "mappings"
+    shutil.copy(mappings / "ieee-cis.toml", root / "mapping" / "mapping.toml")
+    (root / "policy" / "policy.json").write_text(Policy.default("EUR").model_dump_json())
+
+
+def _bundle(folder: Path) -> None:
+    write_bundle(folder.parent / "made", _GUEST).rename(folder)
+    keys = np.sort(np.array([hash_id(f"valid-m{i}") for i in range(20)], np.uint64))
+    windows = len(RISK_WINDOWS_DAYS)
+    risk = np.linspace(1, 9, len(keys) * windows, dtype=np.float32).reshape(len(keys), windows)
+    tables = RiskTables([RiskTable("merchant", NEW_YEAR + i * DAY, keys, risk) for i in range(2)])
+    tables.to_file(folder / "risk")
+    manifest = msgspec.json.decode((folder / MANIFEST).read_bytes())
+    manifest["files"]["risk/merchant.npz"] = checksum(folder / "risk" / "merchant.npz")
+    (folder / MANIFEST).write_bytes(msgspec.json.encode(manifest))
+
+
+def _serving(folder: Path) -> None:
+    folder.mkdir()
+    slot: dict[str, object] = {"champion": _HOME, "shadow": None, "previous": []}
+    (folder / SERVING).write_bytes(msgspec.json.encode({fingerprint(): slot, "0123456789abcdef": slot}))
+
+
+def _snapshot(folder: Path) -> None:
+    directory = _snapshots(folder)
+    assert directory.save(Snapshot(0, 100, _history()))
+    directory.wait()
+    (found,) = folder.rglob("*.npz")
+    found.rename(folder / "snapshot.npz")
+
+
+def _history() -> History:
+    history = History(SMALL)
+    values, stamps = zip(*(payment(1, n, start_ms=NEW_YEAR // 1000)[1:] for n in range(100)), strict=True)
+    batch = Decoder(Rates.default("EUR")).decode(values, [ms * 1000 for ms in stamps]).batch
+    Encoder(SPEC, history).encode(batch)
+    return history
+
+
+def _snapshots(folder: Path) -> SnapshotDirectory:
+    made = SnapshotDirectory(folder, topic="in", config=SMALL, wrote=lambda _: None, failed=lambda: None)
+    made.open("cluster")
+    return made
+
+
+def _ledger(folder: Path) -> None:
+    store = LedgerStore(folder)
+    for kind in KINDS:
+        for day in range(2):
+            first = day * 3
+            store.append(
+                kind,
+                [
+                    Record(0, first + i, NEW_YEAR + day * DAY + i, f"valid-c{i}", payment(1, first + i, start_ms=0)[1])
+                    for i in range(3)
+                ],
+            )
+
+
+def _loop(root: Path) -> None:
+    (root / "state").mkdir()
+    save_state(root / "state", LoopState(runs=3, last_run=NEW_YEAR, unfinished=Unfinished(number=4, at=1, why="due")))
+    empty: dict[str, float] = {}
+    write_record(
+        root / "record",
+        RunRecord(
+            run=1, at="2026-01-01T00:00:00+00:00", at_us=NEW_YEAR, why="due", decision="keep", reason="no better",
+            candidate=2, champion=1, strategy="l2sp", counts={"rows": 5}, promised=empty, drift=empty,
+            findings=[{"check": "better", "verdict": "unsure", "text": "no difference"}],
+        ),
+    )  # fmt: skip
+
+
+def _event_files(root: Path) -> None:
+    (root / "labels").mkdir()
+    (root / "events").mkdir()
+    lines = [label(n) for n in range(20)]
+    (root / "labels" / "labels.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    pq.write_table(labels_table(lines, "made"), root / "labels" / "labels.parquet")
+    events = [payment(1, n, start_ms=NEW_YEAR // 1000)[1] for n in range(20)]
+    path = root / "events" / "events.jsonl"
+    path.write_bytes(b"\n".join(events) + b"\n")
+    table: pa.Table = read_events(path, World()).table
+    pq.write_table(table.select(EVENTS.names), root / "events" / "events.parquet")
+
+
+def label(number: int, prefix: str = "valid-") -> bytes:
+    """A valid label."""
+    return msgspec.json.encode(
+        {
+            "schema_version": "1.0",
+            "label_id": f"{prefix}l{number}",
+            "transaction_id": f"{prefix}t{number}",
+            "verdict": ("unauthorised", "genuine", "service", "first_party")[number % 4],
+            "source": ("chargeback", "analyst")[number % 2],
+            "occurred_at": "2026-01-01T00:00:00Z",
+            "received_at": "2026-01-02T00:00:00Z",
+        }
+    )
+
+
+@dataclass
+class Models:
+    """A model directory with a watcher at work, into which damaged versions are put."""
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        self._told: queue.Queue[str] = queue.Queue()
+        for version in (_HOME, _OTHER):
+            write_bundle(self.root, version)
+        serve(self.root, _HOME)
+        settings = Settings()
+        self._directory = ModelDirectory(
+            self.root, expected(settings, domain(settings)), batch_records=16, poll_seconds=0.02, swapped=self._told.put
+        )
+        self._directory.open()
+
+    def bundle(self, folder: Path) -> object:
+        """Promotes the version in `folder`; what it says of some rows, None where it was refused."""
+        place = self.root / str(_GUEST)
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(folder, place)
+        outcome = self._swapped(lambda: serve(self.root, _GUEST))
+        said = self._said() if outcome == "swapped" else None
+        if said is not None:
+            self._serve(_OTHER)  # else the guest would stay in memory, and the next of its number not be loaded
+        self._serve(_HOME)
+        registry.versions(self.root)
+        read = Model.read(place)
+        return said and (*said, read.policy.version, len(read.risk.tables))
+
+    def serving(self, folder: Path) -> object:
+        """Takes the file for `serving.json`."""
+        new = self.root / f"{SERVING}.new"
+        shutil.rmtree(new, ignore_errors=True)
+        source = folder / SERVING
+        if source.is_file():
+            shutil.copy(source, new)
+            self._swapped(lambda: new.replace(self.root / SERVING))
+            self._serve(_HOME)
+        slots = registry.read_slots(folder).root
+        return {name: slot.champion for name, slot in slots.items()}
+
+    def _serve(self, version: int) -> None:
+        """Has a sound version serve: whatever came before, it must be taken."""
+        said = ""
+        while said != "swapped":  # refusals of the one before may be repeated
+            said = self._swapped(lambda: serve(self.root, version))
+
+    def _swapped(self, move: Callable[[], object]) -> str:
+        while not self._told.empty():
+            self._told.get()
+        move()
+        try:
+            return self._told.get(timeout=SWAP_SECONDS)
+        except queue.Empty:
+            raise Died(WATCHER_ENDED) from None
+
+    def _said(self) -> tuple[object, ...]:
+        model = self._directory.current().champion
+        rows = np.zeros((3, SPEC.width), np.float32)
+        rows[:, AMOUNT] = (1, 400, 3e38)
+        score, _ = model.score(rows)
+        if not (np.isfinite(score).all() and (score >= 0).all() and (score <= 1).all()):
+            raise Changed(f"a model that scores {score.tolist()} was taken")
+        risk = model.risk.lookup("merchant", np.array([hash_id("valid-m3")], np.uint64), np.array([NEW_YEAR + 9 * DAY]))
+        return model.version, model.policy_version, np.round(score, 3).tolist(), risk.tolist()
+
+
+def _read_snapshot(folder: Path) -> object:
+    name = folder / next(path.name for path in folder.iterdir() if path.is_dir() and path.name.startswith("cluster"))
+    source = folder / "snapshot.npz"
+    if source.exists():
+        source.rename(name / "0-100.npz")
+    found = _snapshots(folder).newest(0, 1000)
+    return None if found is None else {k: v.tobytes() for k, v in found.history.arrays().items()}
+
+
+def _read_ledger(folder: Path) -> object:
+    """Everything that the loop does to a ledger between two turns."""
+    store = LedgerStore(folder)
+    rows = {kind: [tuple(row.values()) for row in store.read(kind).to_pylist()] for kind in KINDS}
+    for kind in KINDS:
+        store.progress(kind)
+        store.newest(kind)
+    store.append("labels", [Record(0, 6, NEW_YEAR + DAY, "c", label(7))])
+    store.compact(NEW_YEAR + 9 * DAY)
+    store.retain(NEW_YEAR - DAY)
+    store.read("events")
+    return rows
+
+
+def _read_records(folder: Path) -> object:
+    return find_record(folder, 1), all_records(folder)
+
+
+def _read_label_files(folder: Path) -> object:
+    return [read_labels(folder / name)[0] is not None for name in ("labels.jsonl", "labels.parquet")]
+
+
+def _read_event_files(folder: Path) -> object:
+    return [len(read_events(folder / name, World()).batch) for name in ("events.jsonl", "events.parquet")]
+
+
+def _read_rates(folder: Path) -> object:
+    path = folder / "rates.json"
+    settings = Settings(rates_file=path)
+    decoder(settings, domain(settings))
+    cli.world_of(LoopSettings(rates_file=path))
+    return None
+
+
+def loaders(scratch: Path) -> Mapping[str, Loader]:
+    """Every loader by its name; `scratch` is an empty folder."""
+    models = Models(scratch / "models")
+    return {
+        "bundle": models.bundle,
+        "serving": models.serving,
+        "snapshot": _read_snapshot,
+        "ledger": _read_ledger,
+        "state": load_state,
+        "record": _read_records,
+        "labels": _read_label_files,
+        "events": _read_event_files,
+        "rates": _read_rates,
+        "mapping": lambda folder: load_mapping(str(folder / "mapping.toml")),
+        "policy": lambda folder: Policy.parse((folder / "policy.json").read_bytes()),
+    }
+
+
+def compare(loader: str, how: str, *, sealed: bool, sound: object, found: object) -> None:
+    """Where checksums promise that nothing else is taken, or a row is as it was written: Changed if it is not."""
+    if found is None or sealed or how == "structure":
+        return
+    if loader in {"bundle", "snapshot"} and found != sound:
+        raise Changed(f"taken, and it says {str(found)[:200]}")
+    if loader == "ledger":
+        assert isinstance(sound, dict)
+        assert isinstance(found, dict)
+        strange = [row for kind in KINDS for row in found[kind] if row not in sound[kind]]
+        if strange:
+            raise Changed(f"{len(strange)} rows are not as they were written")
