@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from fraud.decode import Decoder
 from fraud.exploration import Exploration
 from fraud.features import FeatureSpec, default_spec, features_fingerprint
-from fraud.history import History, HistoryConfig, history_fingerprint
+from fraud.history import HistoryConfig, history_fingerprint
 from fraud.keys import CARD_NUMBERS, EXPLORATION, PSEUDONYMS, derived
 from fraud.money import InvalidRates, Rates
 from fraud.pan import tokeniser
@@ -39,6 +39,7 @@ from service.restoring import Restorer
 from service.runner import Runner, Timing
 from service.settings import Settings
 from service.stopping import Stop
+from service.warming import warm_up
 from service.writing import Writer
 
 SWITCH_SECONDS: Final = 0.0005
@@ -271,8 +272,8 @@ def serve(settings: Settings) -> None:
         _log.info("starting", http_port=port, instance=settings.instance_id, delivery=settings.delivery)
         try:
             with sole(settings.snapshots_dir, settings.instance_id):
-                warm_up(code)
                 models.open()
+                warm_up(service.pipeline, models.current(), code.config)
                 spare_the_collector()
                 sys.setswitchinterval(SWITCH_SECONDS)
                 service.runner.run()
@@ -281,13 +282,6 @@ def serve(settings: Settings) -> None:
             log.close()
             endpoint.close()
     _log.info("stopped")
-
-
-def warm_up(code: Domain) -> None:
-    """Compiles the feature code, or loads it compiled, so that the first batch does not pay for it."""
-    from fraud.features import Encoder
-
-    Encoder(code.spec, History(code.config))
 
 
 def _rates(path: Path | None, base: str) -> Rates:

@@ -95,6 +95,7 @@ class Runner:
         self._snapshots_due = self._clock.monotonic() + self._timing.snapshots
         while not self._stop.requested:
             polled = self._poll()
+            self._metrics.waiting.look(polled, self._log.lag(), self._clock.now_us())
             if polled:
                 self._commit(self._pipeline.process(polled, self._models.current(), self._clock.now_us()))
             self._between_batches()
@@ -206,11 +207,12 @@ class Runner:
 
     def _show(self) -> None:
         metrics, states = self._metrics, self._pipeline.partitions
-        metrics.models(self._models.current(), self._clock.now_us())
         histories = [state.encoder.history for state in states.values()]
+        newest = [history.watermark for history in histories if history.watermark is not None]
+        metrics.models(self._models.current(), max(newest, default=self._clock.now_us()))
         metrics.histories([h.entities for h in histories], [h.evictions for h in histories])
         metrics.history_complete.set(all(state.history_from is None for state in states.values()))
-        metrics.lag(self._log.lag())
+        metrics.lag(self._log.lag(), self._clock.now_us())
         now = self._clock.monotonic()
         ages = [now - saved for partition, (_, saved) in self._saved.items() if partition in states]
         metrics.snapshot_age.set(max(ages, default=0.0))
