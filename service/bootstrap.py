@@ -23,6 +23,7 @@ from fraud.reasons import Teller
 from service.adapters.clock import SystemClock
 from service.adapters.http import Endpoint
 from service.adapters.identity import sole
+from service.adapters.kafka import warming
 from service.adapters.kafka.client import Cluster, Security
 from service.adapters.kafka.log import KafkaLog
 from service.adapters.kafka.topics import DAY_MS, Topic
@@ -273,6 +274,7 @@ def serve(settings: Settings) -> None:
         try:
             with sole(settings.snapshots_dir, settings.instance_id):
                 models.open()
+                warming.warm_up()
                 warm_up(service.pipeline, models.current(), code.config)
                 spare_the_collector()
                 sys.setswitchinterval(SWITCH_SECONDS)
