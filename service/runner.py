@@ -111,11 +111,15 @@ class Runner:
         if self._log.assignment().epoch != self._epoch:
             with suppress(_Interrupted):
                 self._reach(self._take_over)
-        elif not self._log.joined():
-            self._health.unready = "not a member of the consumer group"
         else:
-            self._health.unready = None
+            self._tell(None if self._log.joined() else "not a member of the consumer group")
         return polled
+
+    def _tell(self, unready: str | None) -> None:
+        """Notes whether this instance is ready, and says so when that changes: an outage may raise nothing."""
+        if unready != self._health.unready:
+            _log.info("ready") if unready is None else _log.warning("not ready", reason=unready)
+        self._health.unready = unready
 
     def _take_over(self) -> None:
         """Brings what this instance holds into line with what it owns, then lets the owned partitions flow."""

@@ -354,3 +354,14 @@ def test_a_stop_during_a_long_restore_ends_it_and_the_next_start_begins_again() 
     run_until(service(broker, instance="three")[0], all_done(broker))
     assert scored(broker) == [f"t{i}" for i in range(45)]
     assert crcs(broker) == undisturbed(45)
+
+
+def test_an_outage_that_raises_nothing_is_told_once_and_so_is_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    broker = filled()
+    running, _ = service(broker)
+    log, turns = running.runner._log, iter(range(20))
+    log.joined = lambda: not 5 <= next(turns, 20) < 12  # type: ignore[method-assign]
+    run_until(running, lambda: next(turns, 20) == 20)
+    said = capsys.readouterr().out
+    assert said.count("not a member of the consumer group") == 1
+    assert said.count("ready") == 3, "ready, not ready, ready"
