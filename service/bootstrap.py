@@ -14,7 +14,7 @@ from fraud.decode import Decoder
 from fraud.exploration import Exploration
 from fraud.features import FeatureSpec, Stage, default_spec, features_fingerprint
 from fraud.fingerprint import fingerprint
-from fraud.history import History, HistoryConfig, history_fingerprint
+from fraud.history import HistoryConfig, history_fingerprint
 from fraud.keys import CARD_NUMBERS, EXPLORATION, HISTORIES, KEY_FILE, PSEUDONYMS, SNAPSHOTS, derived, kept_key
 from fraud.money import InvalidRates, Rates
 from fraud.pan import tokeniser
@@ -23,6 +23,7 @@ from fraud.reasons import Teller
 from service.adapters.clock import SystemClock
 from service.adapters.http import Endpoint
 from service.adapters.identity import sole
+from service.adapters.kafka import warming
 from service.adapters.kafka.client import Cluster, Security
 from service.adapters.kafka.log import KafkaLog
 from service.adapters.kafka.topics import DAY_MS, Topic
@@ -39,6 +40,7 @@ from service.restoring import Restorer
 from service.runner import Runner, Timing
 from service.settings import Settings
 from service.stopping import Stop
+from service.warming import warm_up
 from service.writing import Writer
 
 SWITCH_SECONDS: Final = 0.0005
@@ -376,8 +378,9 @@ def serve(settings: Settings) -> None:
         _log.info("starting", http_port=port, instance=settings.instance_id, delivery=settings.delivery)
         try:
             with sole(settings.snapshots_dir, settings.instance_id):
-                warm_up(code)
                 models.open()
+                warming.warm_up()
+                warm_up(service.pipeline, models.current(), code.config)
                 spare_the_collector()
                 sys.setswitchinterval(SWITCH_SECONDS)
                 service.runner.run()
@@ -386,13 +389,6 @@ def serve(settings: Settings) -> None:
             log.close()
             endpoint.close()
     _log.info("stopped")
-
-
-def warm_up(code: Domain) -> None:
-    """Compiles the feature code, or loads it compiled, so that the first batch does not pay for it."""
-    from fraud.features import Encoder
-
-    Encoder(code.spec, History(code.config))
 
 
 def _exploration(settings: Settings) -> Exploration | None:

@@ -17,6 +17,7 @@ from service.partition import DAY_US
 from service.ports import Models
 from service.result import Part, Result
 from service.verdicts import Verdicts
+from service.waiting import Waiting
 
 STAGES: Final = ("decode", "features", "score", "policy", "send", "commit")
 """Of a batch, in order."""
@@ -62,14 +63,14 @@ class Metrics:
         )  # fmt: skip
         self.end_to_end = BulkHistogram(
             "fraud_end_to_end_seconds",
-            "From a record's Kafka timestamp to its committed decision",
+            "From a record's Kafka timestamp, or the last look at the log before it came, to its committed decision",
             (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
             registry,
         )
         self.longest_turn = gauge(
             "longest_turn_seconds", "Longest time between two signs of life of the loop since the start"
         )
-        self.event_lag = gauge("event_lag_seconds", "Now minus the event time of the newest event")
+        self.behind = gauge("behind_seconds", "Time that a record may have waited by now, at most; 0 when none waits")
         self.consumer_lag = gauge("consumer_lag_records", "Records behind the end of the log", "partition")
 
         # What the models say.
@@ -78,7 +79,7 @@ class Metrics:
             (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99), registry,
         )  # fmt: skip
         self.model_info = gauge("model_info", "1 for each loaded model", "version", "role")
-        self.model_age = gauge("model_age_seconds", "Time since the champion was made")
+        self.model_age = gauge("model_age_seconds", "From the making of the champion to the newest event")
         self.model_swaps = counter("model_swaps_total", "Model changes, by result: swapped or refused", "result")
         self.models_unwatched = gauge("model_watch_age_seconds", "Time since the model directory was last looked at")
         self.not_finite = counter(
@@ -125,6 +126,7 @@ class Metrics:
             for value in values:
                 metric.labels(value)
         self.dedupe_reach.set(DAY_US / 1e6)  # without partitions nothing is forgotten
+        self.waiting = Waiting()
         self._counted: dict[str, int] = {}
         self._behind: frozenset[int] = frozenset()
         self._models: Models | None = None
@@ -145,7 +147,7 @@ class Metrics:
             self._verdicts(part, verdicts)
 
     def _part(self, part: Part, committed_us: int) -> None:
-        events, kinds = part.decoded.batch, np.bincount(part.decoded.batch.kind, minlength=len(Kind))
+        kinds = np.bincount(part.decoded.batch.kind, minlength=len(Kind))
         self.records.labels("transaction").inc(int(kinds[Kind.TRANSACTION]))
         self.records.labels("outcome").inc(int(kinds[Kind.TRANSACTION + 1 :].sum()))
         self.records.labels("dead_letter").inc(len(part.dead))
@@ -159,10 +161,7 @@ class Metrics:
         self.ahead.inc(int(np.count_nonzero(part.encoded.ahead)))
         self.headers_unreadable.inc(part.records.bare)
         self.pan_masked.inc(part.decoded.masked)
-        # A producer's clock may lie ahead of ours; a time below zero would take from the sum.
-        self.end_to_end.observe(np.maximum(committed_us - np.asarray(part.records.timestamps_us, np.int64), 0) / 1e6)
-        if len(events):
-            self.event_lag.set((committed_us - int(events.time.max())) / 1e6)
+        self.end_to_end.observe(self.waiting.latencies(part.records, committed_us))
 
     def _verdicts(self, part: Part, verdicts: Verdicts) -> None:
         self.score.observe(verdicts.score)
@@ -184,9 +183,15 @@ class Metrics:
             self.not_finite.labels("shadow").inc(int(np.count_nonzero(verdicts.shadow.unscored)))
             self.shadow_would_alert.inc(int(np.count_nonzero(verdicts.shadow.action)))
 
-    def models(self, models: Models, now_us: int) -> None:
-        """Notes which models score."""
-        self.model_age.set((now_us - models.champion.created_at_us) / 1e6)
+    def models(self, models: Models, newest_us: int) -> None:
+        """Notes which models score.
+
+        Args:
+            models: they.
+            newest_us: the time in which they score, µs: a replayed or simulated stream has dates of its own, and so
+                have the models that were made from it.
+        """
+        self.model_age.set(max(0, newest_us - models.champion.created_at_us) / 1e6)
         if models is not self._models:
             self._models = models
             self.model_info.clear()
@@ -194,8 +199,9 @@ class Metrics:
             if models.shadow is not None:
                 self.model_info.labels(str(models.shadow.version), "shadow").set(1)
 
-    def lag(self, behind: Mapping[int, int]) -> None:
-        """Notes how many records each partition is behind; a partition that went away is shown no more."""
+    def lag(self, behind: Mapping[int, int], now_us: int) -> None:
+        """Notes how far each partition is behind; a partition that went away is shown no more."""
+        self.behind.set(self.waiting.longest(now_us))
         for gone in self._behind - behind.keys():
             self.consumer_lag.remove(str(gone))
         for partition, records in behind.items():

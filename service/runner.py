@@ -105,6 +105,7 @@ class Runner:
         self._snapshots_due = self._clock.monotonic() + self._timing.snapshots
         while not self._stop.requested:
             polled = self._poll()
+            self._metrics.waiting.look(polled, self._log.lag(), self._clock.now_us())
             if polled:
                 self._process(polled)
             self._between_batches()
@@ -122,11 +123,14 @@ class Runner:
             with suppress(_Interrupted):
                 self._reach(self._take_over)
             return ()  # taking over goes back to the committed positions: what was polled before comes again
-        if not self._log.joined():
-            self._health.unready = "not a member of the consumer group"
-        else:
-            self._health.unready = None
+        self._tell(None if self._log.joined() else "not a member of the consumer group")
         return polled
+
+    def _tell(self, unready: str | None) -> None:
+        """Notes whether this instance is ready, and says so when that changes: an outage may raise nothing."""
+        if unready != self._health.unready:
+            _log.info("ready") if unready is None else _log.warning("not ready", reason=unready)
+        self._health.unready = unready
 
     def _take_over(self) -> None:
         """Brings what this instance holds into line with what it owns, then lets the owned partitions flow."""
@@ -264,12 +268,13 @@ class Runner:
 
     def _show(self) -> None:
         metrics, states = self._metrics, self._pipeline.partitions
-        metrics.models(self._models.current(), self._clock.now_us())
         metrics.longest_turn.set(self._health.longest)
         histories = [state.encoder.history for state in states.values()]
+        newest = [history.watermark for history in histories if history.watermark is not None]
+        metrics.models(self._models.current(), max(newest, default=self._clock.now_us()))
         metrics.histories(histories)
         metrics.history_complete.set(all(state.history_from is None for state in states.values()))
-        metrics.lag(self._log.lag())
+        metrics.lag(self._log.lag(), self._clock.now_us())
         now = self._clock.monotonic()
         ages = [now - saved for partition, (_, saved) in self._saved.items() if partition in states]
         metrics.snapshot_age.set(max(ages, default=0.0))

@@ -114,7 +114,7 @@ class LoopLap:
                 where = TopicPartition("topic", 0)
                 try:
                     KafkaFeed(_OneRecord(where, made), {"topic": KIND[part]}, token).pull(store)
-                    ViewReader(store, Features(token=token)).read(
+                    ViewReader(store, Features(token=token), max_events=1_000_000).read(
                         self._start_ms * 1000, window=YEAR_US, maturity_days=None
                     )
                 except Exception as error:  # noqa: BLE001 - any error is what is looked for
@@ -142,8 +142,8 @@ class LoopLap:
         """Valid labels and decisions that the ledger does not hold as they were sent."""
         numbers = [n for n in self._numbers if n % VALID_EVERY == 0]
         ids = hash_ids((f"valid-t{n}" for n in numbers), len(numbers))
-        labels, _ = labels_frame(rows["label"]["value"].to_pylist())
-        decisions = decisions_frame(rows["decision"]["value"].to_pylist())
+        labels, _ = labels_frame(rows["label"])
+        decisions, _ = decisions_frame(rows["decision"]["value"].to_pylist())
         score = decisions.set_index("transaction")["score"].reindex(ids)
         wanted = [valid_score(self._seed, n) for n in numbers]
         missing = len(numbers) - int(labels["transaction"].isin(ids).sum())

@@ -115,7 +115,9 @@ def _history() -> History:
 
 
 def _snapshots(folder: Path) -> SnapshotDirectory:
-    made = SnapshotDirectory(folder, topic="in", config=SMALL, wrote=lambda _: None, failed=lambda: None)
+    made = SnapshotDirectory(
+        folder, topic="in", config=SMALL, settings="fuzz", wrote=lambda _: None, failed=lambda: None
+    )
     made.open("cluster")
     return made
 

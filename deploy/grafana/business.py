@@ -14,8 +14,8 @@ _NOW = Row(
     "Worth it when every tile is green",
     (
         FIRING,
-        number("Fraud loss, bp of settled", _known("fraud_loss_bps"), orange=10, red=15),
-        number("Chargebacks, bp", _known("chargeback_bps"), orange=30, red=50),
+        number("Fraud loss, bp of settled", _known("fraud_loss_bps"), orange=65, red=90),
+        number("Chargebacks, bp", _known("chargeback_bps"), orange=65, red=90),
         number("Approved", _known("approval_ratio"), "percentunit", orange=0.9, red=0.8),
         number("Good customers stopped", _known("insult_ratio"), "percentunit", orange=0.01, red=0.02),
         number("Fraud value caught", _known("value_recall"), "percentunit", orange=0.5, red=0.3),
@@ -33,7 +33,7 @@ _RATES = Row(
     "Rates",
     (
         Panel(
-            "Fraud loss and chargebacks (bp of settled volume)",
+            "Fraud loss (bp of volume), chargebacks (bp of payments)",
             (
                 Query(_known("fraud_loss_bps"), "fraud loss"),
                 Query(_known("chargeback_bps"), "chargebacks"),

@@ -16,11 +16,11 @@ _HEALTH = Row(
         number("Payments scored", "fraud:transactions:rate5m", "reqps", why="Rate over five minutes."),
         number(
             "Behind",
-            "max(fraud_event_lag_seconds) and on() fraud:consumer_lag_records:sum > 0 or on() vector(0)",
+            "max(fraud_behind_seconds)",
             "s",
             orange=10,
             red=60,
-            why="Now minus the time of the newest scored payment, while records wait; 0 when none wait.",
+            why="How long a record may have waited by now, at most, by the service's clock; 0 when none waits.",
         ),
         number("Score latency p99", "fraud:end_to_end_seconds:p99_5m", "s", orange=0.5, red=1),
         number("Dead letters", "fraud:dead_letters:ratio5m", "percentunit", orange=0.001, red=0.01),
@@ -91,7 +91,7 @@ _SPEED = Row(
     "Speed",
     (
         Panel(
-            "From Kafka timestamp to commit",
+            "From arrival to commit",
             (
                 Query("fraud:end_to_end_seconds:p50_5m", "p50"),
                 Query("fraud:end_to_end_seconds:p99_5m", "p99"),

@@ -127,7 +127,8 @@ def dashboard_of(board: Board) -> dashboard.Dashboard:
     )
     identity = 0
     for row in board.rows:
-        built.with_row(dashboard.Row(row.title))
+        identity += 1
+        built.with_row(dashboard.Row(row.title).id(identity))
         for panel in row.panels:
             identity += 1
             built.with_panel((_graph if panel.kind == "graph" else _stat)(panel).id(identity))

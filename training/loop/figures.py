@@ -83,18 +83,21 @@ def _settled(view: View) -> tuple[float, float | None]:
 
 
 def _reported(view: View, settled: float) -> dict[str, float]:
-    labels = view.labels[view.labels["received_at"] > view.now - MONTH_US]
+    """What was reported within 30 days of payments that went through: stopped fraud costs nothing.
+
+    Chargebacks are counted, against the number of payments, as card schemes count them.
+    """
     batch = view.stream.events.batch
-    payment = batch.kind == Kind.TRANSACTION
-    transactions, amounts = batch.transaction[payment], batch.amount[payment] / MICRO
-
-    def share(chosen: pd.DataFrame) -> float:
-        ids = chosen["transaction"].unique()
-        return float(amounts[np.isin(transactions, ids)].sum() / settled * 10_000)
-
+    labels = view.labels[view.labels["received_at"] > view.now - MONTH_US]
+    through = batch.transaction[np.isin(batch.kind, [Kind.AUTHORISED, Kind.CAPTURED])]
+    paid = (batch.kind == Kind.TRANSACTION) & np.isin(batch.transaction, through)
+    lost = paid & np.isin(batch.transaction, labels.loc[labels["verdict"] == "unauthorised", "transaction"])
+    charged = paid & np.isin(batch.transaction, labels.loc[labels["source"] == "chargeback", "transaction"])
+    recent = paid & (batch.time > view.now - MONTH_US)
     return {
-        "fraud_loss_bps": share(labels[labels["verdict"] == "unauthorised"]),
-        "chargeback_bps": share(labels[labels["source"] == "chargeback"]),
+        "fraud_loss_bps": float(batch.amount[lost].sum() / MICRO / settled * 10_000),
+        "chargebacks": float(charged.sum()),
+        "chargeback_bps": float(charged.sum() / recent.sum() * 10_000),
     }
 
 

@@ -73,8 +73,9 @@ class LoopMetrics:
 
 
 BUSINESS = {
-    "fraud_loss_bps": "Reported fraud in basis points of the settled volume, last 30 days",
-    "chargeback_bps": "Chargebacks in basis points of the settled volume, last 30 days",
+    "fraud_loss_bps": "Reported fraud that went through, in basis points of the settled volume, last 30 days",
+    "chargebacks": "Payments that were charged back, last 30 days",
+    "chargeback_bps": "The same in basis points of the number of settled payments",
     "approval_ratio": "Share of payments that were authorised, last 30 days",
     "challenge_ratio": "Share of payments that were challenged, last 30 days",
     "review_ratio": "Share of payments that went to review, last 30 days",

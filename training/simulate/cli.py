@@ -1,6 +1,8 @@
 """`python -m training simulate`: a preset's platform to files or to Kafka."""
 
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +19,7 @@ from rich.table import Table
 
 from training.simulate.config import PRESETS, InvalidSimulation, SimulationConfig, preset
 from training.simulate.publish import DeliveryError, KafkaSink, messages, publish
+from training.simulate.resume import held, known_by, missing
 from training.simulate.simulation import Simulation, Summary, simulate
 from training.simulate.write import Format, write_simulation
 
@@ -47,6 +50,7 @@ class Refused(click.ClickException):
 @click.option("--labels-topic", help="Also send labels as they are received, to this topic.")
 @click.option("--bootstrap-servers", envvar="FRAUD_KAFKA_BOOTSTRAP_SERVERS", help="Kafka brokers, host:port.")
 @click.option("--rate", type=click.FloatRange(min=0), default=0.0, show_default=True, help="Events/s; 0: full speed.")
+@click.option("--resume", is_flag=True, help="Send only what the topics do not hold yet.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 def simulate_command(
     *,
@@ -59,6 +63,7 @@ def simulate_command(
     labels_topic: str | None,
     bootstrap_servers: str | None,
     rate: float,
+    resume: bool,
     as_json: bool,
     **dials: Any,  # noqa: ANN401 - click hands over the dials untyped; `config_of` converts them
 ) -> None:
@@ -74,7 +79,7 @@ def simulate_command(
     if out is not None:
         _write(simulation, out, file_format)
     if to_kafka:
-        _publish(simulation, str(bootstrap_servers), topic, labels_topic, rate=rate)
+        _publish(simulation, str(bootstrap_servers), topic, labels_topic, rate=rate, resume=resume)
     _report(simulation.summary(), as_json=as_json)
 
 
@@ -101,17 +106,40 @@ def _write(simulation: Simulation, out: Path, file_format: Format) -> None:
 
 
 def _publish(
-    simulation: Simulation, bootstrap_servers: str, topic: str, labels_topic: str | None, *, rate: float
+    simulation: Simulation,
+    bootstrap_servers: str,
+    topic: str,
+    labels_topic: str | None,
+    *,
+    rate: float,
+    resume: bool,
 ) -> None:
+    labels = labels_topic is not None
     try:
+        there = held(bootstrap_servers, {topic, labels_topic or topic}) if resume else set()
+        done = sum(known_by(message.value) in there for message in messages(simulation, labels=labels)) if there else 0
+        click.echo(f"{done:,} records of this shop are in {topic} and its labels; sending the rest", err=True)
         sink = KafkaSink(bootstrap_servers, topic, labels_topic)
         try:
-            with _bar(f"sending to {topic}", len(simulation.log)) as advance:
-                publish(messages(simulation, labels=labels_topic is not None), sink, rate=rate, progress=advance)
+            with _bar(f"sending to {topic}", len(simulation.log) - done) as advance, _stopping() as stop:
+                rest = missing(messages(simulation, labels=labels), there)
+                sent = publish(rest, sink, rate=rate, progress=advance, sleep=stop.wait, stopped=stop.is_set)
+                click.echo(f"{sent:,} records sent{', then told to stop' if stop.is_set() else ''}", err=True)
         finally:
             sink.close()
     except (KafkaError, DeliveryError) as error:
         raise click.ClickException(f"cannot send to Kafka at {bootstrap_servers}, topic {topic}: {error}") from error
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """An event that SIGTERM sets: what was handed to the producer is delivered first."""
+    stop = threading.Event()
+    former = signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 @contextmanager

@@ -122,9 +122,10 @@ def publish(
     rate: float,
     progress: Callable[[int], None] = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], object] = time.sleep,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Sends everything; returns how many events.
+    """Sends everything, or what comes before the stop; returns how many events.
 
     Args:
         stream: what to send.
@@ -132,19 +133,21 @@ def publish(
         rate: events per second, 0 for as fast as possible. A late sender catches up: the schedule never waits for it.
         progress: told how many events were sent since it was last told.
         clock: monotonic seconds.
-        sleep: waits so many seconds.
+        sleep: waits so many seconds, or until stopped.
+        stopped: asked before each message.
     """
     begun, told, sent = clock(), 0, 0
-    for sent, message in enumerate(stream, start=1):
-        ahead = begun + (sent - 1) / rate - clock() if rate else 0.0
-        if ahead > _TICK_S:
-            progress(sent - 1 - told)
-            told = sent - 1
-            sleep(ahead)
-        elif sent - told >= 10_000:
+    for message in stream:
+        ahead = begun + sent / rate - clock() if rate else 0.0
+        if ahead > _TICK_S or sent - told >= 10_000:
             progress(sent - told)
             told = sent
+        if ahead > _TICK_S:
+            sleep(ahead)
+        if stopped():
+            break
         producer.send(message)
+        sent += 1
     producer.flush()
     progress(sent - told)
     return sent

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from fraud.history import HistoryConfig
+from service.memory import most_memory
 from service.settings import Settings
 from training.settings import Settings as LoopSettings
 
@@ -14,16 +16,45 @@ ROOT = Path(__file__).parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
+ONCE = {"topics", "bootstrap", "simulator"}
+
 every_service = pytest.mark.parametrize("name", sorted(SERVICES))
 
 
 @every_service
 def test_it_is_bounded_watched_and_cannot_gain_rights(name: str) -> None:
     service = SERVICES[name]
-    assert "mem_limit" in service
+    assert {"mem_limit", "pids_limit"} <= service.keys()
+    assert {"cpus", "cpu_shares"} & service.keys()
+    assert service["logging"]["options"].keys() == {"max-size", "max-file"}
     assert "healthcheck" in service or name == "trainer", "the trainer's image brings its own"
+    assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
-    assert service["restart"] == ("no" if name in {"topics", "bootstrap", "simulator"} else "unless-stopped")
+    assert service["restart"] == ("no" if name in ONCE else "unless-stopped")
+    assert service.get("init", False) == (name in ONCE), "a one-shot program does not ask for SIGTERM itself"
+
+
+@every_service
+def test_its_root_cannot_be_written_but_for_kafkas_as_the_docs_say(name: str) -> None:
+    assert SERVICES[name].get("read_only", False) == (name != "kafka")
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert "The exception is\n`kafka`" in text
+
+
+def test_the_scorers_memory_holds_its_histories_twice() -> None:
+    """Once for itself, once for the copy that a snapshot is written from."""
+    gib = {"compose": SERVICES["service"]["mem_limit"].removesuffix("g")}
+    manifests = yaml.safe_load_all((ROOT / "deploy" / "k8s" / "service.yaml").read_text(encoding="utf-8"))
+    (workload,) = (one for one in manifests if one["kind"] == "StatefulSet")
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+    gib["kubernetes"] = container["resources"]["limits"]["memory"].removesuffix("Gi")
+    partitions = Settings.model_fields["partitions"].default
+    most = most_memory(HistoryConfig(), partitions)
+    assert all(float(limit) * 2**30 >= most for limit in gib.values())
+
+
+def test_a_second_start_sends_nothing_twice() -> None:
+    assert "--resume" in SERVICES["simulator"]["command"]
 
 
 @every_service

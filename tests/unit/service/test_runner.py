@@ -688,3 +688,13 @@ def test_a_history_that_fails_on_a_record_stops_the_service_whatever_the_setting
     broker.positions[0] = 20  # as if somebody had moved it
     with pytest.raises(Unprocessable, match="partition 0, offsets 10 to 19: their history cannot be restored"):
         run_until(running, all_done(broker))
+
+
+def test_an_outage_that_raises_nothing_is_told_once_and_so_is_its_end(lines: list[EventDict]) -> None:
+    broker = filled()
+    running, _ = service(broker)
+    log, turns = running.runner._log, iter(range(20))
+    log.joined = lambda: not 5 <= next(turns, 20) < 12  # type: ignore[method-assign]
+    run_until(running, lambda: next(turns, 20) == 20)
+    told = [(line["event"], line.get("reason")) for line in lines if "ready" in line["event"]]
+    assert told == [("ready", None), ("not ready", "not a member of the consumer group"), ("ready", None)]

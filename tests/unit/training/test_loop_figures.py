@@ -1,10 +1,17 @@
 """Figures of decisions that were made: what exploration let through stands for what it did not."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from training.loop.figures import by_version, quality
+from fraud.decode import Decoder
+from fraud.money import Rates
+from tests.events import at_us, outcome, raw, transaction
+from training.loop.figures import business, by_version, quality
+from training.loop.view import View
 
 
 def decisions(count: int = 100_000, *, explored: float = 0.01, seed: int = 1) -> tuple[pd.DataFrame, float, float]:
@@ -59,3 +66,26 @@ def test_without_exploration_every_known_label_counts_alike() -> None:
 def test_figures_that_nothing_is_known_about_are_absent() -> None:
     frame = pd.DataFrame({"model_action": ["allow"], "action": ["allow"], "propensity": [1.0], "label": [-1]})
     assert quality(frame) == {}
+
+
+def test_fraud_that_was_stopped_is_no_loss_and_chargebacks_are_counted_by_number() -> None:
+    """Ten payments of 20, the last one declined; 0 and 9 are reported as fraud, 1 is charged back twice over."""
+    events = [transaction(i, amount="40.00" if i == 0 else "20.00") for i in range(10)]
+    events += [outcome(i, kind="declined" if i == 9 else "authorised") for i in range(10)]
+    batch = Decoder(Rates.default("EUR")).decode([raw(event) for event in events], [at_us(60)] * 20).batch
+    labels = pd.DataFrame(
+        {
+            "transaction": batch.transaction[[0, 9, 1, 1]],
+            "verdict": ["unauthorised", "unauthorised", "first_party", "first_party"],
+            "source": ["analyst", "analyst", "chargeback", "chargeback"],
+            "received_at": at_us(30),
+        }
+    )
+    stream = SimpleNamespace(events=SimpleNamespace(batch=batch))
+    view = cast("View", SimpleNamespace(now=at_us(60), stream=stream, labels=labels))
+    nothing = pd.DataFrame({"time": [], "action": [], "label": [], "amount": [], "model_action": [], "score": []})
+    figures = business(view, nothing, None)
+    assert figures["approval_ratio"] == 0.9
+    assert figures["fraud_loss_bps"] == pytest.approx(40 / 200 * 10_000)
+    assert figures["chargebacks"] == 1
+    assert figures["chargeback_bps"] == pytest.approx(1 / 9 * 10_000)

@@ -4,6 +4,7 @@ import pytest
 
 from training.simulate import SimulationConfig, simulate
 from training.simulate.publish import Message, messages, publish
+from training.simulate.resume import known_by, missing
 
 
 class Recorder:
@@ -70,3 +71,25 @@ def test_nothing_to_send_is_still_flushed() -> None:
     recorder = Recorder()
     assert publish(iter([]), recorder, rate=10, clock=recorder.clock, sleep=recorder.sleep) == 0
     assert recorder.flushed == 1
+
+
+def test_a_stop_ends_it_between_two_records_even_while_it_waits(stream: list[Message]) -> None:
+    recorder = Recorder()
+    until = 100.0 + 7.5 / 200
+    count = publish(
+        iter(stream),
+        recorder,
+        rate=200,
+        clock=recorder.clock,
+        sleep=recorder.sleep,
+        stopped=lambda: recorder.now >= until,
+    )
+    assert count == len(recorder.sent) < len(stream)
+    assert all(at < until for at, _ in recorder.sent)
+    assert recorder.flushed == 1
+
+
+def test_a_stream_that_is_sent_again_goes_on_where_it_ended(stream: list[Message]) -> None:
+    there = {known_by(message.value) for message in [*stream[:100], stream[150]]}
+    assert list(missing(iter(stream), there)) == [*stream[100:150], *stream[151:]]
+    assert list(missing(iter(stream), {known_by(message.value) for message in stream})) == []
