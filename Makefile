@@ -21,7 +21,7 @@ $(READY): requirements/dev.txt
 	@touch $@
 
 demo: $(READY) ## the whole story on a local broker (QUICK=1: the first act alone)
-	$(PY) -m deploy.demo $(if $(QUICK),--quick)
+	$(PY) -m local.demo $(if $(QUICK),--quick)
 
 test: $(READY) ## unit, property, contract, parity and integration tests on a real broker
 	$(PYTEST) -m "not slow"
@@ -43,8 +43,8 @@ format: $(READY) ## format the code and mend what ruff can mend
 	$(PY) -m ruff check --fix .
 
 contracts: $(READY) ## write docs/contracts and the README's tables from the code
-	$(PY) -m fraud.contracts
-	$(PY) -m deploy.reference
+	$(PY) -m fraud.contracts.export
+	$(PY) -m tools.reference
 
 LOCK := .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-find-links
 
@@ -58,7 +58,7 @@ forget: $(READY) ## erase a customer from dead letters, snapshots and ledger: CU
 	$(PY) -m training forget '$(CUSTOMER)' $(if $(YES),--yes)
 
 kafka: $(READY) ## run a local Kafka in the foreground until Ctrl-C
-	$(PY) -m deploy.kafka
+	$(PY) -m local.broker
 
 clean: ## remove what was built (not .venv)
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

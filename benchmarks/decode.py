@@ -14,15 +14,15 @@ import msgspec
 import numpy as np
 
 from benchmarks.report import Figure, report
-from fraud import validation
-from fraud.decode import Decoder, parse
-from fraud.events import MAX_ATTRIBUTES
-from fraud.masking import mask_events
+from fraud.contracts.inbound import MAX_ATTRIBUTES
+from fraud.decoding import validation
+from fraud.decoding.decoder import Decoder, parse
+from fraud.decoding.event_columns import EventColumns
+from fraud.decoding.masking import mask_events
 from fraud.money import Rates
-from fraud.pan import tokeniser
-from fraud.table import Table
-from fraud.times import parse_time
-from training.simulate.malformed import malformed, partly_invalid
+from fraud.privacy.card_numbers import tokeniser
+from fraud.timestamps import parse_time
+from simulator.output.malformed import malformed, partly_invalid
 
 EVENTS = 1000
 REPEATS = 31
@@ -98,11 +98,11 @@ def main() -> None:
     latest = np.full(EVENTS, NOW)
     decoder = Decoder(Rates.default("EUR"), pan_token=tokeniser(b"secret"))
     decoded = decoder.decode(values, times)
-    table = Table.of(decoded.events, decoder.rates, latest)
+    table = EventColumns.of(decoded.events, decoder.rates, latest)
     steps: dict[str, Callable[[], object]] = {
         "total": lambda: decoder.decode(values, times),
         "parse": lambda: parse(values),
-        "judge": lambda: Table.of(decoded.events, decoder.rates, latest),
+        "judge": lambda: EventColumns.of(decoded.events, decoder.rates, latest),
         "mask": lambda: mask_events(decoded.events, table.columns, tokeniser(b"secret")),
         "hash": lambda: table.batch((), np.empty(0, np.intp)),
         "single": lambda: [decoder.decode(values[i : i + 1], times[:1]) for i in range(100)],

@@ -24,16 +24,19 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.report import Figure, report
-from fraud.exploration import Exploration, Spent
-from fraud.policy import ACTIONS
-from fraud.risk import RiskTables
-from training.adapt_inputs import kinds_of
-from training.boosting import BoostOptions, booster_logits, fit_booster
-from training.datasets import Dataset, World, from_stream, to_stream
-from training.datasets.events import from_table, labels_frame
-from training.ledger import DAY_US, Ledger, Records, State
-from training.scores_propensity import Estimate, weighted_precision
-from training.simulate import LabelConfig, SimulationConfig, simulate
+from fraud.decisions.exploration import Exploration, Spent
+from fraud.decisions.policy import ACTIONS
+from fraud.features.risk_tables import RiskTables
+from simulator.config import LabelConfig, SimulationConfig
+from simulator.simulation import simulate
+from training.data.dataset import Dataset
+from training.data.events import from_table, labels_frame
+from training.data.feature_context import FeatureContext
+from training.data.replayed_stream import from_stream, to_stream
+from training.evaluation.propensity import Estimate, weighted_precision
+from training.labels.ledger import DAY_US, Ledger, Records, State
+from training.modelling.boosting import BoostOptions, booster_logits, fit_booster
+from training.modelling.inputs import kinds_of
 
 Way: TypeAlias = Literal["naive", "dropped", "weighted"]
 WAYS: Final[tuple[Way, ...]] = ("naive", "dropped", "weighted")
@@ -91,7 +94,7 @@ def payments_of(plan: Plan, seed: int) -> Payments:
         transactions=plan.transactions, days=plan.days, seed=seed, base_rate=0.012, labels=COMPLETE
     )
     made = simulate(config)
-    world = World()
+    world = FeatureContext()
     stream = to_stream(from_table(made.events, world), labels_frame(made.labels))
     records = stream.ledger.records
     declined = records.outcomes.loc[records.outcomes["kind"] == "declined", "transaction"].to_numpy()

@@ -9,11 +9,11 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.peers.arena import Arena
-from benchmarks.peers.field import PASS_THROUGH, SERVICE, SERVICE_EXACTLY_ONCE, Contender
+from benchmarks.peers.harness import Arena
 from benchmarks.peers.load import Load
-from benchmarks.peers.race import Program
-from benchmarks.peers.stream import Message, create, uniform
+from benchmarks.peers.payments import Message, create, uniform
+from benchmarks.peers.registry import PASS_THROUGH, SERVICE, SERVICE_EXACTLY_ONCE, Contender
+from benchmarks.peers.run import Program
 from benchmarks.report import Figure
 
 RATES = (100, 1_000, 10_000)

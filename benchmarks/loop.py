@@ -11,12 +11,12 @@ from rich.console import Console
 
 from benchmarks.report import FOLDER as REPORTS
 from benchmarks.report import Figure, report
-from deploy.demo.readapt.plan import Plan, prepare
-from deploy.demo.readapt.play import played
-from deploy.demo.readapt.plot import draw, table
-from deploy.demo.readapt.recall import RECOVERED, Recall, measure, told
-from deploy.demo.stream import Topics
-from deploy.kafka.broker import LocalBroker
+from local.broker.local_broker import LocalBroker
+from local.demo.closed_loop.plot import draw, table
+from local.demo.closed_loop.recall import RECOVERED, Recall, measure, told
+from local.demo.closed_loop.run import played
+from local.demo.closed_loop.scenario import Plan, prepare
+from local.demo.traffic import Topics
 
 FOLDER: Final = Path("build/loop")
 UNITS: Final = {"days_to_learn": "days", "days_to_recover": "days", "promotions": "count", "after_to_oracle": "ratio",

@@ -15,16 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.report import Figure, report
-from fraud.batch import ENTITIES, Batch
-from fraud.features import SPEC, FeatureSpec
-from fraud.history import HistoryConfig
-from fraud.risk import RiskTables
-from training.boosting import BoostOptions, booster_logits, fit_booster
-from training.datasets.events import read_events
-from training.datasets.replay import replay
-from training.datasets.world import World
-from training.simulate import Simulation, SimulationConfig, simulate
-from training.simulate.write import write_simulation
+from fraud.decoding.batch import ENTITIES, Batch
+from fraud.features.encoder import SPEC, FeatureSpec
+from fraud.features.risk_tables import RiskTables
+from fraud.history.history import HistoryConfig
+from simulator.config import SimulationConfig
+from simulator.output.files import write_simulation
+from simulator.simulation import Simulation, simulate
+from training.data.events import read_events
+from training.data.feature_context import FeatureContext
+from training.data.replay import replay
+from training.modelling.boosting import BoostOptions, booster_logits, fit_booster
 
 SEEDS: Final = (41, 42, 43, 44, 45)
 TRAINING_SHARE: Final = 0.6
@@ -90,7 +91,7 @@ def _caught(
 def _batch(simulation: Simulation) -> Batch:
     with tempfile.TemporaryDirectory() as folder:
         write_simulation(simulation, Path(folder))
-        return read_events(Path(folder) / "events.parquet", World()).batch
+        return read_events(Path(folder) / "events.parquet", FeatureContext()).batch
 
 
 def _kinds(spec: FeatureSpec) -> list[str]:

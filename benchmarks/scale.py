@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.peers.payments import FIRST_MS, Message, uniform
 from benchmarks.peers.scoring import champion
-from benchmarks.peers.stream import FIRST_MS, Message, uniform
 from benchmarks.report import Figure
-from fraud.batch import CATEGORIES, ENTITIES, INTEGERS, MISSING, Batch, hash_ids
-from fraud.features import SPEC, Encoder
-from fraud.history import History, HistoryConfig
-from service.adapters.model import load
+from fraud.decoding.batch import CATEGORIES, ENTITIES, INTEGERS, MISSING, Batch, hash_ids
+from fraud.features.encoder import SPEC, Encoder
+from fraud.history.history import History, HistoryConfig
+from service.adapters.model_directory import load
 from service.bootstrap import build_pipeline, domain, expected
 from service.pipeline import Pipeline
 from service.ports import Models, Records

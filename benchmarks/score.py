@@ -24,7 +24,7 @@ CALIBRATION_SLOPE = 0.7
 
 def spec_rows(rows: int, seed: int) -> tuple[npt.NDArray[np.float32], tuple[str, ...], tuple[str, ...]]:
     """(features [rows, d], kinds, names) like the default spec's: skewed numbers, flags, hashes, a fifth missing."""
-    from fraud.features import SPEC
+    from fraud.features.encoder import SPEC
 
     rng = np.random.default_rng(seed)
     features = np.exp(rng.normal(size=(rows, SPEC.width)) * 2).astype(np.float32)
@@ -39,16 +39,16 @@ def spec_rows(rows: int, seed: int) -> tuple[npt.NDArray[np.float32], tuple[str,
 
 def export(root: Path, kind: str, seed: int) -> Path:
     """A bundle with a student ("net") or trees of the default size ("trees")."""
-    from fraud.bundle import TrainedOn
-    from training.boosting import fit_booster
-    from training.boosting_graph import Forest
-    from training.calibrate import Calibration
-    from training.datasets import Identity
-    from training.distil import DistilOptions
-    from training.encoder import fit_encoding
-    from training.explain import reference_row
-    from training.export import Candidate, export_bundle, golden_rows
-    from training.model import build_net
+    from fraud.models.bundle import TrainedOn
+    from training.data.dataset import Identity
+    from training.modelling.boosting import fit_booster
+    from training.modelling.boosting_graph import Forest
+    from training.modelling.calibration import Calibration
+    from training.modelling.contributions import reference_row
+    from training.modelling.distillation import DistilOptions
+    from training.modelling.encoder import fit_encoding
+    from training.modelling.export import Candidate, export_bundle, golden_rows
+    from training.modelling.network import build_net
 
     features, kinds, names = spec_rows(20_000, seed)
     label = (np.nansum(features[:, :30], axis=1) > np.quantile(np.nansum(features[:, :30], axis=1), 0.95)).astype(int)

@@ -18,13 +18,15 @@ from rich.console import Console
 from sklearn.metrics import average_precision_score
 
 from benchmarks.report import Figure, report
-from fraud.batch import hash_category
-from fraud.features import SPEC
-from training.boosting import BoostOptions, booster_logits, fit_booster
-from training.datasets import build
-from training.simulate import PRESETS, Simulation, SimulationConfig, events_to_json, preset, simulate
-from training.simulate.facts import euros
-from training.simulate.write import write_simulation
+from fraud.decoding.batch import hash_category
+from fraud.features.encoder import SPEC
+from simulator.config import PRESETS, SimulationConfig, preset
+from simulator.output.files import write_simulation
+from simulator.output.json_lines import events_to_json
+from simulator.simulation import Simulation, simulate
+from simulator.truth.observables import euros
+from training.data.replayed_stream import build
+from training.modelling.boosting import BoostOptions, booster_logits, fit_booster
 
 TRANSACTIONS: Final = 300_000
 SEEDS: Final = (21, 22, 23)

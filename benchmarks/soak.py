@@ -16,19 +16,19 @@ import numpy as np
 from kafka import KafkaConsumer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
-from benchmarks.chaos.process import ServiceProcess
 from benchmarks.chaos.rates import preload, rate_of
-from benchmarks.chaos.world import World, event
 from benchmarks.report import Figure, report
-from deploy.kafka.broker import LocalBroker
-from fraud.features import Encoder
-from fraud.history import History
+from fraud.features.encoder import Encoder
+from fraud.history.history import History
+from local.broker.local_broker import LocalBroker
+from local.testbed.bundles import serve, write_bundle
+from local.testbed.scorer_run import ScorerRun, event
+from local.testbed.service_process import ServiceProcess
 from service.adapters.kafka.group import Reader
 from service.bootstrap import decoder, domain, snapshot_directory
-from service.notices import DEAD
+from service.observability.log_sampling import DEAD
 from service.ports import Snapshot
 from service.settings import Settings
-from tests.bundles import serve, write_bundle
 
 FOLDER = Path("build/soak")
 PLOT = Path("docs/soak.png")
@@ -66,7 +66,7 @@ def main(minutes: float, rate: float | None, seed: int, plot: bool) -> None:
     serve(run / "models", 1)
     with LocalBroker() as broker:
         kept = {"retention.bytes": str(3 << 30), "segment.bytes": str(1 << 27)}  # half an hour would fill a disk
-        world = World(broker.bootstrap_servers, "soak", run / "world", run / "models", seed=seed, topic_config=kept)
+        world = ScorerRun(broker.bootstrap_servers, "soak", run / "world", run / "models", seed=seed, topic_config=kept)
         try:
             _fill(world)
             wanted = rate or _half_of_the_maximum(broker, run, seed)
@@ -94,7 +94,7 @@ def main(minutes: float, rate: float | None, seed: int, plot: bool) -> None:
     sys.exit(0 if drift <= 0.05 and not errors and not missing else 1)
 
 
-def _fill(world: World) -> None:
+def _fill(world: ScorerRun) -> None:
     """Has the service begin with a history that is as large as it gets: a snapshot at offset 0, and that committed.
 
     What remembers repeated transactions would otherwise grow for hours at a low rate.
@@ -124,7 +124,7 @@ def _fill(world: World) -> None:
 
 
 def _half_of_the_maximum(broker: LocalBroker, run: Path, seed: int) -> float:
-    world = World(broker.bootstrap_servers, "soak-rate", run / "rate", run / "models", seed=seed)
+    world = ScorerRun(broker.bootstrap_servers, "soak-rate", run / "rate", run / "models", seed=seed)
     try:
         preload(world, PRELOADED, seed)
         return rate_of(world, "exactly_once", PRELOADED) / 2
@@ -132,7 +132,7 @@ def _half_of_the_maximum(broker: LocalBroker, run: Path, seed: int) -> float:
         world.close()
 
 
-def _soak(world: World, seconds: float, rate: float) -> tuple[list[Sample], int, float]:
+def _soak(world: ScorerRun, seconds: float, rate: float) -> tuple[list[Sample], int, float]:
     """What was seen, lines of trouble in the log, and records that were sent and not processed."""
     service = world.service(snapshot_interval="60")
     service.start()

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 import structlog
 
-from fraud.events import Reason
-from service.adapters.logs import configure_logs
-from service.adapters.model import import_lean
-from service.errors import ServiceError
+from fraud.contracts.inbound import Reason
+from runtime.errors import ServiceError
+from runtime.logging import configure_logs
+from service.adapters.model_directory import skip_keras_import
 from service.settings import Settings, load_settings
 
 _log = structlog.get_logger("service")
@@ -22,7 +22,7 @@ INTERNAL_ERROR = 1
 
 def main() -> None:
     """Runs the command line; every failure is one line and an exit code."""
-    import_lean()
+    skip_keras_import()
     try:
         commands(standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -75,7 +75,7 @@ def run() -> None:
 @commands.command()
 def topics() -> None:
     """Create the topics that are missing, with the right configuration; may be run again."""
-    from service.adapters.kafka.topics import TopicAdmin
+    from runtime.kafka.topics import TopicAdmin
     from service.bootstrap import cluster, wanted_topics
 
     settings = ready()

@@ -10,38 +10,47 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from fraud.decode import Decoder
-from fraud.exploration import Exploration
-from fraud.features import FeatureSpec, Stage, default_spec, features_fingerprint
+from fraud.decisions.exploration import Exploration
+from fraud.decoding.decoder import Decoder
+from fraud.explanations.reasons import ReasonBuilder
+from fraud.features.encoder import FeatureSpec, Stage, default_spec, features_fingerprint
 from fraud.fingerprint import fingerprint
-from fraud.history import HistoryConfig, history_fingerprint
-from fraud.keys import CARD_NUMBERS, EXPLORATION, HISTORIES, KEY_FILE, PSEUDONYMS, SNAPSHOTS, derived, kept_key
+from fraud.history.history import HistoryConfig, history_fingerprint
 from fraud.money import InvalidRates, Rates
-from fraud.pan import tokeniser
-from fraud.pseudonyms import Pseudonyms
-from fraud.reasons import Teller
-from service.adapters.clock import SystemClock
-from service.adapters.http import Endpoint
-from service.adapters.identity import sole
+from fraud.privacy.card_numbers import tokeniser
+from fraud.privacy.keys import (
+    CARD_NUMBERS,
+    EXPLORATION,
+    HISTORIES,
+    KEY_FILE,
+    PSEUDONYMS,
+    SNAPSHOTS,
+    derived,
+    kept_key,
+)
+from fraud.privacy.pseudonyms import Pseudonyms
+from runtime.clock import SystemClock
+from runtime.errors import Misconfigured
+from runtime.http import Endpoint
+from runtime.instance_lock import hold_instance_lock
+from runtime.kafka.client import Cluster, Security
+from runtime.kafka.topics import DAY_MS, Topic
+from runtime.shutdown import Shutdown
 from service.adapters.kafka import warming
-from service.adapters.kafka.client import Cluster, Security
 from service.adapters.kafka.log import KafkaLog
-from service.adapters.kafka.topics import DAY_MS, Topic
-from service.adapters.model import Expected, ModelDirectory
+from service.adapters.model_directory import Expected, ModelDirectory
 from service.adapters.snapshots import SnapshotDirectory
-from service.deadletters import DeadLetterCap, DeadLetters
-from service.errors import Misconfigured
-from service.health import Health
-from service.metrics import Metrics
-from service.notices import Notices
+from service.observability.health import Health
+from service.observability.log_sampling import SampledWarnings
+from service.observability.metrics import Metrics
+from service.outputs.dead_letters import DeadLetterCap, DeadLetters
+from service.outputs.serializer import OutputSerializer
 from service.pipeline import Pipeline
 from service.ports import Channel, Clock, Log, ModelSource, SnapshotStore
-from service.restoring import Restorer
+from service.recovery import HistoryRecovery
 from service.runner import Runner, Timing
 from service.settings import Settings
-from service.stopping import Stop
 from service.warming import warm_up
-from service.writing import Writer
 
 SWITCH_SECONDS: Final = 0.0005
 """How long a thread keeps the interpreter when others wait. A batch passes between threads several times; while a model
@@ -99,7 +108,7 @@ class Service:
     pipeline: Pipeline
     health: Health
     metrics: Metrics
-    stop: Stop
+    stop: Shutdown
 
 
 def domain(settings: Settings) -> Domain:
@@ -284,10 +293,10 @@ def build_pipeline(
         decoder=reader,
         spec=code.spec,
         dead_letters=DeadLetters(settings.transactions_topic, reader.pan_token),
-        writer=Writer(
+        writer=OutputSerializer(
             topic=settings.transactions_topic,
             stage=settings.stage,
-            teller=Teller(code.spec),
+            reason_builder=ReasonBuilder(code.spec),
             fingerprint=code.features_fingerprint,
             decisions=settings.decisions == "all",
             pseudonyms=pseudonyms(settings) if settings.pseudonyms else None,
@@ -321,8 +330,8 @@ def compose(
     code = code if config is None else replace(code, config=config)
     health = Health(clock.monotonic, settings.liveness.total_seconds())
     pipeline = build_pipeline(settings, code, clock.monotonic, card_key=card_key, beat=health.beat)
-    stop = Stop(seconds=settings.shutdown.total_seconds(), monotonic=clock.monotonic)
-    restorer = Restorer(
+    stop = Shutdown(seconds=settings.shutdown.total_seconds(), monotonic=clock.monotonic)
+    recovery = HistoryRecovery(
         log=adapters.log, snapshots=adapters.snapshots, pipeline=pipeline, config=code.config, salt=code.salt
     )
     runner = Runner(
@@ -330,9 +339,9 @@ def compose(
         pipeline=pipeline,
         models=adapters.models,
         snapshots=adapters.snapshots,
-        restorer=restorer,
+        recovery=recovery,
         metrics=metrics,
-        notices=Notices(pseudonyms(settings), clock.monotonic),
+        notices=SampledWarnings(pseudonyms(settings), clock.monotonic),
         health=health,
         clock=clock,
         stop=stop,
@@ -377,11 +386,11 @@ def serve(settings: Settings) -> None:
         port = endpoint.open()
         _log.info("starting", http_port=port, instance=settings.instance_id, delivery=settings.delivery)
         try:
-            with sole(settings.snapshots_dir, settings.instance_id):
+            with hold_instance_lock(settings.snapshots_dir, settings.instance_id):
                 models.open()
                 warming.warm_up()
                 warm_up(service.pipeline, models.current(), code.config)
-                spare_the_collector()
+                freeze_garbage_collector()
                 sys.setswitchinterval(SWITCH_SECONDS)
                 service.runner.run()
         finally:
@@ -433,7 +442,7 @@ def wanted_topics(settings: Settings) -> list[Topic]:
     return [Topic(name, settings.partitions, settings.replication, config) for name, config in configs.items()]
 
 
-def spare_the_collector() -> None:
+def freeze_garbage_collector() -> None:
     """Keeps Python's cycle collector from walking TensorFlow's objects, and each batch, while a batch is made.
 
     A batch is thousands of objects without cycles, gone when it is committed; by default they set off a collection of

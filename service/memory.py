@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fraud.history import HistoryConfig, most_bytes
+from fraud.history.history import HistoryConfig, most_bytes
 
 GIB: Final = 1 << 30
 

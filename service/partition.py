@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from fraud.exploration import Spent
-from fraud.features import Encoder
-from fraud.pacing import Pacing
+from fraud.decisions.exploration import Spent
+from fraud.decisions.review_budget import ReviewBudget
+from fraud.features.encoder import Encoder
 
 DAY_US: Final = 86_400_000_000
 
@@ -18,14 +18,14 @@ class Partition:
         encoder: its history behind the feature code.
         position: offset of the next record; None on a first start at the beginning of the log.
         history_from: time in µs that its history reaches back to, when that is less than the horizon; else None.
-        pacing: what is left of the review capacity.
+        review_budget: what is left of the review capacity.
         explored: money let through to learn on the present day.
     """
 
     encoder: Encoder
     position: int | None
     history_from: int | None = None
-    pacing: Pacing = field(default_factory=Pacing)
+    review_budget: ReviewBudget = field(default_factory=ReviewBudget)
     explored: Spent = field(default_factory=Spent)
 
     def mature(self) -> None:

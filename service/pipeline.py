@@ -11,21 +11,21 @@ from typing import Final, cast
 import numpy as np
 import structlog
 
-from fraud.batch import Batch
-from fraud.decode import Decoded, Decoder, Reject
-from fraud.events import Reason
-from fraud.exploration import Exploration
-from fraud.features import Encoder, FeatureSpec, Status
-from fraud.history import History
-from fraud.wire import TransactionEvent
-from service.deadletters import DeadLetters
-from service.errors import Unprocessable
+from fraud.contracts.inbound import Reason
+from fraud.decisions.exploration import Exploration
+from fraud.decoding.batch import Batch
+from fraud.decoding.decoder import Decoded, Decoder, Reject
+from fraud.decoding.structs import TransactionEvent
+from fraud.features.encoder import Encoder, FeatureSpec, Status
+from fraud.history.history import History
+from runtime.errors import Unprocessable
+from service.batch import PartitionBatch, ProcessedBatch
+from service.outputs.dead_letters import DeadLetters
+from service.outputs.serializer import OutputSerializer
 from service.partition import Partition
 from service.ports import Messages, Models, Output, Records
-from service.result import Part, Result
+from service.scored_batch import ScoredBatch
 from service.scoring import judge, score
-from service.verdicts import Verdicts
-from service.writing import Writer
 
 _CONFLICT: Final = "transaction_id was seen within 24 h with other content"
 
@@ -41,7 +41,7 @@ class Pipeline:
         decoder: Decoder,
         spec: FeatureSpec,
         dead_letters: DeadLetters,
-        writer: Writer,
+        writer: OutputSerializer,
         exploration: Exploration | None,
         monotonic: Callable[[], float],
         beat: Callable[[], None] = lambda: None,
@@ -80,7 +80,9 @@ class Pipeline:
         partition.encoder.encode(decoded.batch)
         partition.position = records.end
 
-    def process(self, polled: Sequence[Records], models: Models, now_us: int, *, unscored: str | None = None) -> Result:
+    def process(
+        self, polled: Sequence[Records], models: Models, now_us: int, *, unscored: str | None = None
+    ) -> ProcessedBatch:
         """Scores the next records of some partitions; their histories and positions move on.
 
         Args:
@@ -99,12 +101,12 @@ class Pipeline:
         laps.end("decode")
         parts = [self._encode(*pair, models, unscored) for pair in zip(polled, decoded, strict=True)]
         laps.end("features")
-        verdicts = self._judge(parts, models, laps)
+        scored = self._judge(parts, models, laps)
         self._beat()
         now = datetime.fromtimestamp(now_us / 1e6, UTC)
-        outputs = [self._output(*pair, now) for pair in zip(parts, verdicts, strict=True)]
+        outputs = [self._output(*pair, now) for pair in zip(parts, scored, strict=True)]
         laps.end("policy")
-        return Result(outputs, parts, verdicts, laps.seconds)
+        return ProcessedBatch(outputs, parts, scored, laps.seconds)
 
     def _at(self, records: Records) -> Partition:
         """The records' partition, which must stand right before them: else some would be taken in twice."""
@@ -149,7 +151,7 @@ class Pipeline:
             return self._failing(records, rows[:middle]) | self._failing(records, rows[middle:])
         return {}
 
-    def _encode(self, records: Records, decoded: Decoded, models: Models, unscored: str | None) -> Part:
+    def _encode(self, records: Records, decoded: Decoded, models: Models, unscored: str | None) -> PartitionBatch:
         self._beat()
         partition = self._at(records)
         start, partition.position = partition.position, records.end
@@ -163,7 +165,7 @@ class Pipeline:
             dead += [Reject(row, Reason.UNPROCESSABLE, unscored) for row in decoded.rows[rows].tolist()]
             rows = rows[:0]
         dead.sort(key=lambda reject: reject.row)
-        return Part(
+        return PartitionBatch(
             records=records,
             start=start,
             decoded=decoded,
@@ -175,23 +177,23 @@ class Pipeline:
             dead=dead,
         )
 
-    def _judge(self, parts: Sequence[Part], models: Models, laps: "_Laps") -> list[Verdicts]:
+    def _judge(self, parts: Sequence[PartitionBatch], models: Models, laps: "_Laps") -> list[ScoredBatch]:
         """Scores all partitions together, since a matrix product costs little more for many rows than for few."""
         features = np.concatenate([part.features for part in parts])
         scores = score(models, self._spec, features, Batch.concatenate(part.batch for part in parts))
         laps.end("score")
-        verdicts, first = [], 0
+        scored, first = [], 0
         for part in parts:
             rows = slice(first, first + len(part.features))
             partition = self.partitions[part.records.partition]
-            verdicts.append(judge(models, scores.take(rows), part, partition, self._exploration))
+            scored.append(judge(models, scores.take(rows), part, partition, self._exploration))
             first = rows.stop
-        return verdicts
+        return scored
 
-    def _output(self, part: Part, verdicts: Verdicts, now: datetime) -> Output:
+    def _output(self, part: PartitionBatch, scored: ScoredBatch, now: datetime) -> Output:
         self._beat()
         partition = self.partitions[part.records.partition]
-        messages: list[Messages] = self._writer.write(part, verdicts, history_from=partition.history_from, now=now)
+        messages: list[Messages] = self._writer.write(part, scored, history_from=partition.history_from, now=now)
         if part.dead:
             messages.append(self._dead_letters.messages(part.records, part.dead, now))
         return Output(part.records.partition, part.start, part.records.end, tuple(m for m in messages if len(m)))

@@ -12,9 +12,9 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from fraud.history import History
-from fraud.policy import Policy
-from fraud.risk import RiskTables
+from fraud.decisions.policy import Policy
+from fraud.features.risk_tables import RiskTables
+from fraud.history.history import History
 
 Float32s: TypeAlias = npt.NDArray[np.float32]
 Headers: TypeAlias = Sequence[tuple[str, bytes]]

@@ -7,17 +7,17 @@ from typing import Final, TypeVar
 
 import structlog
 
-from service.deadletters import DeadLetterCap
-from service.errors import Misconfigured, Refused, ServiceError, Unavailable
-from service.health import Health
-from service.metrics import Metrics
-from service.notices import Notices
+from runtime.errors import Misconfigured, Refused, ServiceError, Unavailable
+from runtime.shutdown import Shutdown
+from service.batch import ProcessedBatch
+from service.bisection import Suspects
+from service.observability.health import Health
+from service.observability.log_sampling import SampledWarnings
+from service.observability.metrics import Metrics
+from service.outputs.dead_letters import DeadLetterCap
 from service.pipeline import Pipeline, unprocessable
 from service.ports import Clock, Log, ModelSource, Output, Records, Snapshot, SnapshotStore
-from service.restoring import Restorer
-from service.result import Result
-from service.stopping import Stop
-from service.suspects import Suspects
+from service.recovery import HistoryRecovery
 
 POLL_SECONDS: Final = 0.2
 GAUGE_SECONDS: Final = 1.0
@@ -61,12 +61,12 @@ class Runner:
         pipeline: Pipeline,
         models: ModelSource,
         snapshots: SnapshotStore,
-        restorer: Restorer,
+        recovery: HistoryRecovery,
         metrics: Metrics,
-        notices: Notices,
+        notices: SampledWarnings,
         health: Health,
         clock: Clock,
-        stop: Stop,
+        stop: Shutdown,
         timing: Timing,
         cap: DeadLetterCap | None,
         topic: str,
@@ -76,7 +76,7 @@ class Runner:
         self._pipeline = pipeline
         self._models = models
         self._snapshots = snapshots
-        self._restorer = restorer
+        self._recovery = recovery
         self._metrics = metrics
         self._notices = notices
         self._health = health
@@ -157,7 +157,7 @@ class Runner:
         if committed is not None:
             self._snapshots.discard_after(partition, committed)
         try:
-            self._restorer.restore(partition, committed, self._stay)
+            self._recovery.restore(partition, committed, self._stay)
         except BaseException:
             self._pipeline.partitions.pop(partition, None)
             raise
@@ -208,7 +208,7 @@ class Runner:
                 raise unprocessable(where, error) from error
             self._suspects.condemn(type(error).__name__)
 
-    def _commit(self, result: Result) -> None:
+    def _commit(self, result: ProcessedBatch) -> None:
         """Publishes a batch, however often that must be tried: it is scored once and sent until the log has it."""
         if self._cap is not None:
             self._cap.check(result.dead)

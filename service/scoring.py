@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from fraud.batch import ENTITIES, Batch
-from fraud.exploration import Exploration
-from fraud.feature_spec import FeatureSpec
+from fraud.decisions.exploration import Exploration
+from fraud.decoding.batch import ENTITIES, Batch
+from fraud.features.spec import FeatureSpec
+from service.batch import PartitionBatch
 from service.partition import Partition
 from service.ports import Float32s, Model, Models
-from service.result import Part
-from service.verdicts import Scores, ShadowView, Verdicts
+from service.scored_batch import ScoredBatch, Scores, ShadowScores
 
 
 def score(models: Models, spec: FeatureSpec, features: Float32s, batch: Batch) -> Scores:
@@ -25,15 +25,15 @@ def score(models: Models, spec: FeatureSpec, features: Float32s, batch: Batch) -
 def judge(
     models: Models,
     scores: Scores,
-    part: Part,
+    part: PartitionBatch,
     partition: Partition,
     exploration: Exploration | None,
-) -> Verdicts:
+) -> ScoredBatch:
     """The actions for the scored transactions of one partition, in log order; takes from its capacity and budget."""
     champion, shadow, batch = models.champion, None, part.batch
     known = np.where(np.isfinite(scores.raw), scores.calibrated, np.float32(np.nan))
-    chosen = champion.policy.decide(known, batch.amount, time_us=batch.time, pacing=partition.pacing)
-    partition.pacing = chosen.pacing
+    chosen = champion.policy.decide(known, batch.amount, time_us=batch.time, review_budget=partition.review_budget)
+    partition.review_budget = chosen.review_budget
     action, propensity = chosen.action, np.ones(len(chosen.action))
     if exploration is not None:
         explored = exploration.apply(
@@ -47,8 +47,8 @@ def judge(
         action, propensity = explored.action, explored.propensity
     if models.shadow is not None and scores.shadow is not None:
         seen = models.shadow.policy.decide(scores.shadow, batch.amount)
-        shadow = ShadowView(models.shadow, seen.score, seen.unscored, seen.action)
-    return Verdicts(
+        shadow = ShadowScores(models.shadow, seen.score, seen.unscored, seen.action)
+    return ScoredBatch(
         model=champion,
         features=part.features,
         score=chosen.score,

@@ -21,9 +21,9 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from fraud.brokers import PREFIX, BrokerSettings, what_is_wrong
-from fraud.keys import Secret
-from service.errors import Misconfigured
+from fraud.privacy.keys import Secret
+from runtime.errors import Misconfigured
+from runtime.kafka.settings import PREFIX, BrokerSettings, what_is_wrong
 
 SECRETS: Final = ("kafka_sasl_password", "kafka_ssl_key_password", "secret", "bundle_key")
 ELSEWHERE: Final = frozenset({"fraud_data_dir"})

@@ -4,8 +4,8 @@ from typing import Final
 
 import numpy as np
 
-from fraud.history import History, HistoryConfig
-from fraud.warming import RECORDS, TIME_US
+from fraud.features.warming import RECORDS, TIME_US
+from fraud.history.history import History, HistoryConfig
 from service.pipeline import Pipeline
 from service.ports import Float32s, Model, Models, Records
 
@@ -50,4 +50,4 @@ def warm_up(pipeline: Pipeline, models: Models, config: HistoryConfig) -> int:
         pipeline.learn(records)
     finally:
         del pipeline.partitions[_PARTITION]
-    return sum(int(np.count_nonzero(verdicts.action)) for verdicts in result.verdicts)
+    return sum(int(np.count_nonzero(scored.action)) for scored in result.scored)

@@ -8,8 +8,8 @@ from typing import NoReturn, Protocol
 import pytest
 from hypothesis import HealthCheck, settings
 
-from deploy.kafka.address import KafkaAddress, ask
-from deploy.kafka.jars import BrokerUnavailable
+from local.broker.address import KafkaAddress, ask
+from local.broker.jars import BrokerUnavailable
 
 # Set before any test imports TensorFlow, which reads it once.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # noqa: TID251 - TensorFlow has no other way to be told
@@ -45,7 +45,7 @@ def broker(request: pytest.FixtureRequest) -> Iterator[KafkaAddress]:
             request.config.stash[_BROKER] = ask(given)
             yield request.config.stash[_BROKER]
             return
-        from deploy.kafka.broker import LocalBroker
+        from local.broker.local_broker import LocalBroker
 
         with LocalBroker() as local:
             request.config.stash[_BROKER] = KafkaAddress(local.bootstrap_servers, local.version)

@@ -6,18 +6,18 @@ from typing import Final
 import click
 
 COMMANDS: Final = {
-    "simulate": "training.simulate.cli:simulate_command",
-    "import": "training.import_events.cli:import_command",
-    "pretrain": "training.pretrain_command:pretrain_command",
-    "adapt": "training.adapt_command:adapt_command",
-    "evaluate": "training.evaluate_command:evaluate_command",
-    "promote": "training.promote_command:promote_command",
-    "list": "training.promote_command:list_command",
-    "rollback": "training.promote_command:rollback_command",
-    "prune": "training.promote_command:prune_command",
-    "forecast": "training.forecast_command:forecast_command",
-    "loop": "training.loop.cli:loop_command",
-    "forget": "training.forget_command:forget_command",
+    "simulate": "simulator.__main__:simulate_command",
+    "import": "training.commands.import_events:import_command",
+    "pretrain": "training.commands.pretrain:pretrain_command",
+    "adapt": "training.commands.adapt:adapt_command",
+    "evaluate": "training.commands.evaluate:evaluate_command",
+    "promote": "training.commands.promote:promote_command",
+    "list": "training.commands.promote:list_command",
+    "rollback": "training.commands.promote:rollback_command",
+    "prune": "training.commands.promote:prune_command",
+    "forecast": "training.commands.forecast:forecast_command",
+    "loop": "training.commands.loop:loop_command",
+    "forget": "training.commands.forget:forget_command",
 }
 
 

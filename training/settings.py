@@ -11,8 +11,8 @@ from typing import Final, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from fraud.brokers import PREFIX, BrokerSettings, what_is_wrong
-from fraud.keys import Secret
+from fraud.privacy.keys import Secret
+from runtime.kafka.settings import PREFIX, BrokerSettings, what_is_wrong
 
 SECRETS: Final = ("kafka_sasl_password", "kafka_ssl_key_password", "secret", "bundle_key")
 

@@ -11,15 +11,15 @@ from pathlib import Path
 import click
 import msgspec
 
+from benchmarks.chaos.context import Scene
 from benchmarks.chaos.faults import FAULTS, MAY_DOUBLE
 from benchmarks.chaos.rates import VERSIONS, exactly_once_cost, swap_pauses
-from benchmarks.chaos.scene import Scene
-from benchmarks.chaos.verdict import Verdict, judge
-from benchmarks.chaos.world import World
 from benchmarks.report import FOLDER as REPORTS
 from benchmarks.report import Figure, report
-from deploy.kafka.broker import LocalBroker
-from tests.bundles import serve, write_bundle
+from local.broker.local_broker import LocalBroker
+from local.testbed.bundles import serve, write_bundle
+from local.testbed.delivery_check import DeliveryReport, judge
+from local.testbed.scorer_run import ScorerRun
 
 FOLDER = Path("build/chaos")
 
@@ -80,10 +80,10 @@ def write_models(run: Path, versions: int) -> None:
 
 def suffer(
     name: str, broker: LocalBroker, run: Path, *, kills: int, scale: float, seed: int
-) -> tuple[list[Figure], Verdict]:
+) -> tuple[list[Figure], DeliveryReport]:
     """One fault in a world of its own, and what became of it."""
     fault, partitions = FAULTS[name]
-    world = World(
+    world = ScorerRun(
         broker.bootstrap_servers,
         f"chaos-{name}",
         run / name,

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable
 
+from benchmarks.chaos.context import RATE, Scene, end
 from benchmarks.chaos.rates import preload
-from benchmarks.chaos.scene import RATE, Scene, end
 from benchmarks.report import Figure
-from deploy.kafka.broker import LocalBroker
+from local.broker.local_broker import LocalBroker
 
 MOST_GROWTH_MB = 150.0
 """While the broker is slow: a batch in flight, fetched records behind it, and what the history itself takes in."""

@@ -2,8 +2,8 @@
 
 import time
 
-from benchmarks.chaos.scene import RATE, Scene, end, felt
-from tests.bundles import serve, write_bundle
+from benchmarks.chaos.context import RATE, Scene, end, felt
+from local.testbed.bundles import serve, write_bundle
 
 POISON = "77777.77"
 """Amount at which the second bundle's graph raises."""

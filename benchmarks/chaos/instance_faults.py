@@ -3,9 +3,9 @@
 import signal
 import time
 
-from benchmarks.chaos.process import ServiceProcess
-from benchmarks.chaos.scene import RATE, Scene, end
-from service.errors import Fenced
+from benchmarks.chaos.context import RATE, Scene, end
+from local.testbed.service_process import ServiceProcess
+from runtime.errors import Fenced
 
 
 def kill(scene: Scene) -> list[float]:

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from kafka import KafkaProducer
 
-from benchmarks.chaos.world import World, event
 from benchmarks.report import Figure
-from deploy.kafka.broker import LocalBroker
+from local.broker.local_broker import LocalBroker
+from local.testbed.bundles import serve
+from local.testbed.scorer_run import ScorerRun, event
 from service.adapters.kafka.group import Reader
-from tests.bundles import serve
 
 SWAPS = 20
 VERSIONS = 3
@@ -28,7 +28,7 @@ def swap_pauses(broker: LocalBroker, run: Path, models: Path, *, seed: int, scal
     The pause of a swap is the time from the last batch by the old model to the first by the new one; while the new one
     is loaded, in the three seconds before, the longest gap tells what loading costs.
     """
-    world = World(broker.bootstrap_servers, "chaos-swaps", run / "swaps", models, seed=seed)
+    world = ScorerRun(broker.bootstrap_servers, "chaos-swaps", run / "swaps", models, seed=seed)
     service = world.service()
     resident = growth = 0.0
     try:
@@ -71,7 +71,7 @@ def swap_pauses(broker: LocalBroker, run: Path, models: Path, *, seed: int, scal
     ]
 
 
-def _batches(world: World) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+def _batches(world: ScorerRun) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """When each batch was scored, in seconds, ascending, and by which version."""
     reader = Reader(world.cluster, world.names["decisions_topic"])
     try:
@@ -93,7 +93,7 @@ def exactly_once_cost(broker: LocalBroker, run: Path, models: Path, *, seed: int
     rates: dict[str, list[float]] = {"exactly_once": [], "at_least_once": []}
     for repeat in range(3):
         for delivery, measured in rates.items():
-            world = World(
+            world = ScorerRun(
                 broker.bootstrap_servers, f"chaos-cost-{delivery}-{repeat}", run / f"cost-{delivery}-{repeat}", models
             )
             try:
@@ -109,7 +109,7 @@ def exactly_once_cost(broker: LocalBroker, run: Path, models: Path, *, seed: int
     ]
 
 
-def preload(world: World, count: int, seed: int) -> None:
+def preload(world: ScorerRun, count: int, seed: int) -> None:
     """Fills the input before the service starts."""
     draw = random.Random(seed)  # noqa: S311 - seeded
     producer = KafkaProducer(bootstrap_servers=world.servers, linger_ms=20, batch_size=500_000)
@@ -120,7 +120,7 @@ def preload(world: World, count: int, seed: int) -> None:
     producer.close()
 
 
-def rate_of(world: World, delivery: str, count: int) -> float:
+def rate_of(world: ScorerRun, delivery: str, count: int) -> float:
     """Events a second over the last two thirds of what was preloaded, so that starting does not count."""
     service = world.service(delivery=delivery)
     service.start()

@@ -19,8 +19,8 @@ from benchmarks.fuzz.failures import Failure
 from benchmarks.fuzz.learning import run_loop
 from benchmarks.fuzz.scoring import Figures, replay, run_records
 from benchmarks.report import Figure, report
-from deploy.kafka.broker import LocalBroker
-from tests.bundles import serve, write_bundle
+from local.broker.local_broker import LocalBroker
+from local.testbed.bundles import serve, write_bundle
 
 FOLDER: Final = Path("build/fuzz")
 LOOP_SHARE: Final = 0.02

@@ -9,13 +9,13 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from benchmarks.fuzz.payments import payment
-from fraud.features import SPEC
-from fraud.history import History, HistoryConfig
-from service.adapters.clock import SystemClock
+from fraud.features.encoder import SPEC
+from fraud.history.history import History, HistoryConfig
+from local.testbed.bundles import AmountModel
+from runtime.clock import SystemClock
 from service.bootstrap import Domain, build_pipeline
 from service.ports import Channel, Models, Records
 from service.settings import Settings
-from tests.bundles import AmountModel
 
 PARTITION: Final = 0
 READ_SECONDS: Final = 120.0

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.fuzz.damage import BYTES, NASTY
-from fraud.bundle import MANIFEST, checksum
+from fraud.models.bundle import MANIFEST, checksum
 
 TARGETS: Final[Sequence[tuple[str, str, int]]] = (
     ("bundle", MANIFEST, 4), ("bundle", "policy.json", 4), ("bundle", "golden.npz", 4), ("bundle", "saved_model.pb", 4),

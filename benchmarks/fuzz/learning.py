@@ -8,20 +8,20 @@ from typing import Any, Final
 import click
 from kafka import TopicPartition
 
-from benchmarks.chaos.world import World
 from benchmarks.fuzz.failures import Failure, last_words
 from benchmarks.fuzz.messages import PARTS, Part, broken, valid, valid_score
 from benchmarks.fuzz.records import Record
 from benchmarks.fuzz.scoring import SECRET, Figures, Stopped
 from benchmarks.fuzz.sending import Sender
-from fraud.batch import hash_ids
-from fraud.keys import CARD_NUMBERS, derived
-from fraud.pan import tokeniser
-from training.datasets import World as Features
-from training.ledger_store import Kind, LedgerStore
+from fraud.decoding.batch import hash_ids
+from fraud.privacy.card_numbers import tokeniser
+from fraud.privacy.keys import CARD_NUMBERS, derived
+from local.testbed.scorer_run import ScorerRun
+from training.data.feature_context import FeatureContext as Features
+from training.labels.store import Kind, LedgerStore
 from training.loop.feed import KafkaFeed
+from training.loop.ledger_view import ViewReader
 from training.loop.messages import decisions_frame, labels_frame
-from training.loop.view import ViewReader
 
 TOPICS: Final[Mapping[Part, str]] = {
     "event": "transactions_topic",
@@ -55,7 +55,7 @@ class LoopLap:
 
     def __init__(self, servers: str, name: str, folder: Path, models: Path, *, seed: int, start_ms: int) -> None:
         self._seed, self._start_ms = seed, start_ms
-        self._world = World(servers, name, folder, models)
+        self._world = ScorerRun(servers, name, folder, models)
         self._senders = {part: Sender(servers, self._world.names[topic]) for part, topic in TOPICS.items()}
         self._data = folder / "data"
         self._store = LedgerStore(self._data / "ledger")

@@ -14,30 +14,30 @@ import pyarrow.parquet as pq
 
 from benchmarks.fuzz.failures import WATCHER_ENDED
 from benchmarks.fuzz.payments import payment
-from fraud.batch import hash_id
-from fraud.bundle import MANIFEST, SERVING, checksum
-from fraud.decode import Decoder
-from fraud.features import SPEC, Encoder
-from fraud.history import History, HistoryConfig
+from fraud.decisions.policy import Policy
+from fraud.decoding.batch import hash_id
+from fraud.decoding.decoder import Decoder
+from fraud.features.encoder import SPEC, Encoder
+from fraud.features.risk_tables import RISK_WINDOWS_DAYS, RiskTable, RiskTables
+from fraud.history.history import History, HistoryConfig
+from fraud.models.bundle import MANIFEST, SERVING, checksum
 from fraud.money import Rates
-from fraud.policy import Policy
-from fraud.risk import RISK_WINDOWS_DAYS, RiskTable, RiskTables
-from service.adapters.model import ModelDirectory
+from local.testbed.bundles import AMOUNT, fingerprint, serve, write_bundle
+from service.adapters.model_directory import ModelDirectory
 from service.adapters.snapshots import SnapshotDirectory
 from service.bootstrap import decoder, domain, expected
 from service.ports import Snapshot
 from service.settings import Settings
-from tests.bundles import AMOUNT, fingerprint, serve, write_bundle
-from training import registry
-from training.datasets import World
-from training.datasets.events import labels_table, read_events, read_labels
-from training.datasets.schema import EVENTS
-from training.evaluate import Model
-from training.import_events.mapping import load_mapping
-from training.ledger_store import KINDS, LedgerStore, Record
-from training.loop import cli
+from training.commands import loop as cli
+from training.data.events import labels_table, read_events, read_labels
+from training.data.feature_context import FeatureContext
+from training.data.importing.mapping import load_mapping
+from training.data.schema import EVENTS
+from training.evaluation.evaluate import Model
+from training.labels.store import KINDS, LedgerStore, Record
 from training.loop.record import RunRecord, all_records, find_record, write_record
 from training.loop.state import LoopState, Unfinished, load_state, save_state
+from training.registry import versions as registry
 from training.settings import Settings as LoopSettings
 
 Loader: TypeAlias = Callable[[Path], object]
@@ -159,7 +159,7 @@ def _event_files(root: Path) -> None:
     events = [payment(1, n, start_ms=NEW_YEAR // 1000)[1] for n in range(20)]
     path = root / "events" / "events.jsonl"
     path.write_bytes(b"\n".join(events) + b"\n")
-    table: pa.Table = read_events(path, World()).table
+    table: pa.Table = read_events(path, FeatureContext()).table
     pq.write_table(table.select(EVENTS.names), root / "events" / "events.parquet")
 
 
@@ -279,14 +279,14 @@ def _read_label_files(folder: Path) -> object:
 
 
 def _read_event_files(folder: Path) -> object:
-    return [len(read_events(folder / name, World()).batch) for name in ("events.jsonl", "events.parquet")]
+    return [len(read_events(folder / name, FeatureContext()).batch) for name in ("events.jsonl", "events.parquet")]
 
 
 def _read_rates(folder: Path) -> object:
     path = folder / "rates.json"
     settings = Settings(rates_file=path)
     decoder(settings, domain(settings))
-    cli.world_of(LoopSettings(rates_file=path))
+    cli.feature_context(LoopSettings(rates_file=path))
     return None
 
 

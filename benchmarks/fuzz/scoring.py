@@ -8,13 +8,13 @@ from typing import Final
 
 import click
 
-from benchmarks.chaos.process import START_SECONDS, ServiceProcess
-from benchmarks.chaos.world import World
 from benchmarks.fuzz.accounting import Account, Tail, Undisturbed
 from benchmarks.fuzz.failures import Failure, last_words
 from benchmarks.fuzz.payments import payment
 from benchmarks.fuzz.records import Record, record
 from benchmarks.fuzz.sending import Sender
+from local.testbed.scorer_run import ScorerRun
+from local.testbed.service_process import START_SECONDS, ServiceProcess
 from service.settings import Settings
 
 SECRET: Final = "the key of the fuzzer's own world"  # noqa: S105 - of a world that is thrown away
@@ -66,7 +66,7 @@ class Lap:
 
     def __init__(self, servers: str, name: str, folder: Path, models: Path, *, seed: int, start_ms: int) -> None:
         self._servers, self._seed, self._start_ms = servers, seed, start_ms
-        self._world = World(servers, name, folder, models, seed=seed)
+        self._world = ScorerRun(servers, name, folder, models, seed=seed)
         names = self._world.names
         self._sender = Sender(servers, names["transactions_topic"])
         self._tails = {part: Tail(servers, names[f"{part}_topic"]) for part in ("transactions", "decisions", "dlq")}

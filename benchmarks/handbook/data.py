@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from training.datasets import Dataset, build
-from training.import_events.mapping import load_mapping
-from training.import_events.run import import_file
+from training.data.dataset import Dataset
+from training.data.importing.importer import import_file
+from training.data.importing.mapping import load_mapping
+from training.data.replayed_stream import build
 
 FILE: Final = Path(os.getenv("FRAUD_DATA_DIR", "../shared/data")) / "fdh_simulated.parquet"
 FOLDER: Final = Path("build/handbook")

@@ -5,11 +5,11 @@ from typing import Any
 
 import keras
 
-from training.encoder import fit_encoding
-from training.fitting import FitOptions, Rows, fit, make_deterministic
-from training.losses import soft_cross_entropy
-from training.model import NetOptions, build_net, predict
-from training.sample import Floats, Sample, balanced
+from training.data.sample import Floats, Sample, balanced
+from training.modelling.encoder import fit_encoding
+from training.modelling.losses import soft_cross_entropy
+from training.modelling.network import NetOptions, build_net, predict
+from training.modelling.train_loop import FitOptions, Rows, fit, make_deterministic
 
 STEPS = 600
 BATCH = 512

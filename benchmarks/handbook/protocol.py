@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from training.scores import CARDS_PER_DAY, DAY_US, Scored, card_precision
+from training.evaluation.scores import CARDS_PER_DAY, DAY_US, Scored, card_precision
 
 TRAIN_FROM: Final = int(np.datetime64("2018-07-25", "us").astype(np.int64))
 """The first fold's first day of training, µs; each further fold begins a week earlier, as in the book's chapter 5."""

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
-from deploy.kafka.broker import LocalBroker
+from local.broker.local_broker import LocalBroker
 
 TOPIC = "bench-history"
 

@@ -6,9 +6,9 @@ from statistics import median
 
 from benchmarks.history.consuming import consume, consumer
 from benchmarks.history.filling import BATCH, batches, encoder, meet, trade
-from benchmarks.history.world import START
+from benchmarks.history.payments import START
 from benchmarks.report import Figure
-from fraud.features import Encoder
+from fraud.features.encoder import Encoder
 
 Say = Callable[[str], None]
 CONSUMED = 20_000

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from benchmarks.history.world import busy, payments
-from fraud.batch import Batch
-from fraud.features import SPEC, Encoder
-from fraud.history import History, HistoryConfig
+from benchmarks.history.payments import busy, payments
+from fraud.decoding.batch import Batch
+from fraud.features.encoder import SPEC, Encoder
+from fraud.history.history import History, HistoryConfig
 
 STEP = 500_000
 """µs between two payments: 2 a second."""

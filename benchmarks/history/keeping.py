@@ -11,10 +11,10 @@ from statistics import median
 
 from benchmarks.history import resident
 from benchmarks.history.filling import BATCH, STEP, encoder, meet, partial_batches, trade
-from benchmarks.history.world import START
+from benchmarks.history.payments import START
 from benchmarks.report import Figure
-from fraud.features import SPEC, Encoder
-from fraud.history import History, HistoryConfig
+from fraud.features.encoder import SPEC, Encoder
+from fraud.history.history import History, HistoryConfig
 from service.adapters.snapshots import SnapshotDirectory
 from service.ports import Snapshot
 

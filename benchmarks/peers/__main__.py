@@ -10,9 +10,9 @@ from rich.console import Console
 
 from benchmarks import latency, scale
 from benchmarks.peers import prepare, sizes, throughput
-from benchmarks.peers.arena import Arena, arena
-from benchmarks.peers.field import FIELD
-from benchmarks.peers.stream import read
+from benchmarks.peers.harness import Arena, arena
+from benchmarks.peers.payments import read
+from benchmarks.peers.registry import FIELD
 from benchmarks.peers.table import markdown
 from benchmarks.peers.throughput import Throughput
 from benchmarks.report import Figure, report

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from benchmarks.peers.stream import Message
+from benchmarks.peers.payments import Message
 
 PATIENCE_S = 20.0
 TICK_S = 0.001

@@ -3,10 +3,10 @@
 import hashlib
 from pathlib import Path
 
-from deploy.demo.programs import train
-from fraud.bundle import SERVING, InvalidBundle, read_serving
-from fraud.features import SPEC, features_fingerprint
-from fraud.history import HistoryConfig
+from fraud.features.encoder import SPEC, features_fingerprint
+from fraud.history.history import HistoryConfig
+from fraud.models.bundle import SERVING, InvalidBundle, read_serving
+from local.programs import train
 
 FOLDER = Path("build/bench/peers")
 SOURCE_TRANSACTIONS = 60_000
@@ -54,6 +54,6 @@ def _serves(root: Path, fingerprint: str) -> bool:
 
 def _code_version() -> str:
     """Of the simulator: another version may write other events."""
-    from training.simulate.config import VERSION
+    from simulator.config import VERSION
 
     return hashlib.sha256(VERSION.encode()).hexdigest()[:6]

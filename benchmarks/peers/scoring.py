@@ -12,12 +12,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from fraud.bundle import read_serving
-from fraud.decode import Decoder
-from fraud.features import SPEC, Encoder, Status, features_fingerprint
-from fraud.history import History, HistoryConfig
+from fraud.decoding.decoder import Decoder
+from fraud.features.encoder import SPEC, Encoder, Status, features_fingerprint
+from fraud.features.risk_tables import RiskTables
+from fraud.history.history import History, HistoryConfig
+from fraud.models.bundle import read_serving
 from fraud.money import Rates
-from fraud.risk import RiskTables
 
 Float32s: TypeAlias = npt.NDArray[np.float32]
 Predict: TypeAlias = Callable[[Float32s], Float32s]

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.peers.arena import Arena
-from benchmarks.peers.field import PASS_THROUGH, SERVICE, SERVICE_EXACTLY_ONCE
-from benchmarks.peers.stream import Message
+from benchmarks.peers.harness import Arena
+from benchmarks.peers.payments import Message
+from benchmarks.peers.registry import PASS_THROUGH, SERVICE, SERVICE_EXACTLY_ONCE
 from benchmarks.peers.throughput import ratio
 from benchmarks.report import Figure
-from fraud.bundle import MANIFEST
+from fraud.models.bundle import MANIFEST
 
 BATCHES = (100, 500, 2_000, 5_000)
 

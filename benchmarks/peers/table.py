@@ -4,7 +4,7 @@ import os
 import platform
 from collections.abc import Sequence
 
-from benchmarks.peers.field import PASS_THROUGH, Contender
+from benchmarks.peers.registry import PASS_THROUGH, Contender
 from benchmarks.peers.throughput import Throughput
 from benchmarks.report import Figure
 

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.peers.arena import Arena
-from benchmarks.peers.field import PASS_THROUGH, SERVICE, SERVICE_EXACTLY_ONCE, SERVICE_QUIET, Contender
-from benchmarks.peers.race import Failed
+from benchmarks.peers.harness import Arena
+from benchmarks.peers.registry import PASS_THROUGH, SERVICE, SERVICE_EXACTLY_ONCE, SERVICE_QUIET, Contender
+from benchmarks.peers.run import Failed
 from benchmarks.report import Figure
 
 Rates = dict[str, list[float]]

@@ -14,14 +14,14 @@ import numpy.typing as npt
 from benchmarks.transfer.methods import METHODS, OURS, RIVALS, UNADAPTED, chosen_by_auto
 from benchmarks.transfer.pairs import CACHE, PRESETS, Pair
 from benchmarks.transfer.results import Cell, Measured, measure
-from training.adapt_inputs import kinds_of, lacking, without
-from training.boosting import FEW_LABELS, BoostOptions
-from training.datasets import Dataset, draw_labels
-from training.fitting import make_deterministic
-from training.pretrain import PretrainOptions, pretrain
-from training.pretrained import Base, load_base, save_base
-from training.sample import MIN_FRAUDS, Sample
-from training.strategies.task import AdaptOptions, Task
+from training.data.dataset import Dataset, draw_labels
+from training.data.sample import MIN_FRAUDS, Sample
+from training.modelling.base import Base, load_base, save_base
+from training.modelling.boosting import FEW_LABELS, BoostOptions
+from training.modelling.inputs import kinds_of, lacking, without
+from training.modelling.pretrain import PretrainOptions, pretrain
+from training.modelling.strategies.task import AdaptOptions, Task
+from training.modelling.train_loop import make_deterministic
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 

@@ -9,13 +9,13 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from training.adapt import strategy_named
-from training.boosting import booster_logits, fit_booster
-from training.model import predict
-from training.strategies import auto
-from training.strategies.boosted import continued_logits, fit_continued, fit_pooled
-from training.strategies.target_only import fit_alone
-from training.strategies.task import Task
+from training.modelling.adapt import strategy_named
+from training.modelling.boosting import booster_logits, fit_booster
+from training.modelling.network import predict
+from training.modelling.strategies import auto
+from training.modelling.strategies.boosted import continued_logits, fit_continued, fit_pooled
+from training.modelling.strategies.target_only import fit_alone
+from training.modelling.strategies.task import Task
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Method: TypeAlias = Callable[[Task, Floats], Floats]

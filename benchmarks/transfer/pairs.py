@@ -10,16 +10,17 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
-from fraud.risk import RiskTables
-from training.datasets import Dataset, World, build, read_stream
-from training.datasets.cache import load, save
-from training.datasets.stream import Stream
-from training.import_events.mapping import load_mapping
-from training.import_events.run import import_file
-from training.ledger import DAY_US
-from training.simulate.config import SimulationConfig, preset
-from training.simulate.simulation import simulate
-from training.simulate.write import write_simulation
+from fraud.features.risk_tables import RiskTables
+from simulator.config import SimulationConfig, preset
+from simulator.output.files import write_simulation
+from simulator.simulation import simulate
+from training.data.cache import load, save
+from training.data.dataset import Dataset
+from training.data.feature_context import FeatureContext
+from training.data.importing.importer import import_file
+from training.data.importing.mapping import load_mapping
+from training.data.replayed_stream import Stream, build, read_stream
+from training.labels.ledger import DAY_US
 
 CACHE: Final = Path("build/transfer")
 SHARED: Final = Path("../shared/data")
@@ -92,7 +93,7 @@ def _simulated(name: str, seed: int, sizes: tuple[int, int]) -> Pair:
     payments = _world(folder, replace(target, transactions=sizes[1]), risk=RiskTables())
     truth = pd.read_parquet(folder / "truth.parquet").set_index("transaction_id").loc[list(payments.transaction_ids)]
     fraud, probability = truth["is_fraud"].to_numpy(bool), truth["probability"].to_numpy(float)
-    stream = read_stream([folder / "events.parquet"], folder / "labels.parquet", World())
+    stream = read_stream([folder / "events.parquet"], folder / "labels.parquet", FeatureContext())
     cut = int(np.searchsorted(payments.time, payments.time[0] + TEST_FROM_DAY * DAY_US))
     return Pair(
         name=name,

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmarks.transfer.methods import UNADAPTED
-from training.sample import MIN_FRAUDS
-from training.scores_bootstrap import Ranking
+from training.data.sample import MIN_FRAUDS
+from training.evaluation.bootstrap import Ranking
 
 FOLDER: Final = Path("benchmarks/transfer/results")
 DRAWS: Final = 100

@@ -11,7 +11,7 @@ from benchmarks.report import Figure
 from benchmarks.transfer.methods import METHODS, OURS, RIVALS
 from benchmarks.transfer.pairs import PRESETS
 from benchmarks.transfer.results import SCALE, Cell
-from training.scores import ENOUGH_FRAUDS
+from training.evaluation.scores import ENOUGH_FRAUDS
 
 HALF: Final = 1.96
 """Standard errors on each side of a 95 % interval."""

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from fraud.bundle import InvalidBundle, Manifest, read_serving, verify
-from fraud.history import most_bytes
-from fraud.keys import KEY_FILE
-from service.adapters.kafka.client import Cluster
-from service.adapters.kafka.permissions import missing_permissions
-from service.adapters.kafka.topics import DAY_MS, TopicAdmin, TopicState
+from fraud.history.history import most_bytes
+from fraud.models.bundle import InvalidBundle, Manifest, read_serving, verify
+from fraud.privacy.keys import KEY_FILE
+from runtime.errors import ServiceError
+from runtime.kafka.client import Cluster
+from runtime.kafka.permissions import missing_permissions
+from runtime.kafka.topics import DAY_MS, TopicAdmin, TopicState
 from service.bootstrap import LETTER_BYTES, MAX_AHEAD_MS, Domain, cluster, domain, output_topics, rates
-from service.errors import ServiceError
 from service.memory import GIB, PROGRAM, most_memory
 from service.settings import Settings
 

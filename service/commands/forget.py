@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 
-from fraud.forgetting import names
-from service.adapters.identity import running
-from service.adapters.kafka.admin import delete_before
+from fraud.privacy.forgetting import names
+from runtime.errors import Misconfigured
+from runtime.instance_lock import running
+from runtime.kafka.admin import delete_before
 from service.adapters.kafka.group import Reader
 from service.adapters.kafka.publisher import Outgoing, send_all
 from service.bootstrap import cluster
-from service.errors import Misconfigured
 from service.ports import Records
 from service.settings import Settings
 

@@ -8,14 +8,14 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from fraud.events import Reason
-from fraud.outputs import DeadLetter
-from service.adapters.kafka.client import Cluster
+from fraud.contracts.inbound import Reason
+from fraud.contracts.outbound import DeadLetter
+from runtime.errors import Misconfigured, ServiceError
+from runtime.kafka.client import Cluster
 from service.adapters.kafka.group import Reader
 from service.adapters.kafka.publisher import Outgoing, send_all
 from service.commands.redriven import REMEMBERED, Entry, Origin, Recorded, append, opened, recorded
-from service.deadletters import ATTEMPT_HEADER
-from service.errors import Misconfigured, ServiceError
+from service.outputs.dead_letters import ATTEMPT_HEADER
 
 __all__ = ["Letter", "Selection", "recorded", "redrive", "select"]
 

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, Literal, TypeAlias
 
 import msgspec
 
-from service.errors import Misconfigured
+from runtime.errors import Misconfigured
 
 Origin: TypeAlias = tuple[str, int, int]
 """Topic, partition and offset of the record that became a dead letter: its own offset changes when a customer is

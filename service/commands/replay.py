@@ -9,22 +9,22 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from fraud.batch import Batch
-from fraud.bundle import InvalidBundle
-from fraud.history import History
+from fraud.decisions.policy import ACTIONS
+from fraud.decoding.batch import Batch
+from fraud.history.history import History
+from fraud.models.bundle import InvalidBundle
 from fraud.money import MICRO
-from fraud.policy import ACTIONS
+from runtime.errors import Misconfigured
 from service.adapters.kafka.group import Reader
-from service.adapters.model import load
+from service.adapters.model_directory import load
+from service.batch import PartitionBatch
 from service.bootstrap import build_pipeline, cluster, domain, expected
 from service.commands.sources import jsonl_records, parquet_records
-from service.errors import Misconfigured
 from service.partition import Partition
 from service.ports import Models, Records
-from service.result import Part
+from service.scored_batch import ScoredBatch
 from service.scoring import judge, score
 from service.settings import Settings
-from service.verdicts import Verdicts
 
 FILES: Final = {".jsonl", ".json", ".parquet"}
 SHARE: Final = 5_000
@@ -53,13 +53,13 @@ class Tally:
     only_here: int = 0
     missed: int = 0
 
-    def add(self, part: Part, verdicts: Verdicts, first: Verdicts) -> None:
+    def add(self, part: PartitionBatch, scored: ScoredBatch, first: ScoredBatch) -> None:
         """Takes in a share."""
-        flagged, reference = verdicts.action != 0, first.action != 0
+        flagged, reference = scored.action != 0, first.action != 0
         amounts = part.batch.amount / MICRO
         self.transactions += len(flagged)
         for number, name in enumerate(ACTIONS):
-            self.actions[name] += int(np.count_nonzero(verdicts.action == number))
+            self.actions[name] += int(np.count_nonzero(scored.action == number))
         self.amount += float(amounts.sum())
         self.flagged_amount += float(amounts[flagged].sum())
         self.only_here += int(np.count_nonzero(flagged & ~reference))
@@ -100,14 +100,14 @@ def replay(settings: Settings, source: str, versions: Sequence[int]) -> Replay:
     for share in _records(settings, source):
         result = pipeline.process([share], models[0], 0)
         records += len(share)
-        for part, first in zip(result.parts, result.verdicts, strict=True):
+        for part, first in zip(result.parts, result.scored, strict=True):
             dead += len(part.dead)
             for tally, loaded, pace in zip(tallies, models, paces, strict=True):
-                verdicts = first
+                scored = first
                 if loaded is not models[0]:
                     scores = score(loaded, code.spec, part.features, Batch.concatenate([part.batch]))
-                    verdicts = judge(loaded, scores, part, pace[share.partition], None)
-                tally.add(part, verdicts, first)
+                    scored = judge(loaded, scores, part, pace[share.partition], None)
+                tally.add(part, scored, first)
     return Replay(tallies, records, dead, time.monotonic() - began)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from service.errors import Misconfigured
+from runtime.errors import Misconfigured
 from service.ports import Records
 
 

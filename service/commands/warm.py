@@ -4,11 +4,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from service.adapters.kafka.admin import committed_positions
+from runtime.kafka.admin import committed_positions
 from service.adapters.kafka.group import Reader
 from service.bootstrap import build_pipeline, card_key, cluster, domain, snapshot_directory
 from service.ports import Snapshot
-from service.restoring import Restorer
+from service.recovery import HistoryRecovery
 from service.settings import Settings
 
 
@@ -43,9 +43,11 @@ def warm(settings: Settings) -> Iterator[Warmed]:
         snapshots = snapshot_directory(settings, code, wrote=lambda _: None, failed=lambda: None)
         snapshots.open(reader.identity())
         pipeline = build_pipeline(settings, code, time.monotonic, card_key=card_key(settings))
-        restorer = Restorer(log=reader, snapshots=snapshots, pipeline=pipeline, config=code.config, salt=code.salt)
+        recovery = HistoryRecovery(
+            log=reader, snapshots=snapshots, pipeline=pipeline, config=code.config, salt=code.salt
+        )
         for partition in numbers:
-            restorer.restore(partition, committed.get(partition, reader.bounds(partition)[1]), lambda: None)
+            recovery.restore(partition, committed.get(partition, reader.bounds(partition)[1]), lambda: None)
             state = pipeline.partitions.pop(partition)
             history, position = state.encoder.history, state.position or 0
             snapshots.save(Snapshot(partition, position, history, state.history_from))

@@ -6,9 +6,9 @@ from typing import Protocol
 
 import pytest
 
-from service.adapters.memory import MemoryBroker, MemoryLog
 from service.ports import Channel, Headers, Log, Messages, Output, Records
 from tests.conftest import MakeTopic
+from tests.support.memory_log import MemoryBroker, MemoryLog
 
 START_US = 1_700_000_000_000_000
 SECOND_US = 1_000_000
@@ -46,7 +46,7 @@ class KafkaWorld:
     def __init__(self, servers: str, make_topic: MakeTopic, group: str, partitions: int, exactly_once: bool) -> None:
         from kafka import KafkaProducer
 
-        from service.adapters.kafka.client import Cluster
+        from runtime.kafka.client import Cluster
 
         self._cluster = Cluster(servers)
         self._group = group

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.kafka.address import KafkaAddress
+from local.broker.address import KafkaAddress
 
 
 @pytest.mark.kafka
@@ -14,7 +14,7 @@ from deploy.kafka.address import KafkaAddress
 def test_the_quick_demo_ends_with_one_json_line_that_accounts_for_every_transaction(broker: KafkaAddress) -> None:
     environment = {**os.environ, "FRAUD_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers}  # noqa: TID251 - passed on
     done = subprocess.run(
-        [sys.executable, "-m", "deploy.demo", "--quick"], capture_output=True, text=True, env=environment, check=False
+        [sys.executable, "-m", "local.demo", "--quick"], capture_output=True, text=True, env=environment, check=False
     )
     assert done.returncode == 0, done.stderr[-2_000:]
     said = json.loads(done.stdout.strip().splitlines()[-1])
@@ -30,7 +30,7 @@ def test_the_quick_demo_ends_with_one_json_line_that_accounts_for_every_transact
 def test_the_whole_demo_ends_with_recall_back_after_an_unattended_readaptation(broker: KafkaAddress) -> None:
     environment = {**os.environ, "FRAUD_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers}  # noqa: TID251 - passed on
     done = subprocess.run(
-        [sys.executable, "-m", "deploy.demo"], capture_output=True, text=True, env=environment, check=False
+        [sys.executable, "-m", "local.demo"], capture_output=True, text=True, env=environment, check=False
     )
     assert done.returncode == 0, done.stderr[-2_000:]
     said = json.loads(done.stdout.strip().splitlines()[-1])

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.chaos.world import World
-from deploy.kafka.address import KafkaAddress
-from tests.bundles import serve, write_bundle
+from local.broker.address import KafkaAddress
+from local.testbed.bundles import serve, write_bundle
+from local.testbed.scorer_run import ScorerRun
 
-MakeWorld = Callable[..., World]
+MakeWorld = Callable[..., ScorerRun]
 
 
 @pytest.fixture(scope="session")
@@ -27,10 +27,10 @@ def make_world(
     broker: KafkaAddress, models: Path, tmp_path: Path, unique_name: Callable[[str], str]
 ) -> Iterator[MakeWorld]:
     """Return a function that makes topics and folders of their own; services in them end with the test."""
-    made: list[World] = []
+    made: list[ScorerRun] = []
 
-    def make(**options: object) -> World:
-        world = World(broker.bootstrap_servers, unique_name("world"), tmp_path, models, **options)  # type: ignore[arg-type]
+    def make(**options: object) -> ScorerRun:
+        world = ScorerRun(broker.bootstrap_servers, unique_name("world"), tmp_path, models, **options)  # type: ignore[arg-type]
         made.append(world)
         return world
 

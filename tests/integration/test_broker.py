@@ -9,11 +9,11 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 from kafka.structs import TopicPartition
 
-from deploy.kafka.address import KafkaAddress, ask
-from service.adapters.kafka.client import Cluster, Security
+from local.broker.address import KafkaAddress, ask
+from runtime.kafka.client import Cluster, Security
 from service.adapters.kafka.group import Reader
 from tests.conftest import MakeTopic
-from tests.integration.kafka_values import read_values
+from tests.support.kafka_values import read_values
 
 pytestmark = pytest.mark.kafka
 

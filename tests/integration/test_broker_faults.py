@@ -7,10 +7,10 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError
 
-from deploy.kafka.broker import LocalBroker
-from deploy.kafka.config import Security
-from deploy.kafka.jars import BrokerUnavailable
-from tests.integration.kafka_values import read_values
+from local.broker.configuration import Security
+from local.broker.jars import BrokerUnavailable
+from local.broker.local_broker import LocalBroker
+from tests.support.kafka_values import read_values
 
 pytestmark = pytest.mark.kafka
 

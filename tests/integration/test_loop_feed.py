@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
-from deploy.kafka.address import KafkaAddress
-from fraud.outputs import Announcement
+from fraud.contracts.outbound import Announcement
+from local.broker.address import KafkaAddress
 from tests.conftest import MakeTopic
-from training.ledger_store import LedgerStore
+from training.labels.store import LedgerStore
 from training.loop.announce import KafkaAnnouncer
 from training.loop.feed import KafkaFeed
 from training.loop.kafka import BrokerUnavailable

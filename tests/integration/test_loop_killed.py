@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from fraud.bundle import read_serving, verify
-from tests.integration.killed_loop import FileFeed, label, loop_over, prepare, turn
-from training import registry
-from training.ledger_store import LedgerStore
+from fraud.models.bundle import read_serving, verify
+from tests.support.killed_loop import FileFeed, label, loop_over, prepare, turn
+from training.labels.store import LedgerStore
 from training.loop.record import all_records
 from training.loop.runner import Loop
 from training.loop.state import load_state
+from training.registry import versions as registry
 
 KILLS = 20
 
@@ -21,7 +21,7 @@ KILLS = 20
 def survivor(tmp_path_factory: pytest.TempPathFactory) -> Loop:
     folder = tmp_path_factory.mktemp("killed")
     prepare(folder)
-    command = [sys.executable, "-m", "tests.integration.killed_loop", str(folder), "7", str(KILLS)]
+    command = [sys.executable, "-m", "tests.support.killed_loop", str(folder), "7", str(KILLS)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-2_000:]
     assert load_state(folder).runs >= 5, "the loop hardly got to work"

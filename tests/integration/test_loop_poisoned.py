@@ -15,27 +15,30 @@ import pyarrow.parquet as pq
 import pytest
 from prometheus_client import CollectorRegistry
 
-from fraud.outputs import Announcement
-from training import registry
-from training.adapt_inputs import kinds_of
-from training.boosting import BoostOptions
-from training.datasets import World, build
-from training.encoder import EncodingOptions
-from training.export import write_version
-from training.fitting import FitOptions
-from training.gate import GateConfig
-from training.ledger_store import LedgerStore, Record
+from fraud.contracts.outbound import Announcement
+from simulator.config import LabelConfig, SimulationConfig
+from simulator.output.json_lines import events_to_json, labels_to_json
+from simulator.simulation import simulate
+from training.data.feature_context import FeatureContext
+from training.data.replayed_stream import build
+from training.data.sample import Sample
+from training.gate.rule import GateConfig
+from training.labels.store import LedgerStore, Record
 from training.loop.config import LoopConfig
-from training.loop.cycle import Trainer
 from training.loop.metrics import LoopMetrics
 from training.loop.record import RunRecord
 from training.loop.runner import Loop
 from training.loop.state import load_state
-from training.model import NetOptions
-from training.pretrain import PretrainOptions, pretrain
-from training.pretrained import save_base
-from training.sample import Sample
-from training.simulate import LabelConfig, SimulationConfig, events_to_json, labels_to_json, simulate
+from training.loop.training_run import Trainer
+from training.modelling.base import save_base
+from training.modelling.boosting import BoostOptions
+from training.modelling.encoder import EncodingOptions
+from training.modelling.export import write_version
+from training.modelling.inputs import kinds_of
+from training.modelling.network import NetOptions
+from training.modelling.pretrain import PretrainOptions, pretrain
+from training.modelling.train_loop import FitOptions
+from training.registry import versions as registry
 
 DAY = 86_400_000_000
 DAYS, GO_LIVE = 240, 160
@@ -123,7 +126,7 @@ class Shop:
         loop = Loop(
             feed=Quiet(),
             store=LedgerStore(folder / "ledger"),
-            trainer=Trainer(folder / "models", World(), config),
+            trainer=Trainer(folder / "models", FeatureContext(), config),
             announcer=Quiet(),
             metrics=LoopMetrics(CollectorRegistry()),
             folder=folder,

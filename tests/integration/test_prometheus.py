@@ -18,19 +18,19 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks.chaos.world import World
-from deploy.demo.programs import inherited
-from deploy.grafana.preview import Prometheus, page
-from deploy.kafka.address import KafkaAddress
-from fraud.pacing import Capacity
-from fraud.policy import CostModel, Policy
-from service.metrics import STAGES
-from tests.bundles import serve, write_bundle
-from training.loop.state import LoopState, Reign, save_state
-from training.simulate.cli import config_of
-from training.simulate.malformed import malformed
-from training.simulate.publish import KafkaSink, Message, messages, publish
-from training.simulate.simulation import simulate
+from fraud.decisions.policy import CostModel, Policy
+from fraud.decisions.review_budget import Capacity
+from local.broker.address import KafkaAddress
+from local.programs import inherited
+from local.testbed.bundles import serve, write_bundle
+from local.testbed.scorer_run import ScorerRun
+from service.observability.metrics import STAGES
+from simulator.__main__ import config_of
+from simulator.output.malformed import malformed
+from simulator.output.publish import KafkaSink, Message, messages, publish
+from simulator.simulation import simulate
+from tools.dashboards.preview import Prometheus, page
+from training.loop.state import LoopState, ServingPeriod, save_state
 
 ROOT = Path(__file__).parents[2]
 RULES = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
@@ -120,8 +120,8 @@ def make_models(root: Path) -> None:
 
 def make_loops_past(folder: Path) -> None:
     """The loop has promoted the champion earlier, so that it made a promise."""
-    reign = Reign(version=CHAMPION, since=0, promised={"precision": 0.2, "recall": 0.7})
-    save_state(folder, LoopState(runs=1, reign=reign))
+    serving = ServingPeriod(version=CHAMPION, since=0, promised={"precision": 0.2, "recall": 0.7})
+    save_state(folder, LoopState(runs=1, serving=serving))
 
 
 class Shop:
@@ -153,7 +153,7 @@ def prometheus(broker: KafkaAddress, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("prometheus")
     make_models(folder / "models")
     make_loops_past(folder / "loop")
-    world = World(broker.bootstrap_servers, folder.name, folder, folder / "models")
+    world = ScorerRun(broker.bootstrap_servers, folder.name, folder, folder / "models")
     service = world.service()
     ports = {"service": int(service.url.rpartition(":")[2]), "loop": free_port(), "port": free_port()}
     settings = {

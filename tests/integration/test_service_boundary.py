@@ -8,25 +8,25 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.errors import LogTruncationError
 
-from benchmarks.chaos.world import World
-from deploy.kafka.address import KafkaAddress
-from service.adapters.kafka.client import Cluster
+from local.broker.address import KafkaAddress
+from local.testbed.events import raw, transaction
+from local.testbed.scorer_run import ScorerRun
+from runtime.errors import Misconfigured, OffsetsLost, Refused
+from runtime.kafka.client import Cluster
+from runtime.kafka.topics import Topic, TopicAdmin
 from service.adapters.kafka.group import Reader
 from service.adapters.kafka.log import KafkaLog
-from service.adapters.kafka.topics import Topic, TopicAdmin
 from service.bootstrap import wanted_topics
 from service.commands.check import findings
-from service.errors import Misconfigured, OffsetsLost, Refused
 from service.ports import Channel, Messages, Output
 from service.settings import Settings
 from tests.conftest import MakeTopic
-from tests.events import raw, transaction
 
 pytestmark = pytest.mark.kafka
 
 NO_LIMIT = str(2**63 - 1)
 SECONDS = 180.0
-MakeWorld = Callable[..., World]
+MakeWorld = Callable[..., ScorerRun]
 
 
 class Name(str):
@@ -38,7 +38,7 @@ class Name(str):
         return b"tr\xe4ce"
 
 
-def letters(world: World) -> list[dict[str, bytes]]:
+def letters(world: ScorerRun) -> list[dict[str, bytes]]:
     with closing(Reader(world.cluster, world.names["dlq_topic"])) as reader:
         return [dict(headers) for records in reader.replay(0, *reader.bounds(0)) for headers in records.headers]
 

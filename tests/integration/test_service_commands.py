@@ -13,23 +13,23 @@ from click.testing import CliRunner
 from kafka import KafkaProducer
 from prometheus_client import CollectorRegistry
 
-from benchmarks.chaos.world import World
-from fraud.events import Reason
-from fraud.outputs import DeadLetter
+from fraud.contracts.inbound import Reason
+from fraud.contracts.outbound import DeadLetter
+from local.testbed.bundles import FixedModels
+from local.testbed.events import START, at, raw, transaction
+from local.testbed.scorer_run import ScorerRun
+from runtime.clock import SystemClock
+from runtime.kafka.admin import committed_positions
+from runtime.kafka.topics import TopicAdmin
 from service.__main__ import commands
-from service.adapters.clock import SystemClock
-from service.adapters.kafka.admin import committed_positions
 from service.adapters.kafka.group import Reader
-from service.adapters.kafka.topics import TopicAdmin
-from service.adapters.memory import MemorySnapshots
 from service.bootstrap import Adapters, compose, domain, kafka_log, snapshot_directory, wanted_topics
 from service.commands import forget, redrive
 from service.commands.replay import replay
 from service.commands.warm import warm
-from service.metrics import Metrics
+from service.observability.metrics import Metrics
 from service.settings import Settings
-from tests.bundles import FixedModels
-from tests.events import START, at, raw, transaction
+from tests.support.memory_log import MemorySnapshots
 
 pytestmark = pytest.mark.kafka
 
@@ -39,7 +39,7 @@ FAR = (START + timedelta(hours=3)).isoformat()
 class Place:
     """Topics of their own, and the service in this process."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: ScorerRun) -> None:
         self.world = world
         self.settings = Settings(
             **world.names,  # type: ignore[arg-type]
@@ -105,7 +105,7 @@ class Place:
 
 
 @pytest.fixture
-def place(make_world: Callable[..., World]) -> Iterator[Place]:
+def place(make_world: Callable[..., ScorerRun]) -> Iterator[Place]:
     made = Place(make_world())
     for i in range(20):
         made.send(raw(transaction(i)), b"c%d" % (i % 7))

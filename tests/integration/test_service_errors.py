@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.kafka.address import KafkaAddress
-from fraud.bundle import SERVING
+from fraud.models.bundle import SERVING
+from local.broker.address import KafkaAddress
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:

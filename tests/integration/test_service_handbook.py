@@ -10,15 +10,15 @@ import pytest
 from kafka import KafkaProducer, TopicPartition
 from pyarrow import parquet
 
-from benchmarks.chaos.world import World
-from fraud.features import features_crc
-from fraud.risk import RiskTables
-from service.adapters.kafka.bulk import append
+from fraud.features.encoder import features_crc
+from fraud.features.risk_tables import RiskTables
+from local.testbed.scorer_run import ScorerRun
+from runtime.kafka.batch_writer import append
 from service.adapters.kafka.group import Reader
-from training.datasets.stream import build
-from training.datasets.wire import to_wire
-from training.import_events.mapping import load_mapping
-from training.import_events.run import import_file
+from training.data.importing.importer import import_file
+from training.data.importing.mapping import load_mapping
+from training.data.json_lines import to_wire
+from training.data.replayed_stream import build
 
 pytestmark = pytest.mark.kafka
 
@@ -30,7 +30,7 @@ DATA = Path(os.getenv("FRAUD_DATA_DIR", "../shared/data")) / "fdh_simulated.parq
 @pytest.mark.timeout(900)  # minutes on a machine that does other things too
 @pytest.mark.skipif(not DATA.exists(), reason=f"{DATA} is not here: set FRAUD_DATA_DIR to where it is")
 def test_two_hundred_thousand_rows_are_scored_with_the_features_that_training_sees(
-    make_world: Callable[..., World], tmp_path: Path
+    make_world: Callable[..., ScorerRun], tmp_path: Path
 ) -> None:
     events = tmp_path / "events.parquet"
     imported = import_file(DATA, load_mapping("fdh"), events, limit=ROWS)
@@ -54,7 +54,7 @@ def test_two_hundred_thousand_rows_are_scored_with_the_features_that_training_se
     assert found == wanted
 
 
-def send(world: World, values: list[bytes]) -> None:
+def send(world: ScorerRun, values: list[bytes]) -> None:
     topic = world.names["transactions_topic"]
     producer = KafkaProducer(bootstrap_servers=world.servers, batch_size=1_000_000, linger_ms=1_000)
     assert producer.partitions_for(topic) == {0}

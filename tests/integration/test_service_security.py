@@ -12,12 +12,12 @@ import certifi
 import pytest
 from kafka import KafkaProducer
 
-from deploy.kafka.broker import LocalBroker
-from deploy.kafka.config import Security as BrokerSecurity
-from service.adapters.kafka.client import Cluster, Security
+from local.broker.configuration import Security as BrokerSecurity
+from local.broker.local_broker import LocalBroker
+from runtime.errors import Misconfigured, Unavailable
+from runtime.kafka.client import Cluster, Security
+from runtime.kafka.topics import Topic, TopicAdmin
 from service.adapters.kafka.log import KafkaLog
-from service.adapters.kafka.topics import Topic, TopicAdmin
-from service.errors import Misconfigured, Unavailable
 from service.ports import Channel, Messages, Output
 
 pytestmark = pytest.mark.kafka

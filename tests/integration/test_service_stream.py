@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 from kafka import KafkaProducer
 
-from benchmarks.chaos.process import ServiceProcess
-from benchmarks.chaos.verdict import judge
-from benchmarks.chaos.world import World
-from deploy.kafka.address import KafkaAddress
-from fraud.bundle import MANIFEST
-from fraud.events import Reason
-from fraud.outputs import Alert, DeadLetter, Decision, alert_id
+from fraud.contracts.inbound import Reason
+from fraud.contracts.outbound import Alert, DeadLetter, Decision, alert_id
+from fraud.models.bundle import MANIFEST
+from local.broker.address import KafkaAddress
+from local.testbed.bundles import serve, write_bundle
+from local.testbed.delivery_check import judge
+from local.testbed.events import raw, transaction
+from local.testbed.scorer_run import ScorerRun
+from local.testbed.service_process import ServiceProcess
 from service.adapters.kafka.group import Reader
 from service.ports import Headers
-from tests.bundles import serve, write_bundle
-from tests.events import raw, transaction
-from training.simulate.malformed import malformed_with_reasons, partly_invalid
+from simulator.output.malformed import malformed_with_reasons, partly_invalid
 
 pytestmark = pytest.mark.kafka
 
@@ -29,7 +29,7 @@ Message = tuple[bytes | None, bytes, Headers]
 class Stream:
     """A running service with its own topics."""
 
-    def __init__(self, world: World, service: ServiceProcess) -> None:
+    def __init__(self, world: ScorerRun, service: ServiceProcess) -> None:
         self.world = world
         self.service = service
         self._producer = KafkaProducer(bootstrap_servers=world.servers, linger_ms=5)
@@ -63,7 +63,7 @@ def stream(broker: KafkaAddress, tmp_path_factory: pytest.TempPathFactory) -> It
     for version in (1, 2):
         write_bundle(models, version)
     serve(models, 1)
-    world = World(broker.bootstrap_servers, folder.name, folder, models)
+    world = ScorerRun(broker.bootstrap_servers, folder.name, folder, models)
     service = world.service()
     service.start()
     service.ready()

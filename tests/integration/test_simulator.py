@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from deploy.kafka.address import KafkaAddress
+from local.broker.address import KafkaAddress
+from simulator.config import SimulationConfig
+from simulator.output.publish import messages
+from simulator.simulation import simulate
 from tests.conftest import MakeTopic
-from training.simulate import SimulationConfig, simulate
-from training.simulate.publish import messages
 
 pytestmark = pytest.mark.kafka
 

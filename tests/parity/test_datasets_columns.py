@@ -10,25 +10,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fraud.batch import Batch
-from fraud.decode import Decoder
-from fraud.events import Attempt, Outcome
-from fraud.features import SPEC, Encoder, default_spec, features_crc
-from fraud.history import History, HistoryConfig
+from fraud.contracts.inbound import Attempt, Outcome
+from fraud.decoding.batch import Batch
+from fraud.decoding.decoder import Decoder
+from fraud.features.encoder import SPEC, Encoder, default_spec, features_crc
+from fraud.history.history import History, HistoryConfig
 from fraud.money import MINOR_DIGITS, Rates
-from fraud.pan import tokeniser
-from training.datasets import World, from_stream, to_stream
-from training.datasets.columns import to_columns
-from training.datasets.events import from_lines, from_table
-from training.datasets.replay import partition_of
-from training.datasets.schema import EVENT_FIELDS, EVENTS, FLAGS, INTEGERS, TIMES
-from training.datasets.wire import to_wire
-from training.simulate.malformed import partly_invalid
+from fraud.privacy.card_numbers import tokeniser
+from simulator.output.malformed import partly_invalid
+from training.data.events import from_lines, from_table
+from training.data.feature_context import FeatureContext
+from training.data.json_lines import to_wire
+from training.data.parquet_columns import to_columns
+from training.data.replay import partition_of
+from training.data.replayed_stream import from_stream, to_stream
+from training.data.schema import EVENT_FIELDS, EVENTS, FLAGS, INTEGERS, TIMES
 
 RATES = Rates.default("EUR")
 TOKEN = tokeniser(b"secret")
 ATTRIBUTES = ("level", "tier")
-WORLD = World(default_spec(ATTRIBUTES), rates=RATES, token=TOKEN)
+WORLD = FeatureContext(default_spec(ATTRIBUTES), rates=RATES, token=TOKEN)
 DAY = 86_400_000_000
 
 text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
@@ -192,7 +193,7 @@ def stream_of(count: int, seed: int) -> pa.Table:
 @pytest.mark.parametrize("partitions", [1, 4])
 def test_a_data_set_holds_the_features_that_the_service_computes_from_the_wire(partitions: int) -> None:
     table = stream_of(300, seed=partitions)
-    world = World(rates=RATES, partitions=partitions)
+    world = FeatureContext(rates=RATES, partitions=partitions)
     dataset = from_stream(to_stream(from_table(table, world)), world)
     expected: dict[str, int] = {}
     lanes = np.array([partition_of(customer, partitions) for customer in table["customer_id"].to_pylist()])

@@ -13,17 +13,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fraud import validation
-from fraud.batch import CATEGORIES, INTEGERS, MISSING, Batch, Kind, hash_category, hash_id
-from fraud.decode import Decoder
-from fraud.events import MAX_ATTRIBUTES, OPTIONAL_FIELDS, InvalidEvent, Outcome, Transaction
-from fraud.masking import TEXT_FIELDS
+from fraud.contracts.inbound import MAX_ATTRIBUTES, OPTIONAL_FIELDS, InvalidEvent, Outcome, Transaction
+from fraud.decoding import validation
+from fraud.decoding.batch import CATEGORIES, INTEGERS, MISSING, Batch, Kind, hash_category, hash_id
+from fraud.decoding.decoder import Decoder
+from fraud.decoding.masking import TEXT_FIELDS
 from fraud.money import Rates, parse_amount
-from fraud.pan import ID_FIELDS, mask_text, tokeniser
-from fraud.times import parse_time, to_us
-from tests.events import raw as wire
-from tests.events import transaction
-from training.simulate.malformed import malformed, partly_invalid, valid_event
+from fraud.privacy.card_numbers import ID_FIELDS, mask_text, tokeniser
+from fraud.timestamps import parse_time, to_us
+from local.testbed.events import raw as wire
+from local.testbed.events import transaction
+from simulator.output.malformed import malformed, partly_invalid, valid_event
 
 NOW = parse_time("2026-01-05T10:00:00Z")
 AHEAD = 3_600_000_000

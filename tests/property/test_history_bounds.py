@@ -7,11 +7,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fraud.batch import ENTITIES, Batch
-from fraud.features import Encoder
-from fraud.history import History
-from tests.property.history_logs import CONFIG, EVERYTHING, QUICK, logs
-from tests.property.history_oracle import BUCKETED, WINDOWS, Attempt, Oracle
+from fraud.decoding.batch import ENTITIES, Batch
+from fraud.features.encoder import Encoder
+from fraud.history.history import History
+from tests.support.history_logs import CONFIG, EVERYTHING, QUICK, logs
+from tests.support.history_oracle import BUCKETED, WINDOWS, Attempt, Oracle
 
 DAY, MONTH = WINDOWS["24h"], WINDOWS["30d"]
 

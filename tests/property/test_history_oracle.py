@@ -4,11 +4,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraud.batch import Batch
-from fraud.features import Encoder, Status
-from fraud.history import History
-from tests.property.history_logs import CONFIG, EVERYTHING, QUICK, logs
-from tests.property.history_oracle import PARTNERS, Oracle
+from fraud.decoding.batch import Batch
+from fraud.features.encoder import Encoder, Status
+from fraud.history.history import History
+from tests.support.history_logs import CONFIG, EVERYTHING, QUICK, logs
+from tests.support.history_oracle import PARTNERS, Oracle
 
 
 @QUICK

@@ -7,7 +7,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.ledger import (
+from training.labels.ledger import (
     DECISION_COLUMNS,
     LABEL_COLUMNS,
     OUTCOME_COLUMNS,

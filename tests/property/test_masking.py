@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fraud.batch import Batch
-from fraud.decode import Decoder
-from fraud.masking import mask_headers
+from fraud.decoding.batch import Batch
+from fraud.decoding.decoder import Decoder
+from fraud.decoding.masking import mask_headers
 from fraud.money import Rates
-from fraud.pan import is_pan, mask_bytes, mask_text, tokeniser
-from tests.events import at_us, transaction
+from fraud.privacy.card_numbers import is_pan, mask_bytes, mask_text, tokeniser
+from local.testbed.events import at_us, transaction
 
 TOKEN = tokeniser(b"secret")
 PAN = "4111111111111111"

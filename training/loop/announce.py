@@ -5,7 +5,7 @@ from typing import Protocol
 
 from kafka import KafkaProducer
 
-from fraud.outputs import MODEL, Announcement
+from fraud.contracts.outbound import MODEL, Announcement
 from training.loop.kafka import translated
 
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from training.datasets import RiskPlan
-from training.gate import GateConfig
-from training.gate_labels import LabelBands
-from training.gate_run import DEFAULT_BUDGET
+from training.data.risk_plan import RiskPlan
+from training.gate.label_sanity import LabelBands
+from training.gate.paired_scores import DEFAULT_BUDGET
+from training.gate.rule import GateConfig
 from training.settings import Settings
 
 HOUR_US: Final = 3_600_000_000

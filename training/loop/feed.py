@@ -17,10 +17,10 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import OffsetOutOfRangeError
 from prometheus_client import Counter
 
-from fraud.pan import Token, mask_bytes
-from fraud.validation import MAX_BYTES
-from training.ledger import DAY_US
-from training.ledger_store import Kind, LedgerStore, Record
+from fraud.decoding.validation import MAX_BYTES
+from fraud.privacy.card_numbers import Token, mask_bytes
+from training.labels.ledger import DAY_US
+from training.labels.store import Kind, LedgerStore, Record
 from training.loop.kafka import BrokerUnavailable, open_client, translated
 
 POLL_MS: Final = 500

@@ -72,7 +72,7 @@ def translated(where: object) -> Iterator[None]:
 
 
 def open_client(kind: Any, config: Mapping[str, object]) -> Any:  # noqa: ANN401 - kafka-python has no types
-    """A consumer or producer, by the same detour as `service.adapters.kafka.client.connect`.
+    """A consumer or producer, by the same detour as `runtime.kafka.client.connect`.
 
     The library tries on after a broker has refused our credentials, and tells in the end that time was up; and a client
     whose constructor fails leaves its I/O thread behind. So its network client is made here.

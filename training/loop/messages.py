@@ -9,10 +9,10 @@ import pyarrow as pa
 from msgspec import Struct
 from pydantic import ValidationError
 
-from fraud.batch import hash_ids
-from fraud.events import Action, Label
-from fraud.times import parse_time, to_us
-from training.ledger import LABEL_COLUMNS, empty
+from fraud.contracts.inbound import Action, Label
+from fraud.decoding.batch import hash_ids
+from fraud.timestamps import parse_time, to_us
+from training.labels.ledger import LABEL_COLUMNS, empty
 
 
 class _Shadow(Struct):
@@ -68,13 +68,13 @@ def decisions_frame(values: Sequence[bytes]) -> tuple[pd.DataFrame, int]:
 
 
 def labels_frame(records: pa.Table) -> tuple[pd.DataFrame, int]:
-    """Labels as a frame of `training.ledger.LABEL_COLUMNS`, and how many messages were no labels.
+    """Labels as a frame of `training.labels.ledger.LABEL_COLUMNS`, and how many messages were no labels.
 
     `received_at` becomes the time from which on *we* knew: the later of what the label says and its arrival. Of several
     messages under one label id the first that arrived is the label: a later twin cannot take its place.
 
     Args:
-        records: of `training.ledger_store.RECORDS`, in order of arrival.
+        records: of `training.labels.store.RECORDS`, in order of arrival.
     """
     rows, ids = [], []
     for value, arrived in zip(records["value"].to_pylist(), records["timestamp"].to_pylist(), strict=True):

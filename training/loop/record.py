@@ -8,11 +8,11 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from training.loop.cycle import Outcome
+from training.evaluation.report import number, render
 from training.loop.drift import Drift
 from training.loop.state import Unfinished
-from training.registry import write_json
-from training.report import number, render
+from training.loop.training_run import Outcome
+from training.registry.versions import write_json
 
 RUNS: Final = "runs"
 RECORD: Final = "record.json"

@@ -12,26 +12,27 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from fraud.outputs import Announcement
-from fraud.times import to_datetime
-from training import registry
-from training.datasets import Dataset, InvalidDataset, from_stream
-from training.evaluate import Model, scores_of
-from training.ledger import DAY_US
-from training.ledger_store import LedgerStore
-from training.loop import watch
+from fraud.contracts.outbound import Announcement
+from fraud.timestamps import to_datetime
+from training.data.dataset import Dataset, InvalidDataset
+from training.data.replayed_stream import from_stream
+from training.evaluation.evaluate import Model, scores_of
+from training.labels.ledger import DAY_US
+from training.labels.store import LedgerStore
+from training.loop import rollback as watch
 from training.loop.announce import Announcer
-from training.loop.cycle import Trainer, decision, fingerprint_of
+from training.loop.business_figures import business, by_version, joined, quality
 from training.loop.drift import Drift, measure
 from training.loop.feed import Feed
-from training.loop.figures import business, by_version, joined, quality
 from training.loop.kafka import BrokerUnavailable
+from training.loop.ledger_view import WARM_UP_US, View, ViewReader
 from training.loop.metrics import LoopMetrics
 from training.loop.record import RunRecord, failed, find_record, iso, record_of, write_record
-from training.loop.state import LoopState, Moving, Reign, Unfinished, load_state, save_state
+from training.loop.state import LoopState, Moving, ServingPeriod, Unfinished, load_state, save_state
+from training.loop.training_run import Trainer, decision, fingerprint_of
 from training.loop.triggers import due
-from training.loop.view import WARM_UP_US, View, ViewReader
-from training.registry import RegistryError
+from training.registry import versions as registry
+from training.registry.versions import RegistryError
 
 log = structlog.get_logger()
 
@@ -124,7 +125,7 @@ class Loop:
         """Reading the whole window takes a while: not more often than the cool-down, unless a champion is watched."""
         config = self.trainer.config
         step = max(config.cooldown, 1)
-        if state.reign is not None and now - state.reign.since <= config.watch:
+        if state.serving is not None and now - state.serving.since <= config.watch:
             step = min(step, max(config.watch // 12, 1))
         return state.looked is None or now - state.looked >= step
 
@@ -136,12 +137,12 @@ class Loop:
         """Rolls a champion back that does harm; ends watches and probations whose time is up."""
         config, root = self.trainer.config, self.trainer.root
         champion = registry.champion(root, self.features)
-        reign = state.reign
-        if reign is not None and reign.version == champion and view.now - reign.since <= config.watch:
-            reason = watch.verdict(view.decisions, view.labels, reign, budget=config.alert_share)
+        serving = state.serving
+        if serving is not None and serving.version == champion and view.now - serving.since <= config.watch:
+            reason = watch.verdict(view.decisions, view.labels, serving, budget=config.alert_share)
             if reason is not None:
                 return self._roll_back(state, view, reason), reason
-        elif reign is not None and reign.version == champion and state.probation is None:
+        elif serving is not None and serving.version == champion and state.probation is None:
             registry.drop_shadow(root, self.features)
         if state.probation is not None and view.now - state.probation.since >= config.probation:
             state = self._end_probation(state, view, state.probation)
@@ -151,7 +152,7 @@ class Loop:
         gone = registry.champion(self.trainer.root, self.features)
         return self._move(state, Moving(type="rollback", version=None, former=gone, at=view.now, reason=reason))
 
-    def _end_probation(self, state: LoopState, view: View, shadow: Reign) -> LoopState:
+    def _end_probation(self, state: LoopState, view: View, shadow: ServingPeriod) -> LoopState:
         """A shadow that alerts about as often as the champion takes over; another one is refused."""
         mine = view.decisions[view.decisions["shadow_version"] == shadow.version]
         would = float((mine["shadow_action"] != "allow").mean()) if len(mine) else 0.0
@@ -247,10 +248,10 @@ class Loop:
         except RegistryError as error:
             log.warning("a move could not be made", move=move.type, version=move.version, error=str(error))
             return state.model_copy(update={"moving": None})
-        reign = Reign(version=version, since=move.at, promised=move.promised)
-        place = "probation" if move.type == "shadow" else "reign"
+        serving = ServingPeriod(version=version, since=move.at, promised=move.promised)
+        place = "probation" if move.type == "shadow" else "serving"
         if move.type == "promotion":
-            reign = reign.model_copy(update={"former": move.former})
+            serving = serving.model_copy(update={"former": move.former})
         said = Announcement(
             type=move.type,
             version=version,
@@ -260,7 +261,7 @@ class Loop:
             features_fingerprint=self.features,
             run=move.run,
         )
-        state = state.model_copy(update={"moving": None, "outbox": (*state.outbox, said), place: reign})
+        state = state.model_copy(update={"moving": None, "outbox": (*state.outbox, said), place: serving})
         save_state(self.folder, state)
         return state
 
@@ -340,9 +341,9 @@ class Loop:
         metrics.unknown_labels.set(view.known.unknown_labels)
         self._tell_refused(view)
         metrics.sampling.set(state.sampling)
-        for reign in (state.reign, state.probation):
-            for figure, value in (reign.promised if reign else {}).items():
-                metrics.promised.labels(str(reign.version if reign else 0), figure).set(value)
+        for serving in (state.serving, state.probation):
+            for figure, value in (serving.promised if serving else {}).items():
+                metrics.promised.labels(str(serving.version if serving else 0), figure).set(value)
         decided = joined(view)
         matured = quality(decided)
         for gauge, name in ((metrics.precision, "precision"), (metrics.recall, "recall")):

@@ -5,8 +5,8 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from fraud.outputs import Announcement, Move
-from training.registry import write_json
+from fraud.contracts.outbound import Announcement, Move
+from training.registry.versions import write_json
 
 STATE: Final = "state.json"
 
@@ -31,7 +31,7 @@ class Unfinished(BaseModel):
     why: str
 
 
-class Reign(BaseModel):
+class ServingPeriod(BaseModel):
     """A champion, or a shadow on probation.
 
     Attributes:
@@ -83,7 +83,7 @@ class LoopState(BaseModel):
         labels_then: labels received by that time.
         trusted: labels received until then looked sane, µs; later ones are compared with them.
         unfinished: a run that has begun.
-        reign: the champion that the loop put there last.
+        serving: the champion that the loop put there last.
         probation: the shadow that waits to take over.
         looked: when the payments were last looked at for drift, µs.
         sampling: whether drift without labels asks for more review sampling.
@@ -99,8 +99,8 @@ class LoopState(BaseModel):
     labels_then: int = 0
     trusted: int | None = None
     unfinished: Unfinished | None = None
-    reign: Reign | None = None
-    probation: Reign | None = None
+    serving: ServingPeriod | None = None
+    probation: ServingPeriod | None = None
     looked: int | None = None
     sampling: bool = False
     moving: Moving | None = None

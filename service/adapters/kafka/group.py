@@ -9,10 +9,10 @@ from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from kafka.structs import ConsumerGroupMetadata, MemberState, OffsetAndMetadata
 
-from fraud.times import within_range
-from service.adapters.kafka.client import REQUEST_MS, Cluster, connect
-from service.adapters.kafka.fetched import Record, Unreadable, read_in_batches
-from service.errors import OffsetsLost, Unavailable
+from fraud.timestamps import within_range
+from runtime.errors import OffsetsLost, Unavailable
+from runtime.kafka.batch_reader import Record, Unreadable, read_in_batches
+from runtime.kafka.client import REQUEST_MS, Cluster, connect
 from service.ports import Assignment, Records
 
 HEARTBEAT_MS: Final = 2_000

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from kafka.errors import KafkaError, RetriableError
 
-from service.adapters.kafka.client import Cluster
+from runtime.errors import Misconfigured, Unavailable
+from runtime.kafka.client import Cluster
 from service.adapters.kafka.group import Group, Reader
 from service.adapters.kafka.publisher import OrderedPublisher, Publisher, TransactionalPublisher
-from service.errors import Misconfigured, Unavailable
 from service.ports import Assignment, Channel, Output, Records
 
 

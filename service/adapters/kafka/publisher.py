@@ -11,9 +11,9 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.producer.future import FutureProduceResult
 from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata
 
-from service.adapters.kafka import bulk
-from service.adapters.kafka.client import REQUEST_MS, Cluster, connect
-from service.errors import Refused
+from runtime.errors import Refused
+from runtime.kafka import batch_writer as bulk
+from runtime.kafka.client import REQUEST_MS, Cluster, connect
 from service.ports import Channel, Messages, Output
 
 RETRY_MS: Final = 5

@@ -3,7 +3,7 @@
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 from kafka.structs import TopicPartition
 
-from service.adapters.kafka.fetched import MAGIC, PartitionRecords
+from runtime.kafka.batch_reader import MAGIC, PartitionRecords
 
 
 def warm_up() -> int:

@@ -15,10 +15,10 @@ from typing import Final
 
 import structlog
 
-from fraud.history import HistoryConfig, history_fingerprint
+from fraud.history.history import HistoryConfig, history_fingerprint
+from runtime.errors import Misconfigured
 from service.adapters.snapshots.file import Identity, InvalidSnapshot, read, write
-from service.adapters.snapshots.forked import Child, fork
-from service.errors import Misconfigured
+from service.adapters.snapshots.fork import Child, fork
 from service.ports import Snapshot
 
 KEPT: Final = 2

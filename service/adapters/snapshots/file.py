@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fraud.history import History, HistoryConfig
+from fraud.history.history import History, HistoryConfig
 
 _IDENTITY: Final = "identity"
 _SINCE: Final = "history_from"

@@ -7,7 +7,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from benchmarks.chaos.process import ServiceProcess
 from benchmarks.fuzz.accounting import Account, Seen, Undisturbed
 from benchmarks.fuzz.damage import BYTES
 from benchmarks.fuzz.failures import Failure, last_words
@@ -15,8 +14,9 @@ from benchmarks.fuzz.files import TARGETS, case, loader_of
 from benchmarks.fuzz.messages import PARTS, broken
 from benchmarks.fuzz.payments import payment
 from benchmarks.fuzz.records import KINDS, record
-from fraud.decode import Decoder
+from fraud.decoding.decoder import Decoder
 from fraud.money import Rates
+from local.testbed.service_process import ServiceProcess
 from service.settings import Settings
 
 START_MS = 1_780_000_000_000

@@ -5,7 +5,7 @@ import pandas as pd
 
 from benchmarks.handbook.book import DELAY_DAYS, WINDOWS_DAYS, book_features
 from benchmarks.handbook.protocol import TRAIN_FROM, WEEK_US, fold_of, measure
-from training.scores import DAY_US, Scored
+from training.evaluation.scores import DAY_US, Scored
 
 
 def payments(count: int = 600) -> pd.DataFrame:

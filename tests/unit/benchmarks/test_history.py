@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from benchmarks.history import filling, keeping
-from benchmarks.history.world import START, busy, payments
+from benchmarks.history.payments import START, busy, payments
 from benchmarks.report import report
-from fraud.batch import ENTITIES
-from fraud.features import SPEC, Encoder, Status
-from fraud.history import History, HistoryConfig
+from fraud.decoding.batch import ENTITIES
+from fraud.features.encoder import SPEC, Encoder, Status
+from fraud.history.history import History, HistoryConfig
 
 CONFIG = HistoryConfig(max_entities=1 << 14, max_entries=1 << 16, max_bucketed=1 << 12, recent_capacity=1 << 14)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.loop import pool
-from deploy.demo.readapt.recall import Recall
+from local.demo.closed_loop.recall import Recall
 
 WORLD = Recall(
     recall_before=0.8, recall_during=0.1, recall_after=0.2, recall_oracle=0.4, after_to_oracle=0.5,

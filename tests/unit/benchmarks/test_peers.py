@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.peers.commits import Progress, parse
-from benchmarks.peers.field import PASS_THROUGH, SERVICE
 from benchmarks.peers.job import Job
-from benchmarks.peers.race import Failed, rate
+from benchmarks.peers.registry import PASS_THROUGH, SERVICE
+from benchmarks.peers.run import Failed, rate
 from benchmarks.peers.table import markdown
 from benchmarks.peers.throughput import Throughput, ratio
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fraud.history import HistoryConfig
+from fraud.history.history import HistoryConfig
 from service.memory import most_memory
 from service.settings import Settings
 from training.settings import Settings as LoopSettings

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fraud.money import MAX_MICRO, MINOR_DIGITS, InvalidRates, Rates, minor_to_micro, parse_amount
-from fraud.times import parse_time
+from fraud.timestamps import parse_time
 
 NEW_YEAR = parse_time("2025-01-01T00:00:00Z")
 

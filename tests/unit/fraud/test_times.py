@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraud.times import format_time, parse_time, parse_times, to_datetime, to_us
+from fraud.timestamps import format_time, parse_time, parse_times, to_datetime, to_us
 
 DIGITS = "0123456789"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fraud.history import HistoryConfig, most_bytes
+from fraud.history.history import HistoryConfig, most_bytes
 from service.commands import check
 from service.memory import GIB, most_memory
 from service.settings import Settings

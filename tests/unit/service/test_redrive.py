@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from fraud.events import Reason
-from fraud.outputs import DeadLetter
-from service.adapters.kafka.client import Cluster
+from fraud.contracts.inbound import Reason
+from fraud.contracts.outbound import DeadLetter
+from runtime.errors import Misconfigured, ServiceError, Unavailable
+from runtime.kafka.client import Cluster
 from service.adapters.kafka.publisher import Outgoing
 from service.commands import redrive as command
 from service.commands.redrive import Letter, recorded, redrive
-from service.errors import Misconfigured, ServiceError, Unavailable
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 INPUT = "payments"

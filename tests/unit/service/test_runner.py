@@ -9,22 +9,22 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from fraud.batch import Batch
-from fraud.decode import Decoded, Decoder
-from fraud.events import OPTIONAL_FIELDS
-from fraud.features import Encoded
-from fraud.history import HistoryConfig
-from fraud.outputs import Alert, Decision
-from service.adapters.memory import MemoryBroker, MemoryLog, MemorySnapshots
+from fraud.contracts.inbound import OPTIONAL_FIELDS
+from fraud.contracts.outbound import Alert, Decision
+from fraud.decoding.batch import Batch
+from fraud.decoding.decoder import Decoded, Decoder
+from fraud.features.encoder import Encoded
+from fraud.history.history import HistoryConfig
+from local.testbed.bundles import AMOUNT, AmountModel, FixedModels
+from local.testbed.events import at_us, outcome, raw, transaction
+from runtime.errors import Misconfigured, OffsetsLost, Refused, TooManyDeadLetters, Unprocessable
 from service.bootstrap import Adapters, Service, compose
-from service.deadletters import MAX_KEY
-from service.errors import Misconfigured, OffsetsLost, Refused, TooManyDeadLetters, Unprocessable
-from service.metrics import Metrics
+from service.observability.metrics import Metrics
+from service.outputs.dead_letters import MAX_KEY
 from service.ports import Channel, Float32s, ModelSource, Snapshot, SnapshotStore
 from service.runner import REFUSALS, Unfinished
 from service.settings import Settings
-from tests.bundles import AMOUNT, AmountModel, FixedModels
-from tests.events import at_us, outcome, raw, transaction
+from tests.support.memory_log import MemoryBroker, MemoryLog, MemorySnapshots
 
 CONFIG = HistoryConfig(max_entities=1 << 12, max_entries=1 << 14, max_bucketed=1 << 8, recent_capacity=1 << 12)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from service.errors import Misconfigured
+from runtime.errors import Misconfigured
 from service.settings import Settings, load_settings, settings_table
 
 

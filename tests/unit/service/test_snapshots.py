@@ -15,17 +15,17 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from fraud.decode import Decoder
-from fraud.features import SPEC, Encoder
-from fraud.history import History, HistoryConfig, history_fingerprint
+from fraud.decoding.decoder import Decoder
+from fraud.features.encoder import SPEC, Encoder
+from fraud.history.history import History, HistoryConfig, history_fingerprint
 from fraud.money import Rates
+from local.testbed.events import at_us, raw, transaction
+from runtime.errors import Misconfigured
 from service.adapters.snapshots import SnapshotDirectory
-from service.adapters.snapshots.forked import fork
+from service.adapters.snapshots.fork import fork
 from service.bootstrap import domain, snapshot_fingerprint
-from service.errors import Misconfigured
 from service.ports import Snapshot
 from service.settings import Settings
-from tests.events import at_us, raw, transaction
 
 CONFIG = HistoryConfig(max_entities=1 << 12, max_entries=1 << 14, max_bucketed=1 << 8, recent_capacity=1 << 12)
 

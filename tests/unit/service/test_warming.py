@@ -6,11 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fraud.kernel.compiled import BUILT
+from fraud.history.kernel.compiled import BUILT
+from local.testbed.bundles import FixedModels
 from service.bootstrap import build_pipeline, domain
 from service.settings import Settings
 from service.warming import warm_up
-from tests.bundles import FixedModels
 from tests.unit.service.test_runner import CONFIG
 
 ROOT = Path(__file__).parents[3]
@@ -18,13 +18,13 @@ FIRST_BATCHES = """
 import sys
 from numba.core.dispatcher import Dispatcher
 from service.adapters.kafka import warming
-from service.adapters.memory import MemorySnapshots
+from tests.support.memory_log import MemorySnapshots
 from service.warming import warm_up
 from kafka.record.memory_records import MemoryRecords
-from service.adapters.kafka.fetched import PartitionRecords
-from tests.bundles import FixedModels
-from tests.unit.service.test_fetched import WHERE, log
-from tests.events import at_us, raw, transaction
+from runtime.kafka.batch_reader import PartitionRecords
+from local.testbed.bundles import FixedModels
+from tests.unit.runtime.test_batch_reader import WHERE, log
+from local.testbed.events import at_us, raw, transaction
 from tests.unit.service.test_runner import CONFIG, all_done, filled, run_until, service
 
 def compiled():

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.unit.training import toy
-from training.pretrain import pretrain
-from training.pretrained import Base
+from tests.support import toy_models as toy
+from training.modelling.base import Base
+from training.modelling.pretrain import pretrain
 
 
 @pytest.fixture(scope="session")

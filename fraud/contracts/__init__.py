@@ -1,0 +1,2 @@
+"""What comes in and what goes out: events, labels, alerts, decisions, dead letters, announcements, and their
+schemas."""

@@ -1,0 +1,1 @@
+"""Why a payment was flagged, in sentences an analyst can read."""

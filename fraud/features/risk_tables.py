@@ -1,0 +1,180 @@
+"""Dated risk tables: how often merchants, devices and the like turned out fraudulent, looked up by event time.
+
+A table holds for events from its `effective_from` on, which is later than the receipt of every label in it. Service,
+datasets and replay use the newest table with effective_from <= event time, so none of them reads the future.
+
+Risk is *relative*: known frauds of an id against those expected of so many payments at the average of the same days.
+A rate would also tell how many labels had arrived by its date, which is a clock and no risk: trees learn the clock,
+and the rates of the months to come were never seen in training. At or below the average it reads as 1: how far below
+tells little more than how many payments an id had, which the history counts better.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from fraud.decoding.batch import ENTITIES, Float32s, Int64s, UInt64s
+from fraud.history.kernel.layout import DAY
+
+Bools: TypeAlias = npt.NDArray[np.bool_]
+
+RISK_WINDOWS_DAYS: Final = (1, 7, 30)
+"""Days of payments behind each risk of an id: the shortest tells what is on now, the longest what slow labels say."""
+
+
+def risk_measures(entity: str) -> tuple[str, ...]:
+    """What a feature spec calls the risks of an entity, one per window ("merchant_7d")."""
+    return tuple(f"{entity}_{days}d" for days in RISK_WINDOWS_DAYS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RiskTable:
+    """Risk of one entity kind as known at one time.
+
+    Attributes:
+        entity: one of `fraud.decoding.batch.ENTITIES`.
+        effective_from: µs since 1970 UTC; events from then on may read it.
+        keys: uint64 [k], hashed ids, ascending; every other id has risk 1.
+        risk: float32 [k, w], relative to the average and at least 1, per window of `RISK_WINDOWS_DAYS`.
+    """
+
+    entity: str
+    effective_from: int
+    keys: UInt64s
+    risk: Float32s
+
+    def __post_init__(self) -> None:
+        if self.entity not in ENTITIES:
+            raise ValueError(f"risk table of unknown entity {self.entity!r}; known: {', '.join(ENTITIES)}")
+        shape = (len(self.keys), len(RISK_WINDOWS_DAYS))
+        if self.keys.dtype != np.uint64 or self.risk.dtype != np.float32 or self.risk.shape != shape:
+            raise ValueError(f"risk table of {self.entity}: keys must be uint64 [k] and risk float32 [k, {shape[1]}]")
+        if np.any(self.keys[1:] <= self.keys[:-1]):
+            raise ValueError(f"risk table of {self.entity}: keys must ascend without repeats")
+
+    def of(self, ids: UInt64s) -> Float32s:
+        """The risks of each id, [n, w]: 1 where the table does not know it, NaN where the id is absent (0)."""
+        found = np.ones((len(ids), len(RISK_WINDOWS_DAYS)), np.float32)
+        if len(self.keys):
+            place = np.minimum(np.searchsorted(self.keys, ids), len(self.keys) - 1)
+            known = self.keys[place] == ids
+            found[known] = self.risk[place[known]]
+        found[ids == 0] = np.nan
+        return found
+
+
+class RiskTables:
+    """Tables of many entities and dates."""
+
+    __slots__ = ("_dates", "_tables")
+
+    def __init__(self, tables: Iterable[RiskTable] = ()) -> None:
+        self._tables: dict[str, list[RiskTable]] = {}
+        for table in sorted(tables, key=lambda table: table.effective_from):
+            self._tables.setdefault(table.entity, []).append(table)
+        self._dates = {
+            entity: np.array([table.effective_from for table in held], np.int64)
+            for entity, held in self._tables.items()
+        }
+
+    @property
+    def tables(self) -> tuple[RiskTable, ...]:
+        """All of them, by entity and date."""
+        return tuple(table for entity in sorted(self._tables) for table in self._tables[entity])
+
+    def lookup(self, entity: str, ids: UInt64s, times: Int64s) -> Float32s:
+        """Each id's risks in the newest table with effective_from <= its time; NaN before the first table.
+
+        Shape [n, w], one column per window of `RISK_WINDOWS_DAYS`.
+        """
+        found = np.full((len(ids), len(RISK_WINDOWS_DAYS)), np.nan, np.float32)
+        tables = self._tables.get(entity, [])
+        if not tables:
+            return found
+        newest = np.searchsorted(self._dates[entity], times, side="right") - 1
+        for number in np.unique(newest[newest >= 0]):
+            rows = newest == number
+            found[rows] = tables[number].of(ids[rows])
+        return found
+
+    def to_file(self, folder: Path) -> None:
+        """One `.npz` per entity in `folder`, which is created."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for entity, tables in self._tables.items():
+            np.savez(
+                folder / f"{entity}.npz",
+                effective_from=self._dates[entity],
+                length=np.array([len(table.keys) for table in tables], np.int64),
+                keys=np.concatenate([table.keys for table in tables]),
+                risk=np.concatenate([table.risk for table in tables]),
+            )
+
+    @classmethod
+    def from_dir(cls, folder: Path) -> Self:
+        """All tables of a folder; none when it does not exist.
+
+        Raises:
+            ValueError: a file holds no risk tables.
+        """
+        return cls(table for path in sorted(folder.glob("*.npz")) for table in _read(path))
+
+
+def _read(path: Path) -> Sequence[RiskTable]:
+    try:
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as held:
+            ends = np.cumsum(held["length"])[:-1]
+            keys, risk = np.split(held["keys"], ends), np.split(held["risk"], ends)
+            dates = held["effective_from"].tolist()
+        return [RiskTable(path.stem, *table) for table in zip(dates, keys, risk, strict=True)]
+    except Exception as error:
+        raise ValueError(f"{path} holds no risk tables: {error}") from error
+
+
+class RiskBuilder:
+    """Counts the risk tables of one entity at any dates.
+
+    The risk of an id is the mean of a Gamma-Poisson model (Clayton & Kaldor 1987, "Empirical Bayes estimates of
+    age-standardized relative risks"): (known frauds + strength) / (expected frauds + strength), where expected is the
+    id's payments times the window's own share of known frauds. Young payments, whose labels are still to come, lower
+    both sides alike. One fraud of an id seen once gives about (1 + strength) / strength, whatever the average is.
+
+    Args:
+        entity: kind of the ids.
+        ids: uint64 [n], 0 where absent.
+        times: int64 [n], event times in µs, ascending.
+        fraud_received: int64 [n], when each payment was reported as fraud, in µs; 0 where it never was.
+        strength: expected frauds that the average weighs.
+    """
+
+    def __init__(self, entity: str, *, ids: UInt64s, times: Int64s, fraud_received: Int64s, strength: float) -> None:
+        if np.any(times[1:] < times[:-1]):
+            raise ValueError("risk tables are counted over payments in the order of time")
+        self.entity = entity
+        self.strength = strength
+        self._all_times = times[ids != 0]
+        # Only an id with a known fraud can be above the average; of the others their number is enough.
+        self.keys = np.unique(ids[(ids != 0) & (fraud_received > 0)])
+        theirs = np.isin(ids, self.keys)
+        self._codes = np.searchsorted(self.keys, ids[theirs])
+        self._times, self._received = times[theirs], fraud_received[theirs]
+
+    def table(self, effective_from: int, *, delay: int) -> RiskTable:
+        """What was known at a date: only frauds reported before it, only payments `delay` µs old or older."""
+        risk = np.stack([self._risk(effective_from, delay, days) for days in RISK_WINDOWS_DAYS], axis=1)
+        says = (risk > 1).any(axis=1)
+        return RiskTable(self.entity, effective_from, self.keys[says], risk[says])
+
+    def _risk(self, date: int, delay: int, days: int) -> Float32s:
+        window = [date - delay - days * DAY, date - delay]
+        begin, end = np.searchsorted(self._all_times, window, side="right")
+        first, last = np.searchsorted(self._times, window, side="right")
+        codes, received = self._codes[first:last], self._received[first:last]
+        fraud = (received > 0) & (received < date)
+        expected = np.bincount(codes, minlength=len(self.keys)) * (fraud.sum() / max(end - begin, 1))
+        known = np.bincount(codes[fraud], minlength=len(self.keys))
+        relative = (known + self.strength) / (expected + self.strength)
+        return np.asarray(np.maximum(relative, 1), np.float32)

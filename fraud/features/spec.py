@@ -1,0 +1,136 @@
+"""What a feature is and what a list of features must fulfil; the standard list is `fraud.features.catalogue`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from fraud.decoding.batch import ENTITIES
+from fraud.features.phrases import Wording
+from fraud.features.risk_tables import risk_measures
+from fraud.history.kernel.event_measures import EVENT_MEASURES
+from fraud.history.kernel.layout import BUCKETED, KINDS, PAIRS
+from fraud.history.kernel.measures import MEASURES
+
+EVENT: Final = "event"
+ATTRIBUTE: Final = "attribute"
+RISK: Final = "risk"
+
+OUTCOME_CATEGORIES: Final = frozenset({"decline_category", "avs", "cvv", "three_ds", "liability"})
+"""Known only once the issuer has answered."""
+
+RISK_ENTITIES: Final = ("merchant", "device", "ip", "bin")
+"""Entities whose risk by labels is a feature by default."""
+
+
+class FeatureKind(StrEnum):
+    """How a model should take the value."""
+
+    NUMBER = "number"
+    CATEGORY = "category"
+    FLAG = "flag"
+
+
+class Stage(StrEnum):
+    """When the value is known."""
+
+    PRE_AUTH = "pre_auth"
+    POST_AUTH = "post_auth"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """One column.
+
+    Attributes:
+        name: unique in its spec.
+        meaning: one line for a reader.
+        source: where it is read: (entity, pair, `event`, `attribute` or `risk`; measure).
+        wording: what a reason says.
+        group: reasons of one group are told as one.
+        kind: number, category (a hash below 2**24) or flag (0, 1).
+        horizon: how far back it looks, in µs; 0 for the event alone.
+        stage: the earliest stage at which it is known.
+    """
+
+    name: str
+    meaning: str
+    source: tuple[str, str]
+    wording: Wording
+    group: str
+    kind: FeatureKind = FeatureKind.NUMBER
+    horizon: int = 0
+    stage: Stage = Stage.PRE_AUTH
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """Features in column order, and the names of declared attributes in the order of `Batch.attributes`.
+
+    Raises:
+        ValueError: two features share a name, or a source does not exist or is known later than the feature says.
+    """
+
+    features: tuple[Feature, ...]
+    attributes: tuple[str, ...] = ()
+    names: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = tuple(feature.name for feature in self.features)
+        if len(set(names)) != len(names):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ValueError(f"feature names must differ; twice: {', '.join(twice)}")
+        for feature in self.features:
+            if not valid_source(feature.source, self.attributes):
+                raise ValueError(f"feature {feature.name} reads {feature.source}, which does not exist")
+            if feature.source[1] in OUTCOME_CATEGORIES and feature.stage is Stage.PRE_AUTH:
+                raise ValueError(f"feature {feature.name} reads {feature.source[1]}: known after authorisation only")
+        object.__setattr__(self, "names", names)
+
+    @property
+    def width(self) -> int:
+        """The number of columns."""
+        return len(self.features)
+
+    @property
+    def horizon(self) -> int:
+        """The longest look-back of all features, in µs."""
+        return max((feature.horizon for feature in self.features), default=0)
+
+    def columns(self, source: str) -> list[int]:
+        """The columns that read a source."""
+        return [column for column, feature in enumerate(self.features) if feature.source[0] == source]
+
+    def risk_columns(self) -> dict[str, tuple[list[int], list[int]]]:
+        """Entity -> (its risk columns, and the column of a look-up that each of them takes)."""
+        found: dict[str, tuple[list[int], list[int]]] = {}
+        for column in self.columns(RISK):
+            measure = self.features[column].source[1]
+            entity = measure.rpartition("_")[0]
+            columns, windows = found.setdefault(entity, ([], []))
+            columns.append(column)
+            windows.append(risk_measures(entity).index(measure))
+        return found
+
+    def later_than(self, stage: Stage) -> list[str]:
+        """Names of features that are not known yet at a stage."""
+        if stage is Stage.POST_AUTH:
+            return []
+        return [feature.name for feature in self.features if feature.stage is not Stage.PRE_AUTH]
+
+
+def valid_source(source: tuple[str, str], attributes: Sequence[str] = ()) -> bool:
+    """Whether an entity, pair, event or declared attribute has such a measure."""
+    place, measure = source
+    if place == ATTRIBUTE:
+        return measure in attributes
+    if place == RISK:
+        entity = measure.rpartition("_")[0]
+        return entity in ENTITIES and measure in risk_measures(entity)
+    if place == EVENT:
+        return measure in EVENT_MEASURES
+    if place in PAIRS:
+        return measure in {"new", "active_days", "hours_since_last"}
+    known = measure in MEASURES
+    partners = measure.startswith(("first_", "second_", "new_")) or measure == "hours_since_first"
+    return place in KINDS and known and not (place in BUCKETED and partners)

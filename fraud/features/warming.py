@@ -1,0 +1,54 @@
+"""Records that take every path of the kernel, so that it is compiled before the first real one comes.
+
+`python -m fraud.features.warming` compiles into NUMBA_CACHE_DIR; the images keep that as
+`fraud.history.kernel.compiled.BUILT`.
+"""
+
+from typing import Final
+
+import msgspec
+
+from fraud.contracts.examples import EXAMPLES
+from fraud.decoding.decoder import Decoder
+from fraud.features.encoder import Encoder, default_spec
+from fraud.history.history import History, HistoryConfig
+from fraud.money import Rates
+from fraud.privacy.card_numbers import tokeniser
+
+_TRANSACTION: Final = EXAMPLES["transaction"][1]
+
+RECORDS: Final = tuple(
+    msgspec.json.encode(event)
+    for event in (
+        _TRANSACTION,
+        _TRANSACTION,  # a duplicate
+        _TRANSACTION | {"amount": "1.00"},  # a conflict
+        EXAMPLES["transaction_minimal"][1],
+        *(
+            EXAMPLES["outcome"][1] | {"outcome_id": kind, "kind": kind}
+            for kind in ("authorised", "declined", "refunded")
+        ),
+        _TRANSACTION | {"transaction_id": "tx-next", "event_time": "2026-01-06T10:00:00Z"},
+        {"type": "no such"},  # a dead letter
+    )
+)
+"""Values of input records in log order."""
+
+TIME_US: Final = 1_767_700_000_000_000
+"""A Kafka timestamp for all of them: a day after the events."""
+
+
+def main() -> None:
+    """Compile the kernel, as encoding does."""
+    spec = default_spec()
+    decoder = Decoder(Rates.default("EUR"), spec.attributes, 0, tokeniser(b"\0" * 32))
+    batch = decoder.decode(RECORDS, [TIME_US] * len(RECORDS)).batch
+    history = History(HistoryConfig())
+    encoder = Encoder(spec, history)
+    for _ in range(2):  # the second batch finds a history, and what the first has compiled
+        encoder.encode(batch)
+    History.from_arrays(history.config, history.arrays())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Card numbers, pseudonyms and the keys of both."""

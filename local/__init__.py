@@ -1,0 +1,1 @@
+"""A stack on one machine without Docker: broker, programs as child processes, the demo."""

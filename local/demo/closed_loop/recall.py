@@ -1,0 +1,199 @@
+"""What came of it, measured on the decisions of the service, beside an oracle."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fraud.decoding.batch import hash_ids
+from local.demo.closed_loop.run import Story
+from local.demo.closed_loop.scenario import DAY_US, NEW_PATTERN, START_US
+from training.data.replayed_stream import count_risk, from_stream
+from training.evaluation.evaluate import Model, scores_of
+from training.loop.ledger_view import View
+from training.loop.record import all_records
+from training.loop.training_step import train_candidate
+from training.modelling.inputs import open_base
+from training.modelling.network import predict
+from training.registry import versions as registry
+
+Bools = npt.NDArray[np.bool_]
+
+ENOUGH: Final = 3
+"""Known frauds of the new pattern from which on a version can have learnt something of it."""
+
+RECOVERED: Final = 0.9
+"""Share of the oracle's recall at which the loop has recovered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recall:
+    """Shares of fraud that was flagged, and what it took.
+
+    Attributes:
+        recall_before: of every fraud, from the go-live until the new pattern began.
+        recall_during: of the new pattern, until the first promotion that had frauds of it to learn from.
+        recall_after: of the new pattern, from that promotion on.
+        recall_oracle: of the same payments, by models that are trained on all labels received by each promotion (those
+            of the gate's customers, too) and alert on exactly as many payments as the service did.
+        after_to_oracle: recall_after / recall_oracle.
+        recall_unadapted: of the same payments, by the version that served when the pattern began, at as many alerts.
+        days_to_learn: from the pattern's begin until that promotion.
+        days_to_recover: from the pattern's begin until a step whose recall was 90 % of the oracle's.
+        alert_share: share of payments that was flagged since the go-live.
+        promotions: promotions since the go-live.
+        frauds_after: frauds of the new pattern that `recall_after` stands on.
+        swapped_under: payments that were sent while the service swapped models.
+        lost: payments that were neither scored nor set aside.
+        doubled: payments that were scored twice.
+    """
+
+    recall_before: float
+    recall_during: float
+    recall_after: float
+    recall_oracle: float
+    after_to_oracle: float
+    recall_unadapted: float
+    days_to_learn: float
+    days_to_recover: float
+    alert_share: float
+    promotions: int
+    frauds_after: int
+    swapped_under: int
+    lost: int
+    doubled: int
+
+    def as_dict(self) -> dict[str, float]:
+        """Rounded for a reader."""
+        return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The decisions since the go-live beside the truth.
+
+    Attributes:
+        rows: a frame of transaction_id, flagged, version, fraud, new (of the new pattern), time (µs).
+        begins: when the new pattern began, µs.
+        learnt: when a version was promoted that could have learnt it, µs; the end where none was.
+        promoted: times of that promotion and all later ones, µs.
+    """
+
+    rows: pd.DataFrame
+    begins: int
+    learnt: int
+    promoted: tuple[int, ...]
+
+    def recall(self, chosen: "pd.Series[bool]") -> float:
+        """Share of these frauds that was flagged; NaN without any."""
+        return float(self.rows.loc[chosen & self.rows["fraud"], "flagged"].mean())
+
+
+def told(story: Story) -> Told:
+    """Decisions and truth side by side, and when the loop learnt."""
+    plan, truth = story.plan, story.world.truth
+    rows = pd.DataFrame(
+        [(d.transaction_id, d.action != "allow", d.model_version) for d in story.outputs.decisions],
+        columns=["transaction_id", "flagged", "version"],
+    ).join(truth[["is_fraud", "pattern", "event_time"]], on="transaction_id")
+    rows["time"] = rows["event_time"].astype("datetime64[us, UTC]").astype("int64")
+    rows["fraud"], rows["new"] = rows["is_fraud"].astype(bool), rows["pattern"] == NEW_PATTERN
+    rows["new"] &= rows["fraud"]
+    rows = rows[rows["time"] >= plan.at(plan.live)].reset_index(drop=True)
+    begins = plan.at(plan.pattern)
+    promoted = promotions(story, begins)
+    return Told(rows, begins, promoted[0] if promoted else story.now, promoted)
+
+
+def promotions(story: Story, begins: int) -> tuple[int, ...]:
+    """Times of promotions from the first on that had `ENOUGH` known frauds of the new pattern behind it, µs."""
+    truth = story.world.truth
+    ids = truth.index[(truth["pattern"] == NEW_PATTERN) & truth["is_fraud"].astype(bool)].tolist()
+    hashed, ledger = np.asarray(hash_ids(ids, len(ids))), view_of(story).stream.ledger
+    times = [r.at_us for r in all_records(story.loop.folder) if r.decision == "promote" and r.at_us > begins]
+    informed = [int((ledger.as_of(at).of(hashed)["label"] == 1).sum()) >= ENOUGH for at in times]
+    return tuple(times[informed.index(True) :]) if any(informed) else ()
+
+
+def view_of(story: Story) -> View:
+    """Everything that the loop knows at the end."""
+    return story.loop.reader.read(story.now, window=story.loop.trainer.config.window, maturity_days=None)
+
+
+def measure(story: Story, seen: Told) -> Recall:
+    """All figures."""
+    rows = seen.rows
+    after = rows["time"] >= seen.learnt
+    oracle, unadapted = rivals(story, seen)
+    decided = pd.Series([d.transaction_id for d in story.outputs.decisions])
+    records = [r for r in all_records(story.loop.folder) if r.decision == "promote"]
+    recall_after = seen.recall(rows["new"] & after)
+    return Recall(
+        recall_before=seen.recall(rows["time"] < seen.begins),
+        recall_during=seen.recall(rows["new"] & ~after),
+        recall_after=recall_after,
+        recall_oracle=oracle,
+        after_to_oracle=recall_after / oracle if oracle else float("nan"),
+        recall_unadapted=unadapted,
+        days_to_learn=(seen.learnt - seen.begins) / DAY_US,
+        days_to_recover=recovered(story, seen, RECOVERED * oracle),
+        alert_share=float(rows["flagged"].mean()),
+        promotions=len(records) - 1,
+        frauds_after=int((rows["new"] & after).sum()),
+        swapped_under=story.trickled,
+        lost=story.sent - len(decided) - len(story.outputs.dead_letters),
+        doubled=int(decided.duplicated().sum()),
+    )
+
+
+def recovered(story: Story, seen: Told, wanted: float) -> float:
+    """Days from the pattern's begin to the end of the first step that caught `wanted` of it; NaN when none did."""
+    step = by_step(seen, seen.rows["new"], story.plan.step)
+    good = step.index[(step >= wanted) & (step.index * DAY_US + START_US >= seen.learnt)]
+    return float(good[0] + story.plan.step - (seen.begins - START_US) / DAY_US) if len(good) else float("nan")
+
+
+def by_step(seen: Told, chosen: "pd.Series[bool]", step: int) -> "pd.Series[float]":
+    """Recall in each step, by the day on which the step begins."""
+    rows = seen.rows[chosen & seen.rows["fraud"]]
+    day = ((rows["time"] - START_US) // (step * DAY_US)) * step
+    return rows.groupby(day)["flagged"].mean()
+
+
+def rivals(story: Story, seen: Told) -> tuple[float, float]:
+    """Recall of the new pattern after `seen.learnt` by oracles, and by the version that served before it began."""
+    if not seen.promoted:
+        return float("nan"), float("nan")
+    view, trainer = view_of(story), story.loop.trainer
+    served = int(seen.rows.loc[seen.rows["time"] < seen.begins, "version"].iloc[-1])
+    champion = Model.read(registry.find(trainer.root, served)[1])
+    ends = (*seen.promoted[1:], story.now + 1)
+    hits: list[Bools] = []
+    old: list[Bools] = []
+    for since, until in zip(seen.promoted, ends, strict=True):
+        rows = seen.rows[(seen.rows["time"] >= since) & (seen.rows["time"] < until)]
+        if not rows["new"].any():
+            continue
+        risk = count_risk(view.stream, trainer.config.risk, until=since)
+        data = from_stream(view.stream, trainer.world, risk=risk)
+        place = pd.Series(np.arange(len(data)), index=data.transaction_ids.astype(str))[rows["transaction_id"]]
+        ahead = data.take(place.to_numpy(np.intp))
+        past = data.between(view.since, since).with_labels(view.stream.ledger, since)
+        config = replace(trainer.config, baselines=False)
+        lesson = train_candidate(
+            open_base(trainer.root, config.base)[1], past, past.take(np.arange(1)), config, seed=config.seed
+        )
+        new, alerts = rows["new"].to_numpy(bool), int(rows["flagged"].sum())
+        hits.append(most(predict(lesson.candidate.scorer, ahead.features), alerts)[new])
+        old.append(most(scores_of(champion.path, ahead.with_risk(champion.risk).features), alerts)[new])
+    return float(np.concatenate(hits).mean()), float(np.concatenate(old).mean())
+
+
+def most(scores: npt.NDArray[np.floating], count: int) -> Bools:
+    """True for the `count` highest scores. Shape [n]."""
+    order = np.argsort(-np.asarray(scores, np.float64), kind="stable")
+    chosen = np.zeros(len(order), np.bool_)
+    chosen[order[:count]] = True
+    return chosen

@@ -1,0 +1,120 @@
+"""How long the story is, and the world that it plays in."""
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from local.programs import train
+
+DAY_US: Final = 86_400_000_000
+START: Final = datetime(2025, 1, 6, tzinfo=UTC)
+START_US: Final = int(START.timestamp() * 1e6)
+NEW_PATTERN: Final = "gift_card_mule"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How much of everything, and when; days since the start.
+
+    Attributes:
+        transactions: of the platform, over all days.
+        days: length of the story.
+        live: day on which the service goes live.
+        pattern: day on which the new pattern begins.
+        step: days between two looks of loop and analysts.
+        base_rate: share of fraud before the new pattern.
+        pattern_share: share of that rate which the new pattern adds.
+        alert_share: alert budget, as a share of payments.
+        margin: of the gate: a hundred frauds in a holdout cannot show a recall that is not 2 points worse.
+        new_frauds: known frauds that make a run due.
+        strategy: how the loop adapts.
+        baselines: whether the gate also compares with boosted trees on the same labels.
+        source: transactions of the source platform, where a base must be made first.
+        seed: of everything drawn.
+    """
+
+    transactions: int = 60_000
+    days: int = 240
+    live: int = 140
+    pattern: int = 160
+    step: int = 10
+    base_rate: float = 0.02
+    pattern_share: float = 0.5
+    alert_share: float = 0.04
+    margin: float = 0.1
+    new_frauds: int = 40
+    strategy: str = "l2sp"
+    baselines: bool = False
+    source: int = 60_000
+    seed: int = 11
+
+    def at(self, day: float) -> int:
+        """A day of the story as a time, µs since 1970 UTC."""
+        return START_US + int(day * DAY_US)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The platform's stream: events and reports in order, and the truth.
+
+    Attributes:
+        events: in log order.
+        labels: in order of arrival: chargebacks, early warnings, and verdicts on what the old rules had queued.
+        truth: by transaction_id: is_fraud, pattern, event_time.
+        time: int64 [n], µs, of the events.
+    """
+
+    events: pa.Table
+    labels: pa.Table
+    truth: pd.DataFrame
+    time: npt.NDArray[np.int64]
+
+    @classmethod
+    def read(cls, folder: Path) -> "World":
+        """A simulated platform from its files."""
+        events = pq.read_table(folder / "events.parquet")
+        truth = pd.read_parquet(folder / "truth.parquet").set_index("transaction_id")
+        time = events["event_time"].cast(pa.int64()).to_numpy()
+        return cls(events, pq.read_table(folder / "labels.parquet"), truth, time)
+
+    def between(self, since: int, until: int) -> pa.Table:
+        """Events of a period, µs: a piece of the log, whose order is by time but for a few late events."""
+        first, last = (int(np.argmax(self.time >= at)) if self.time[-1] >= at else len(self.time)
+                       for at in (since, until))  # fmt: skip
+        return self.events.slice(first, last - first)
+
+
+def prepare(plan: Plan, folder: Path, *, bases: Path | None = None) -> World:
+    """Simulates the platform; takes the base from `bases`, or simulates a source platform and pre-trains one.
+
+    Args:
+        plan: how much.
+        folder: emptied, then everything goes there; the model directory is `folder / "models"`.
+        bases: a model directory with a base to start from.
+
+    Raises:
+        ProgramFailed: a command failed.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    log, models = folder / "training.log", folder / "models"
+    size = ["--days", str(plan.days), "--seed", str(plan.seed), "--base-rate", str(plan.base_rate)]
+    if bases is None:
+        out = ["--platform", "source", "--transactions", str(plan.source), "--out", str(folder / "source")]
+        train("simulate", *out, *size, log=log)
+        source = ["--source", str(folder / "source" / "events.parquet"), "--max-source-rows", "30000"]
+        train("pretrain", *source, "--teachers", "1", "--models", str(models), log=log)
+    else:
+        shutil.copytree(bases / "bases", models / "bases")
+    begins = (START + timedelta(days=plan.pattern)).date().isoformat()
+    new = ["--new-pattern-start", begins, "--new-pattern-share", str(plan.pattern_share)]
+    out = ["--platform", "target", "--transactions", str(plan.transactions), "--out", str(folder / "target")]
+    train("simulate", *out, *size, *new, log=log)
+    return World.read(folder / "target")

@@ -1,0 +1,112 @@
+"""What a read-committed consumer saw, against what an undisturbed run over the same log would have written."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from fraud.features.encoder import SPEC
+from fraud.history.history import History, HistoryConfig
+from local.testbed.bundles import AmountModel
+from local.testbed.scorer_run import ScorerRun
+from runtime.clock import SystemClock
+from service.adapters.kafka.group import Reader
+from service.bootstrap import Domain, build_pipeline
+from service.ports import Channel, Models, Records
+from service.settings import Settings
+
+Key = tuple[str, str]
+"""Channel, and what names one message of it: a transaction's id, or where a dead letter came from."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """How the outputs differ from what they should be.
+
+    Attributes:
+        inputs: records of the input.
+        lost: outputs that are missing.
+        doubled: outputs that came more than once, or for nothing.
+        changed: decisions whose features differ from an undisturbed run's.
+    """
+
+    inputs: int
+    lost: int
+    doubled: int
+    changed: int
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything is as if nothing had happened."""
+        return not (self.lost or self.doubled or self.changed)
+
+
+def judge(world: ScorerRun) -> DeliveryReport:
+    """Reads everything of a world, once its services have caught up and stopped."""
+    source = [
+        (partition, list(_read(world, world.names["transactions_topic"], partition)))
+        for partition in range(world.partitions)
+    ]
+    wanted, crcs = _undisturbed(world, source)
+    got, found_crcs = _written(world)
+    missing, surplus = wanted - got, got - wanted
+    return DeliveryReport(
+        inputs=sum(len(records) for _, parts in source for records in parts),
+        lost=missing.total(),
+        doubled=surplus.total(),
+        changed=sum(crcs[name] != crc for name, crc in found_crcs if name in crcs),
+    )
+
+
+def _undisturbed(
+    world: ScorerRun, source: Iterable[tuple[int, Sequence[Records]]]
+) -> tuple[Counter[Key], dict[str, int]]:
+    """Outputs and features of one run over the whole log, in batches of the fetches' own sizes."""
+    settings = Settings(**world.names, partitions=world.partitions, secret="chaos", deadletter_cap="off")  # type: ignore[arg-type] # noqa: S106 - no secret
+    pipeline = build_pipeline(settings, Domain(SPEC, HistoryConfig()), SystemClock().monotonic)
+    models = Models(AmountModel())
+    outputs: Counter[Key] = Counter()
+    crcs: dict[str, int] = {}
+    for partition, parts in source:
+        pipeline.adopt(partition, History(HistoryConfig()), None)
+        for records in parts:
+            for output in pipeline.process([records], models, 0).outputs:
+                for messages in output.messages:
+                    headers = messages.headers or [[]] * len(messages)
+                    for value, header in zip(messages.values, headers, strict=True):
+                        outputs[_key(messages.channel, value, header)] += 1
+                        if messages.channel is Channel.DECISIONS:
+                            decision = msgspec.json.decode(value)
+                            crcs[decision["transaction_id"]] = decision["features_crc"]
+    return outputs, crcs
+
+
+def _written(world: ScorerRun) -> tuple[Counter[Key], list[tuple[str, int]]]:
+    outputs: Counter[Key] = Counter()
+    crcs: list[tuple[str, int]] = []
+    topics = {Channel.ALERTS: "alerts_topic", Channel.DECISIONS: "decisions_topic", Channel.DEAD_LETTERS: "dlq_topic"}
+    for channel, name in topics.items():
+        for partition in range(world.partitions):
+            for records in _read(world, world.names[name], partition):
+                for value, header in zip(records.values, records.headers, strict=True):
+                    outputs[_key(channel, value or b"", header)] += 1
+                    if channel is Channel.DECISIONS:
+                        decision = msgspec.json.decode(value or b"")
+                        crcs.append((decision["transaction_id"], decision["features_crc"]))
+    return outputs, crcs
+
+
+def _key(channel: Channel, value: bytes, headers: Iterable[tuple[str, bytes]]) -> Key:
+    if channel is Channel.DEAD_LETTERS:
+        told = dict(headers)
+        return channel.value, f"{told['source_partition'].decode()}/{told['source_offset'].decode()}"
+    return channel.value, str(msgspec.json.decode(value)["transaction_id"])
+
+
+def _read(world: ScorerRun, topic: str, partition: int) -> Iterable[Records]:
+    reader = Reader(world.cluster, topic)
+    try:
+        yield from reader.replay(partition, *reader.bounds(partition))
+    finally:
+        reader.close()

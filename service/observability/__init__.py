@@ -1,0 +1,1 @@
+"""Metrics, health, and log lines that do not flood."""

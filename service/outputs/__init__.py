@@ -1,0 +1,1 @@
+"""Alerts, decisions and dead letters as messages."""

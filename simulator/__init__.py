@@ -1,0 +1,1 @@
+"""A generator of e-commerce payment streams whose truth is known: customers, shops, fraudsters, issuers, labels."""

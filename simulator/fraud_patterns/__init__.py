@@ -1,0 +1,1 @@
+"""Fraud patterns and their genuine twins."""

@@ -1,0 +1,1 @@
+"""Streams as files, JSON lines or Kafka messages."""

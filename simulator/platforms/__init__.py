@@ -1,0 +1,1 @@
+"""Platforms: what they sell, where, and their configuration."""

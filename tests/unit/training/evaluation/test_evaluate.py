@@ -1,0 +1,161 @@
+"""A version measured from the command line, with a report that needs nothing else."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+from click.testing import CliRunner, Result
+
+from fraud.decisions.policy import Policy
+from fraud.features.encoder import SPEC, features_fingerprint, history_fingerprint
+from fraud.history.history import HistoryConfig
+from fraud.models.bundle import Manifest
+from tests.unit.training.data.test_datasets import events_table, labels_table
+from tests.unit.training.evaluation.test_scores import scored
+from training.commands.evaluate import evaluate_command
+from training.commands.promote import promote_command
+from training.evaluation.evaluate import compare, evaluate
+from training.evaluation.report import evaluation_report
+from training.registry import versions as registry
+
+
+def publish(root: Path, column: str, *, features: str | None = None) -> int:
+    """A version whose score is the squashed value of one feature."""
+    built = registry.workspace(root)
+    place = SPEC.names.index(column)
+
+    class Squash(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
+        @tf.function(input_signature=[tf.TensorSpec([None, SPEC.width], tf.float32, name="features")])  # type: ignore[untyped-decorator]  # as above
+        def serve(self, features: object) -> dict[str, object]:
+            score = tf.sigmoid((features[:, place] - 11.0) / 2.0)  # type: ignore[index]  # a tensor
+            return {"score": score, "raw": score}
+
+    module = Squash()
+    tf.saved_model.save(module, str(built), signatures={"serve": module.serve})
+    (built / "policy.json").write_text(Policy.default("EUR").model_dump_json(), encoding="utf-8")
+    (built / "metrics.json").write_text("{}", encoding="utf-8")
+    np.savez(built / "golden.npz", features=np.zeros((1, SPEC.width), np.float32), score=[0.5], raw=[0.5])
+    files = [f for f in built.rglob("*") if f.is_file()]
+
+    def finish(version: int) -> None:
+        manifest = Manifest(
+            version=version,
+            created_at="2026-01-01T00:00:00+00:00",
+            features_fingerprint=features or features_fingerprint(SPEC, HistoryConfig()),
+            history_fingerprint=history_fingerprint(HistoryConfig()),
+            feature_names=SPEC.names,
+            strategy="squash",
+            seed=1,
+            prior=0.1,
+            files={f.relative_to(built).as_posix(): hashlib.sha256(f.read_bytes()).hexdigest() for f in files},
+        )
+        (built / "manifest.json").write_text(manifest.model_dump_json(), encoding="utf-8")
+
+    return registry.publish(root, built, "candidates", finish)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("world")
+    pq.write_table(events_table(), folder / "events.parquet")
+    pq.write_table(labels_table(), folder / "labels.parquet")
+    publish(folder / "models", "amount")
+    publish(folder / "models", "cents")
+    publish(folder / "models", "amount", features="0" * 16)
+    return folder
+
+
+def run(world: Path, *arguments: str) -> Result:
+    data = ["--data", str(world / "events.parquet"), "--models", str(world / "models")]
+    return CliRunner().invoke(evaluate_command, [*data, *arguments])
+
+
+def test_one_version_prints_its_figures_at_the_top_of_its_json(world: Path) -> None:
+    result = run(world, "--version", "1", "--json")
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert (document["version"], document["rows"], document["frauds"]) == (1, 60, 10)
+    assert document["underpowered"] is True
+    assert 0 < document["intervals"]["average_precision"]["low"] <= document["average_precision"]
+
+
+def test_a_period_and_an_as_of_leave_fewer_rows(world: Path) -> None:
+    part = json.loads(run(world, "--version", "1", "--since", "2023-11-20", "--until", "2023-11-25", "--json").stdout)
+    assert 0 < part["rows"] < 60
+    early = json.loads(run(world, "--version", "1", "--as-of", "2023-11-20", "--json").stdout)
+    assert early["frauds"] == early["rows"] < 10  # nothing has matured, only frauds are known
+
+
+def test_several_versions_are_compared_and_reported_in_one_file(world: Path, tmp_path: Path) -> None:
+    result = run(world, "--version", "1", "--version", "2", "--out", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    assert "v2 squash" in result.output
+    metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+    assert set(metrics["differences"]["v2 squash"]) == {"average_precision", "recall_at_1pct"}
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert report.count("<svg") == 5
+    assert not re.search(r'(src|href)="http', report)
+    for title in ("Precision and recall", "Calibration", "Scores by domain", "Cost against threshold", "Side by side"):
+        assert title in report
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--version", "9"], "version 9 does not exist"),
+        (["--version", "3"], "reads features"),
+        (["--version", "1", "--since", "2030-01-01"], "no payment of the period"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line(world: Path, arguments: list[str], complaint: str) -> None:
+    result = run(world, *arguments)
+    assert result.exit_code == 1
+    assert complaint in result.output
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_report_on_one_class_only_still_renders() -> None:
+    rows = scored(200, rate=1e-9)
+    measured = evaluate(rows, Policy.default("EUR"))
+    report = evaluation_report({"a": (rows, Policy.default("EUR"))}, {"a": measured}, {}, title="t", lead="l")
+    assert "<svg" in report
+
+
+def test_a_better_model_has_a_positive_difference() -> None:
+    rows = scored(skill=3.0)
+    noise = np.random.default_rng(1).random(len(rows))
+    gap = compare(rows, {"noise": noise})["noise"]
+    assert isinstance(gap, dict)
+    assert gap["average_precision"]["low"] > 0
+
+
+def test_the_same_scores_give_the_same_report_byte_by_byte() -> None:
+    rows, policy = scored(500), Policy.default("EUR")
+    pages = [
+        evaluation_report({"a": (rows, policy)}, {"a": evaluate(rows, policy)}, {}, title="t", lead="l")
+        for _ in range(2)
+    ]
+    assert pages[0] == pages[1]
+
+
+def test_promotion_over_a_champion_asks_the_gate_and_a_refusal_stays_beside_the_candidate(
+    world: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "models"
+    for column in ("amount", "cents"):
+        publish(root, column)
+    registry.promote(root, 1, reason="first", at="2026-01-01T00:00:00+00:00")
+    arguments = ["--version", "2", "--models", str(root), "--data", str(world / "events.parquet")]
+    result = CliRunner().invoke(promote_command, arguments)
+    assert result.exit_code == 1
+    assert "the gate keeps version 1 (too_little_evidence)" in result.output
+    refused = json.loads((root / "candidates" / "2" / "REFUSED.json").read_text(encoding="utf-8"))
+    [finding] = [f for f in refused["evidence"]["findings"] if f["check"] == "evidence.matured"]
+    assert finding["frauds"] == 10
+    assert refused["evidence"]["unseen"][0].startswith("no frozen holdout: 10 frauds were known")
+    assert registry.champion(root, features_fingerprint(SPEC, HistoryConfig())) == 1

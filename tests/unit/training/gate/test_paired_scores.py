@@ -1,0 +1,123 @@
+"""What the gate looks at, put together for loop and `promote` alike."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.unit.training.data.test_datasets import DAY, T0, events_table, labels_table
+from tests.unit.training.evaluation.test_evaluate import publish
+from training.commands.promote import promote_command
+from training.data.dataset import END_OF_TIME
+from training.data.feature_context import FeatureContext
+from training.data.replayed_stream import from_stream, read_stream, to_stream
+from training.evaluation.evaluate import Model
+from training.gate.paired_scores import Contest, Ruling, rule
+from training.gate.rule import GateConfig
+from training.registry import versions as registry
+
+SMALL = GateConfig(min_frauds=3, repeats=20)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("gate")
+    pq.write_table(events_table(240), made / "events.parquet")
+    pq.write_table(labels_table(frauds=range(0, 240, 6)), made / "labels.parquet")
+    for _ in range(2):
+        publish(made / "models", "amount")
+    registry.promote(made / "models", 1, reason="first", at=moment(40))
+    return made
+
+
+def moment(days: float) -> str:
+    return datetime.fromtimestamp((T0 + days * DAY) / 1e6, UTC).isoformat()
+
+
+def contest(folder: Path, **changes: object) -> Contest:
+    candidate, champion = (Model.read(registry.find(folder / "models", n)[1]) for n in (2, 1))
+    stream = read_stream([folder / "events.parquet"], folder / "labels.parquet", FeatureContext())
+    data = from_stream(stream, FeatureContext(), risk=candidate.risk)
+    facts = {
+        "candidate": candidate, "champion": champion, "data": data, "judges": np.ones(len(data), np.bool_),
+        "ledger": stream.ledger, "at": END_OF_TIME, "promoted": T0 + 40 * DAY, "trusted": T0 + 30 * DAY,
+    }  # fmt: skip
+    return Contest(**(facts | changes))  # type: ignore[arg-type]  # built by name
+
+
+def checks(ruling: Ruling) -> set[str]:
+    return {finding.check for finding in ruling.judgement.findings}
+
+
+def test_matured_and_frozen_holdout_baselines_labels_and_volume_are_all_looked_at(folder: Path) -> None:
+    random = np.random.default_rng(1).random(240)
+    ruling = rule(contest(folder, baselines={"noise": random}), config=SMALL, seed=1)
+    assert {
+        "better.matured.champion", "better.matured.baseline noise", "better.frozen.champion", "labels.fraud_rate",
+        "labels.contradictions", "labels.source.chargeback", "volume",
+    } <= checks(ruling)  # fmt: skip
+    assert ruling.unseen == ()
+
+
+def test_what_cannot_be_looked_at_is_named(folder: Path) -> None:
+    ruling = rule(contest(folder, promoted=None, trusted=None), config=SMALL, seed=1)
+    assert [line.partition(":")[0] for line in ruling.unseen] == [
+        "no frozen holdout", "new labels were not compared with earlier ones", "no baseline was trained beside it",
+    ]  # fmt: skip
+    few = rule(contest(folder, promoted=T0 + 4 * DAY), config=SMALL, seed=1)
+    assert few.unseen[0].startswith("no frozen holdout: 1 frauds were known")
+
+
+def test_labels_that_arrived_after_the_promotion_cannot_touch_the_frozen_holdout(folder: Path) -> None:
+    before = contest(folder)
+    labels = before.ledger.records.labels
+    forged = labels.assign(label_id="x" + labels["label_id"], verdict="genuine", received_at=T0 + 41 * DAY)
+    stream = read_stream([folder / "events.parquet"], None, FeatureContext())
+    both = to_stream(stream.events, pd.concat([labels, forged], ignore_index=True)).ledger
+    frozen = [rule(contest(folder, ledger=held), config=SMALL, seed=1) for held in (before.ledger, both)]
+    found = [[f for f in r.judgement.findings if f.check.startswith("better.frozen")] for r in frozen]
+    assert found[0] == found[1]
+
+
+def promote(folder: Path, *arguments: str) -> Result:
+    where = ["--models", str(folder / "models"), "--data", str(folder / "events.parquet")]
+    return CliRunner().invoke(promote_command, ["--version", "2", *where, *arguments])
+
+
+def test_promote_refuses_for_labels_that_were_turned_round_as_the_loop_does(folder: Path, tmp_path: Path) -> None:
+    honest = labels_table(frauds=range(0, 240, 6)).to_pandas()
+    # The champion was made on 2026-01-01: what came before is what new labels are compared with.
+    more = labels_table(frauds=range(1, 240, 6)).to_pandas()
+    more = more.assign(verdict="genuine", received_at="2026-06-01T00:00:00Z", occurred_at="2026-06-01T00:00:00Z")
+    rows = [*json_rows(honest), *json_rows(more)]
+    file = tmp_path / "labels.jsonl"
+    file.write_text("\n".join(rows), encoding="utf-8")
+    result = promote(folder, "--label-file", str(file))
+    assert result.exit_code == 1
+    assert "of the labels from chargeback say genuine, was 0.0%: too many" in result.output
+
+
+def json_rows(frame: pd.DataFrame) -> list[str]:
+    rows = json.loads(frame.to_json(orient="records", date_format="iso"))
+    return [
+        json.dumps({name: value for name, value in (row | {"schema_version": "1.0"}).items() if value is not None})
+        for row in rows
+    ]
+
+
+def test_promote_says_what_its_gate_could_not_look_at(folder: Path, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    for _ in range(2):
+        publish(models, "amount")
+    registry.promote(models, 1, reason="first", at=moment(40))
+    data = ["--models", str(models), "--data", str(folder / "events.parquet"), "--json", "--version", "2"]
+    result = CliRunner().invoke(promote_command, data)
+    assert result.exit_code == 0, result.output
+    [frozen, baseline] = json.loads(result.output)["unseen"]
+    assert frozen.startswith("no frozen holdout")
+    assert baseline == "no baseline was trained beside it"

@@ -1,0 +1,1 @@
+"""What maintainers run: dashboards as code, tables for the docs."""

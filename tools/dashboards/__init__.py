@@ -1,0 +1,1 @@
+"""Grafana's dashboards, written with Grafana's own schema: ``python -m tools.dashboards`` makes the JSON."""

@@ -1,0 +1,94 @@
+"""What training's commands share: options, a progress display, and errors as one line."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fraud.models.bundle import InvalidBundle
+from training.data.dataset import InvalidDataset
+from training.registry.versions import RegistryError
+from training.settings import InvalidSettings, load_settings
+
+if TYPE_CHECKING:
+    from training.modelling.train_loop import (  # loads TensorFlow, which `list` and `promote` do without
+        Progress as Tell,
+    )
+
+FILE: Final = click.Path(path_type=Path, dir_okay=False)
+FOLDER: Final = click.Path(path_type=Path, file_okay=False)
+TIME: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+
+models_option = click.option("--models", "root", type=FOLDER, required=True, help="The model directory.")
+seed_option = click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of everything drawn.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+partitions_option = click.option(
+    "--partitions", type=click.IntRange(1), default=1, show_default=True, help="Of the topic that will be scored."
+)
+cache_option = click.option("--cache", type=FOLDER, help="Keep replayed data sets here, by content.")
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turns what users can mend into one line and exit code 1."""
+    try:
+        yield
+    except (InvalidDataset, InvalidBundle, RegistryError, InvalidSettings, FloatingPointError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+@contextmanager
+def progress_display() -> "Iterator[Tell]":
+    """A bar per step on a terminal; a line per finished step elsewhere, so that logs show where time goes."""
+    if not sys.stderr.isatty():
+        yield _lines()
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        tasks: dict[str, int] = {}
+
+        def tell(what: str, share: float) -> None:
+            if what not in tasks:
+                for task in tasks.values():
+                    bar.update(task, completed=1.0)  # type: ignore[arg-type]  # a TaskID is an int
+                tasks[what] = int(bar.add_task(what, total=1.0))
+            bar.update(tasks[what], completed=share)  # type: ignore[arg-type]  # a TaskID is an int
+
+        yield tell
+
+
+def _lines() -> "Tell":
+    told: set[str] = set()
+
+    def tell(what: str, _share: float) -> None:
+        if what not in told:
+            told.add(what)
+            click.echo(what, err=True)
+
+    return tell
+
+
+def bundle_key() -> str | None:
+    """What models are signed under: `FRAUD_BUNDLE_KEY`, or its file; None without one.
+
+    Raises:
+        InvalidSettings: it is too short, or another setting is wrong.
+    """
+    key = load_settings().bundle_key
+    return None if key is None else key.get_secret_value()
+
+
+def to_us(moment: datetime) -> int:
+    """Microseconds since 1970 of an aware time, or of a naive UTC one, as `TIME` gives it."""
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000_000)
+
+
+def now() -> datetime:
+    """The wall clock, read at the edge and passed on."""
+    return datetime.now(UTC)

@@ -1,0 +1,86 @@
+"""`python -m training forecast`: what to expect before go-live, with and without transfer."""
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from fraud.features.risk_tables import RiskTables
+from training.commands.console import (
+    FILE,
+    bundle_key,
+    json_option,
+    models_option,
+    one_line_errors,
+    progress_display,
+    seed_option,
+)
+from training.commands.shop_policy import policy_option, shop_policy
+from training.data.dataset import InvalidDataset
+from training.data.feature_context import FeatureContext
+from training.data.replayed_stream import from_stream, read_stream
+from training.evaluation.forecast import ALONE, DAYS, Forecast, forecast
+from training.evaluation.report import number
+from training.evaluation.scores import ENOUGH_FRAUDS
+from training.modelling.adapt import STRATEGIES, strategy_named
+from training.modelling.inputs import labels_beside, open_base
+
+
+@click.command("forecast")
+@click.option("--target", "events", type=FILE, required=True, help="The target's past, labels.parquet beside it.")
+@click.option("--label-file", type=FILE, help="Label file, when it is not beside the events.")
+@click.option("--from", "parent", type=click.IntRange(1), help="Version of the base; the newest by default.")
+@click.option("--strategy", default="joint_distilled", show_default=True, help=f"One of {', '.join(STRATEGIES)}.")
+@click.option("--days", type=click.IntRange(1), multiple=True, default=DAYS, show_default=True, help="Since launch.")
+@policy_option
+@models_option
+@seed_option
+@json_option
+def forecast_command(
+    *,
+    events: Path,
+    label_file: Path | None,
+    parent: int | None,
+    strategy: str,
+    days: tuple[int, ...],
+    policy_file: Path | None,
+    root: Path,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Expected recall and money by days since launch, with and without transfer, or "do not transfer" and why."""
+    with one_line_errors(), progress_display() as progress:
+        strategy_named(strategy)
+        if strategy == ALONE:
+            raise InvalidDataset(f"{ALONE} is what transfer is compared with; choose another --strategy")
+        _, base = open_base(root, parent, bundle_key())
+        world = FeatureContext()
+        stream = read_stream([events], labels_beside(events, label_file), world)
+        target = from_stream(stream, world, risk=RiskTables(), progress=True)
+        policy = shop_policy(target, policy_file)
+        said = forecast(base, target, stream.ledger, policy, strategy=strategy, seed=seed, days=days, progress=progress)
+    if as_json:
+        click.echo(json.dumps(said.as_json()))
+    else:
+        show(said)
+
+
+def show(said: Forecast) -> None:
+    """The forecast as a table with its verdict."""
+    console = Console(width=140)
+    table = Table(
+        "days", "labels", "of them fraud", "frauds ahead", "recall at 1 %", "alone", "money / 1,000", "alone",
+        "gain in average precision", title="What would have been caught in the 30 days after, with transfer and alone",
+    )  # fmt: skip
+    for p in said.points:
+        figures = (p.recall, p.recall_alone, p.money, p.money_alone)
+        gain = "–" if p.gain is None else "{:+.3f} ({:+.3f} to {:+.3f})".format(*p.gain)
+        counts = (str(p.days), f"{p.labels:,}", f"{p.frauds:,}", f"{p.test_frauds:,}")
+        table.add_row(*counts, *map(number, figures), gain)
+    console.print(table)
+    console.print(said.reason)
+    if said.underpowered:
+        console.print(f"fewer than {ENOUGH_FRAUDS} frauds ahead: a gain below a seventh cannot be told from chance")
+    console.print("a look back at this target's own past, not a promise: it holds as far as the future is like it")

@@ -1,0 +1,255 @@
+"""`python -m training loop`: settings → connections → turns, until it is told to stop."""
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import click
+import structlog
+from kafka import KafkaProducer
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from fraud.features.encoder import default_spec
+from fraud.money import InvalidRates, Rates
+from fraud.privacy.card_numbers import tokeniser
+from fraud.privacy.keys import CARD_NUMBERS, KEY_FILE, derived, kept_key
+from runtime.http_server import Endpoint, health
+from training.commands.console import one_line_errors
+from training.data.feature_context import FeatureContext
+from training.labels.store import DamagedLedger, Kind, LedgerStore
+from training.loop.announce import KafkaAnnouncer
+from training.loop.config import LoopConfig
+from training.loop.feed import KafkaFeed, wall_time
+from training.loop.kafka import BrokerRefuses, BrokerUnavailable, kafka_config, open_client
+from training.loop.metrics import LoopMetrics
+from training.loop.runner import Loop
+from training.loop.state import InvalidState
+from training.loop.training_run import Trainer
+from training.modelling.train_loop import Progress, quiet
+from training.settings import InvalidSettings, Settings, load_settings
+
+LEDGER: Final = "ledger"
+GRACE_SECONDS: Final = 20.0
+"""From the signal to the end of the process, whatever is at work."""
+
+log = structlog.get_logger()
+
+
+def feature_context(settings: Settings) -> FeatureContext:
+    """Features, rates and masking as the service has them.
+
+    Raises:
+        InvalidSettings: the rates file cannot be used, or the key of card numbers not be kept.
+    """
+    try:
+        content = settings.rates_file.read_bytes() if settings.rates_file else None
+        rates = Rates.parse(content, settings.base_currency) if content else Rates.default(settings.base_currency)
+    except (OSError, InvalidRates) as error:
+        raise InvalidSettings(f"FRAUD_RATES_FILE: {error}") from None
+    return FeatureContext(default_spec(settings.attributes), rates=rates, token=tokeniser(card_key(settings)))
+
+
+def card_key(settings: Settings) -> bytes:
+    """The key of card numbers' tokens: the service's, or without a secret one that is kept beside the ledger.
+
+    Raises:
+        InvalidSettings: the folder cannot be written, or the file is no key.
+    """
+    if settings.secret is not None:
+        return derived(settings.secret.get_secret_value(), CARD_NUMBERS)
+    path = settings.loop_data_dir / KEY_FILE
+    try:
+        return kept_key(path)
+    except OSError as error:
+        raise InvalidSettings(f"FRAUD_LOOP_DATA_DIR: cannot write {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise InvalidSettings(str(error)) from None
+
+
+def kinds_of(settings: Settings) -> dict[str, Kind]:
+    """Topic -> what it holds."""
+    return {
+        settings.transactions_topic: "events",
+        settings.decisions_topic: "decisions",
+        settings.labels_topic: "labels",
+    }
+
+
+def connect(
+    settings: Settings, registry: CollectorRegistry, *, partitions: int | None = None, progress: Progress = quiet
+) -> Loop:
+    """The loop on Kafka, ready to turn.
+
+    Raises:
+        BrokerUnavailable: nobody answers, or a topic is missing.
+        BrokerRefuses: wrong credentials, or missing rights.
+        InvalidSettings: the rates file, or a certificate, cannot be used.
+    """
+    world = feature_context(settings)
+    config = kafka_config(settings)
+    feed = KafkaFeed.connect(config, kinds_of(settings), world.token, clock=settings.loop_clock)
+    held = partitions or len(feed.consumer.partitions_for_topic(settings.transactions_topic))
+    world = FeatureContext(world.spec, world.config, world.rates, held, world.stage, world.token)
+    producer = open_client(KafkaProducer, {**config, "acks": "all", "allow_auto_create_topics": False})
+    metrics = LoopMetrics(registry)
+    return Loop(
+        feed=replace(feed, faults=metrics.faults),
+        store=LedgerStore(settings.loop_data_dir / LEDGER),
+        trainer=Trainer(settings.models_dir, world, LoopConfig.of(settings), progress),
+        announcer=KafkaAnnouncer(producer, settings.models_topic),
+        metrics=metrics,
+        folder=settings.loop_data_dir,
+    )
+
+
+def endpoint_of(settings: Settings, registry: CollectorRegistry) -> Endpoint:
+    """/metrics, and /healthz: that the process answers. A turn lasts as long as training does, so it has no limit."""
+    return Endpoint(
+        settings.loop_http_host,
+        settings.loop_http_port,
+        {
+            "/metrics": lambda: (200, CONTENT_TYPE_LATEST, generate_latest(registry)),
+            "/healthz": lambda: health(None),
+        },
+    )
+
+
+@click.command("loop")
+@click.option("--models", type=click.Path(path_type=Path, file_okay=False), help="Instead of FRAUD_MODELS_DIR.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Instead of FRAUD_LOOP_DATA_DIR.")
+@click.option("--once", is_flag=True, help="One turn, then stop.")
+@click.option("--trust-labels", is_flag=True, help="Take what the last run refused as poisoned for sound.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON line for every turn that did something.")
+def loop_command(*, models: Path | None, data: Path | None, once: bool, trust_labels: bool, as_json: bool) -> None:
+    """Adapt the model again and again as labels arrive; settings come from FRAUD_… variables."""
+    given = {name: value for name, value in (("models_dir", models), ("loop_data_dir", data)) if value}
+    try:
+        settings = load_settings(**given)
+    except InvalidSettings as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(2) from None
+    configure_logs()
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    with one_line_errors(), stopping() as stop:
+        server = endpoint_of(settings, registry)
+        try:
+            port = server.open()
+        except OSError as error:
+            where = f"{settings.loop_http_host}:{settings.loop_http_port}"
+            raise click.ClickException(f"cannot listen on {where}: {error.strerror}") from None
+        log.info("metrics", host=settings.loop_http_host, port=port)
+        try:
+            loop = wait_for(lambda: connect(settings, registry, progress=until(stop)), stop, settings.loop_poll_seconds)
+            if loop is not None:
+                if trust_labels:
+                    loop.trust()
+                turns(loop, settings, stop, once=once, as_json=as_json)
+        except Stopped:
+            log.info("stopped within a run", then="the next start takes it up again")
+        except BrokerRefuses as error:
+            click.echo(f"Error: {error}", err=True)
+            raise SystemExit(2) from None
+        except (InvalidSettings, InvalidState) as error:
+            raise click.ClickException(str(error)) from None
+        finally:
+            server.close()
+
+
+def turns(loop: Loop, settings: Settings, stop: threading.Event, *, once: bool, as_json: bool) -> None:
+    """Turns until told to stop."""
+    while not stop.is_set():
+        try:
+            # Read before the pull: what arrives later has not been seen by this turn, and must be new to the next.
+            wall = wall_time()
+            records = loop.pull()
+            now = wall if settings.loop_clock == "wall" else loop.stream_time
+            if now is not None:
+                done = loop.turn(now, records=records)
+                loop.tidy(now)
+                if as_json and (records or done.run or done.rolled_back):
+                    document = asdict(done) | {"run": done.run.model_dump() if done.run else None}
+                    click.echo(json.dumps(document))
+        except BrokerUnavailable as error:
+            log.warning("broker unavailable", error=str(error))
+        except DamagedLedger as error:
+            log.warning("ledger damaged", error=str(error))
+        if once:
+            return
+        stop.wait(settings.loop_poll_seconds)
+
+
+def wait_for(make: Callable[[], Loop], stop: threading.Event, pause: float) -> Loop | None:
+    """Tries until the broker answers; None when told to stop first."""
+    while not stop.is_set():
+        try:
+            return make()
+        except BrokerUnavailable as error:
+            log.warning("broker unavailable", error=str(error), retry_in_s=pause)
+            stop.wait(pause)
+    return None
+
+
+class Stopped(Exception):  # noqa: N818 - named for what it says
+    """The program was told to stop while a run was at work."""
+
+
+def until(stop: threading.Event) -> Progress:
+    """A `Progress` that ends the run at its next step once the program is told to stop."""
+
+    def check(_what: str, _share: float) -> None:
+        if stop.is_set():
+            raise Stopped
+
+    return check
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set.
+
+    A run ends at its next step. What does not come to one in time, such as a fit of trees, is abandoned where it is: a
+    turn may be killed at any instant and is taken up again, so that this too is a stop in order, with exit code 0.
+    """
+    stop = threading.Event()
+
+    def abandon() -> None:
+        log.warning("stopped at the deadline", seconds=GRACE_SECONDS, then="the next start takes the turn up again")
+        os._exit(0)
+
+    deadline = threading.Timer(GRACE_SECONDS, abandon)
+    deadline.daemon = True
+
+    def set_flag(_signal: int, _frame: FrameType | None) -> None:
+        if not stop.is_set():
+            stop.set()
+            deadline.start()
+
+    before = [(number, signal.signal(number, set_flag)) for number in (signal.SIGTERM, signal.SIGINT)]
+    try:
+        yield stop
+    finally:
+        deadline.cancel()
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def configure_logs() -> None:
+    """JSON lines on standard error."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )

@@ -1,0 +1,87 @@
+"""`python -m training pretrain`: a base from one or more source platforms."""
+
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+import click
+import msgspec
+
+from fraud.models.bundle import BASE, TrainedOn
+from training.commands.console import (
+    FILE,
+    bundle_key,
+    cache_option,
+    json_option,
+    models_option,
+    now,
+    one_line_errors,
+    partitions_option,
+    progress_display,
+    seed_option,
+)
+from training.modelling.base import save_base
+from training.modelling.export import write_version
+from training.modelling.inputs import kinds_of, lacking, read_source, read_unlabelled, without
+from training.modelling.pretrain import PretrainOptions, pretrain
+
+
+@click.command("pretrain")
+@click.option(
+    "--source", "sources", type=FILE, multiple=True, required=True, help="Event file of a source; repeatable."
+)
+@click.option("--unlabelled", type=FILE, multiple=True, help="Event file of the target; its labels are not looked at.")
+@click.option("--teachers", type=click.IntRange(1), default=3, show_default=True, help="Nets to train.")
+@click.option("--steps", type=click.IntRange(1), default=600, show_default=True, help="Training steps of a net.")
+@click.option(
+    "--max-source-rows", type=click.IntRange(1000), default=400_000, show_default=True, help="Frauds all stay."
+)
+@models_option
+@partitions_option
+@cache_option
+@seed_option
+@json_option
+def pretrain_command(
+    sources: tuple[Path, ...],
+    unlabelled: tuple[Path, ...],
+    *,
+    teachers: int,
+    steps: int,
+    max_source_rows: int,
+    root: Path,
+    partitions: int,
+    cache: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Pre-train nets and trees on source platforms; prints the version of the base."""
+    started = perf_counter()
+    with one_line_errors(), progress_display() as progress:
+        data, source = read_source(sources, partitions=partitions, cache=cache, progress=True)
+        target = read_unlabelled(unlabelled, partitions=partitions, cache=cache, progress=True, width=len(data.names))
+        base = pretrain(
+            without(source, lacking(target)),
+            target,
+            names=data.names,
+            kinds=kinds_of(data.names),
+            seed=seed,
+            options=PretrainOptions(teachers=teachers, steps=steps, max_rows=max_source_rows),
+            progress=progress,
+        )
+        facts = {
+            "feature_names": data.names,
+            "strategy": BASE,
+            "seed": seed,
+            "prior": base.source_prior,
+            "trained_on": TrainedOn(rows=len(source), frauds=source.frauds),
+        }
+        version = write_version(
+            root, "bases", partial(save_base, base), facts,
+            identity=data.identity, created_at=now(), key=bundle_key(),
+        )  # fmt: skip
+    seconds = round(perf_counter() - started, 1)
+    found = {"version": version, "rows": len(source), "frauds": source.frauds, "unlabelled": len(target)}
+    if as_json:
+        click.echo(msgspec.json.encode(found | {"seconds": seconds}).decode())
+    else:
+        click.echo(f"base {version}: {len(source):,} rows, {source.frauds:,} frauds, {seconds:.0f} s")

@@ -1,0 +1,128 @@
+"""A model version on data that it has not seen: its scores, and every figure with its interval."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from fraud.decisions.policy import InvalidPolicy, Policy
+from fraud.features.risk_tables import RiskTables
+from fraud.models.bundle import BASE, InvalidBundle, Manifest, read_manifest, verify_files
+from training.data.dataset import Dataset, InvalidDataset
+from training.evaluation.bootstrap import MEASURES, REPEATS, difference, interval
+from training.evaluation.scores import Scored, figures, reliability
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Json: TypeAlias = dict[str, object]
+
+CHUNK = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A version that was loaded to be measured.
+
+    Attributes:
+        version: its number.
+        manifest: what it is.
+        policy: what it would do.
+        risk: the dated tables that it ships.
+        path: its folder.
+    """
+
+    version: int
+    manifest: Manifest
+    policy: Policy
+    risk: RiskTables
+    path: Path
+
+    @classmethod
+    def read(cls, path: Path, key: str | None = None) -> "Model":
+        """A bundle's facts, its files verified; the net is loaded by `scores_of`.
+
+        Args:
+            path: the version's folder.
+            key: that the manifest must be signed under; None where the platform has none.
+
+        Raises:
+            InvalidBundle: it is damaged, or a base.
+        """
+        manifest = read_manifest(path, key)
+        if manifest.strategy == BASE:
+            raise InvalidBundle(f"version {manifest.version} is a pre-trained base, not a model: adapt it first")
+        verify_files(path, manifest)
+        try:
+            policy = Policy.parse((path / "policy.json").read_bytes())
+            risk = RiskTables.from_dir(path / "risk")
+        except (InvalidPolicy, ValueError) as error:
+            raise InvalidBundle(f"{path}: {error}") from None
+        return cls(manifest.version, manifest, policy, risk, path)
+
+
+def check_features(model: Model, dataset: Dataset) -> None:
+    """InvalidDataset when the data were built by other feature code than the model."""
+    has, wants = dataset.identity.features_fingerprint, model.manifest.features_fingerprint
+    if has != wants:
+        raise InvalidDataset(f"version {model.version} reads features {wants}, this code builds {has}: train it again")
+
+
+def scores_of(path: Path, features: npt.NDArray[np.float32]) -> Floats:
+    """Calibrated scores of n rows by the bundle's own graph. Shape [n]."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(path))
+    serve = loaded.signatures["serve"]
+    parts = [
+        serve(features=tf.constant(features[start : start + CHUNK]))["score"].numpy()
+        for start in range(0, len(features), CHUNK)
+    ]
+    return np.concatenate([np.zeros(0), *parts]).astype(np.float64)
+
+
+def to_scored(dataset: Dataset, score: Floats) -> Scored:
+    """Rows of a data set whose label is known, with their scores."""
+    known = dataset.observed
+    card = np.where(dataset.card != 0, dataset.card, dataset.customer)
+    return Scored(
+        score[known],
+        dataset.label[known] == 1,
+        dataset.time[known],
+        dataset.amount[known],
+        card[known],
+        dataset.customer[known],
+    )
+
+
+def evaluate(scored: Scored, policy: Policy, *, seed: int = 0, repeats: int = REPEATS) -> Json:
+    """Every figure of one model, the main ones with intervals, and its reliability curve.
+
+    Raises:
+        InvalidDataset: no label is known.
+    """
+    if len(scored) == 0:
+        raise InvalidDataset("no payment of the period has a known label: choose a later as-of or another period")
+    curve = reliability(scored)
+    measured: Json = dict(figures(scored, policy))
+    if scored.fraud.any() and not scored.fraud.all():
+        measured["intervals"] = {
+            name: interval(scored, name, seed=seed, repeats=repeats).as_json() for name in MEASURES
+        }
+    measured["reliability"] = {
+        "score": curve.score.tolist(),
+        "rate": curve.rate.tolist(),
+        "count": curve.count.tolist(),
+    }
+    return measured
+
+
+def compare(scored: Scored, others: Mapping[str, Floats], *, seed: int = 0, repeats: int = REPEATS) -> Json:
+    """How much better `scored` is than each other model on the same rows, with paired intervals."""
+    return {
+        name: {
+            measure: difference(scored, scores, measure, seed=seed, repeats=repeats).as_json() for measure in MEASURES
+        }
+        for name, scores in others.items()
+    }

@@ -1,0 +1,1 @@
+"""Whether a candidate may take the champion's place."""

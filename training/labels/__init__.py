@@ -1,0 +1,1 @@
+"""The label ledger: what was known about each payment at a given time."""

@@ -1,0 +1,106 @@
+"""The base: what pre-training leaves for adaptation, in memory and on disk.
+
+A base directory holds `manifest.json`, `base.npz` (encoding, teachers' weights, a thinned source sample, a held-out
+source sample) and `booster.txt` (LightGBM's text format). It is never served, so it holds no SavedModel.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+
+from training.data.sample import Sample
+from training.modelling.encoder import Encoding
+from training.modelling.network import FraudNet, NetOptions, build_net, set_weights
+
+Weights = dict[str, npt.NDArray[Any]]
+
+ARRAYS: Final = "base.npz"
+BOOSTER: Final = "booster.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A pre-trained model.
+
+    Attributes:
+        names: of the features, [d].
+        kinds: "number", "flag" or "category", [d].
+        encoding: fitted on source and unlabelled target rows.
+        net_options: of the teachers.
+        teachers: weights by path, one dict per teacher net.
+        booster: LightGBM trained on the source.
+        source: thinned source sample to train on jointly: every fraud, some genuine rows.
+        held_out: source rows that neither nets nor trees saw; calibration slopes come from them.
+        source_prior: fraud rate of the source as it is.
+        fraud_share: of training batches; logits stand at this rate until calibrated.
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    encoding: Encoding
+    net_options: NetOptions
+    teachers: tuple[Weights, ...]
+    booster: lightgbm.Booster
+    source: Sample
+    held_out: Sample
+    source_prior: float
+    fraud_share: float
+
+    def teacher(self, number: int, *, seed: int, bottleneck: int = 0) -> FraudNet:
+        """A fresh copy of a pre-trained net (counted round when there are fewer), with new adapters when asked."""
+        net = build_net(
+            self.encoding, features=len(self.names), seed=seed, options=self.net_options, bottleneck=bottleneck
+        )
+        set_weights(net, self.teachers[number % len(self.teachers)], strict=not bottleneck)
+        return net
+
+
+def save_base(base: Base, path: Path) -> None:
+    """Writes `base.npz` and `booster.txt` into the existing directory `path`."""
+    options = base.net_options
+    meta = {
+        "names": base.names, "kinds": base.kinds, "teachers": len(base.teachers), "source_prior": base.source_prior,
+        "fraud_share": base.fraud_share,
+        "net": [options.width, options.blocks, options.dropout, options.embedding_dropout, options.normalise],
+    }  # fmt: skip
+    arrays: Weights = {"meta": np.frombuffer(json.dumps(meta).encode(), np.uint8)}
+    arrays |= {f"encoding/{k}": v for k, v in base.encoding.to_arrays().items()}
+    for i, weights in enumerate(base.teachers):
+        arrays |= {f"teacher/{i}/{k}": v for k, v in weights.items()}
+    for name, sample in (("source", base.source), ("held_out", base.held_out)):
+        arrays |= {f"{name}/{k}": getattr(sample, k) for k in ("features", "label", "time")}
+    np.savez(path / ARRAYS, allow_pickle=False, **arrays)
+    (path / BOOSTER).write_text(base.booster.model_to_string())
+
+
+def load_base(path: Path) -> Base:
+    """Reads a base directory whose files were verified.
+
+    Raises:
+        OSError, ValueError, KeyError: it is not one.
+    """
+    with np.load(path / ARRAYS, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    meta = json.loads(arrays["meta"].tobytes())
+    width, blocks, dropout, embedding_dropout, normalise = meta["net"]
+    return Base(
+        names=tuple(meta["names"]),
+        kinds=tuple(meta["kinds"]),
+        encoding=Encoding.from_arrays(_below(arrays, "encoding")),
+        net_options=NetOptions(width, blocks, dropout, embedding_dropout, normalise),
+        teachers=tuple(_below(arrays, f"teacher/{i}") for i in range(meta["teachers"])),
+        booster=lightgbm.Booster(model_str=(path / BOOSTER).read_text()),
+        source=Sample(**_below(arrays, "source")),
+        held_out=Sample(**_below(arrays, "held_out")),
+        source_prior=meta["source_prior"],
+        fraud_share=meta["fraud_share"],
+    )
+
+
+def _below(arrays: Weights, prefix: str) -> Weights:
+    return {name.removeprefix(f"{prefix}/"): value for name, value in arrays.items() if name.startswith(f"{prefix}/")}

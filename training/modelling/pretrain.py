@@ -1,0 +1,153 @@
+"""Pre-training on source platforms: trees first, then nets that learn from the labels and from the trees at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from training.data.sample import MIN_FRAUDS, Floats, Sample, balanced, check_trainable, thin, uniform
+from training.modelling.base import Base
+from training.modelling.boosting import BoostOptions, booster_logits, fit_booster
+from training.modelling.encoder import EncodingOptions, fit_encoding
+from training.modelling.losses import soft_cross_entropy
+from training.modelling.network import FraudNet, NetOptions, build_net, get_weights
+from training.modelling.train_loop import FitOptions, Progress, Report, Rows, fit, make_deterministic, quiet
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainOptions:
+    """What pre-training costs and aims at.
+
+    Attributes:
+        teachers: nets, each from its own seed.
+        steps: of each net.
+        batch: source rows a step; half as many unlabelled target rows beside them.
+        fraud_share: of the source rows in a batch.
+        label_weight: of the labels; the rest of the target is the trees' probability.
+        max_rows: of the source to train on; every fraud stays.
+        kept_rows: of the source to keep for joint adaptation.
+        held_out: share of the source kept from training, for calibration.
+        net, encoding, boost, fit: of the parts.
+    """
+
+    teachers: int = 3
+    steps: int = 600
+    batch: int = 512
+    fraud_share: float = 0.15
+    label_weight: float = 0.5
+    max_rows: int = 400_000
+    kept_rows: int = 60_000
+    held_out: float = 0.1
+    net: NetOptions = field(default_factory=NetOptions)
+    encoding: EncodingOptions = field(default_factory=EncodingOptions)
+    boost: BoostOptions = field(default_factory=BoostOptions)
+    fit: FitOptions = field(default_factory=lambda: FitOptions(learning_rate=2e-3, mask_rate=0.4))
+
+
+def log_odds(rate: float) -> float:
+    """log(p / (1 − p))."""
+    return float(np.log(rate / (1 - rate)))
+
+
+def pretrain(
+    source: Sample,
+    unlabelled: Floats,
+    *,
+    names: Sequence[str],
+    kinds: Sequence[str],
+    seed: int,
+    options: PretrainOptions = PretrainOptions(),
+    progress: Progress = quiet,
+) -> Base:
+    """Trains the base on labelled source rows and, where there are any, unlabelled target rows.
+
+    The nets' target is t = w · y + (1 − w) · p of the trees, at the rate of the balanced batches; target rows have the
+    trees' probability alone. Soft targets carry what trees know about the rows between the classes (Hinton et al.
+    2015), and target rows show the nets where they will be used.
+
+    Args:
+        source: labelled rows of one or more platforms, in time order.
+        unlabelled: rows of the target, float32 [u, d]; u may be 0.
+        names: of the features.
+        kinds: of the features.
+        seed: of everything drawn.
+        options: see there.
+        progress: told what is going on.
+
+    Raises:
+        UnusableData: nothing can be learnt from the source.
+    """
+    check_trainable(source, "source")
+    make_deterministic(seed)
+    prior = source.frauds / len(source)
+    train, held_out = _split(thin(source, options.max_rows, seed=seed), options.held_out, seed=seed)
+    progress("trees on the source", 0.0)
+    booster = fit_booster(train.features, train.label, kinds, seed=seed, options=options.boost)
+    encoding = fit_encoding([train.features, unlabelled], kinds, options=options.encoding, seed=seed)
+    shift = log_odds(options.fraud_share) - log_odds(train.frauds / len(train))
+    soft = {
+        name: _sigmoid(booster_logits(booster, rows, kinds) + shift)
+        for name, rows in (("source", train.features), ("target", unlabelled))
+    }
+    mixed = options.label_weight * train.label + (1 - options.label_weight) * soft["source"]
+    pools = {"source": {"features": train.features, "target": mixed.astype(np.float32)}}
+    if len(unlabelled):
+        pools["target"] = {"features": unlabelled, "target": soft["target"]}
+    teachers = []
+    for number in range(options.teachers):
+        what = f"teacher {number + 1} of {options.teachers}"
+        net = build_net(encoding, features=len(kinds), seed=seed + 1000 * number, options=options.net)
+        _fit_teacher(
+            net, train.label, pools, options=options, seed=seed + 1000 * number, report=partial(progress, what)
+        )
+        teachers.append(get_weights(net))
+    return Base(
+        names=tuple(names),
+        kinds=tuple(kinds),
+        encoding=encoding,
+        net_options=options.net,
+        teachers=tuple(teachers),
+        booster=booster,
+        source=thin(train, options.kept_rows, seed=seed),
+        held_out=held_out,
+        source_prior=prior,
+        fraud_share=options.fraud_share,
+    )
+
+
+def _fit_teacher(
+    net: FraudNet,
+    label: npt.NDArray[np.int8],
+    pools: dict[str, dict[str, npt.NDArray[Any]]],
+    *,
+    options: PretrainOptions,
+    seed: int,
+    report: Report,
+) -> None:
+    draws = {"source": balanced(label, steps=options.steps, batch=options.batch, share=options.fraud_share, seed=seed)}
+    if "target" in pools:
+        count = len(pools["target"]["target"])
+        draws["target"] = uniform(count, steps=options.steps, batch=options.batch // 2, seed=seed)
+
+    def loss(batch: dict[str, Rows], _share: object) -> Any:  # noqa: ANN401  # a tensor
+        parts = [soft_cross_entropy(net(rows["features"], training=True), rows["target"]) for rows in batch.values()]
+        return sum(parts[1:], parts[0])
+
+    fit(loss, net.trainable_variables, pools, draws, options=options.fit, seed=seed, report=report)
+
+
+def _split(sample: Sample, share: float, *, seed: int) -> tuple[Sample, Sample]:
+    """(train, held out), drawn by row within each class; at least `MIN_FRAUDS` are held out where there are twice."""
+    rng = np.random.default_rng(seed)
+    out = np.zeros(len(sample), bool)
+    for label in (0, 1):
+        rows = rng.permutation(np.flatnonzero(sample.label == label))
+        out[rows[: max(round(share * len(rows)), min(MIN_FRAUDS, len(rows) // 2))]] = True
+    return sample.take(~out), sample.take(out)
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))), np.float32)

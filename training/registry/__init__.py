@@ -1,0 +1,1 @@
+"""The model directory: versions, which one serves, and the moves between them."""
