@@ -1,2 +1,1 @@
-"""What comes in and what goes out: events, labels, alerts, decisions, dead letters, announcements, and their
-schemas."""
+"""What comes in and what goes out: events, labels, alerts, decisions, dead letters, announcements; their schemas."""

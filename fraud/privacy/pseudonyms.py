@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from fraud.contracts.outbound import Alert, alert_id
-from fraud.decoding.structs import Event
 from fraud.privacy.card_numbers import ID_FIELDS
 
 PREFIX: Final = "ps_"
@@ -30,7 +29,7 @@ class Pseudonyms:
         """Pseudonyms of those fields that hold an id."""
         return {name: self.of(value) for name in PERSONAL if (value := fields.get(name)) is not None}
 
-    def event(self, event: Event) -> dict[str, str]:
+    def event(self, event: object) -> dict[str, str]:
         """What to replace in an event (`msgspec.structs.replace(event, **changes)`)."""
         return self.event_fields({name: getattr(event, name, None) for name in PERSONAL})
 

@@ -12,7 +12,7 @@ from tools.dashboards.operations import OPERATIONS
 from tools.dashboards.panels import Board, dashboard_of
 
 BOARDS: Final = (OPERATIONS, MODEL_QUALITY, BUSINESS)
-FOLDER: Final = Path(__file__).with_name("dashboards")
+FOLDER: Final = Path(__file__).parents[2] / "deploy" / "grafana" / "dashboards"
 
 
 def text_of(board: Board) -> str:

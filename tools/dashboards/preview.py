@@ -22,7 +22,7 @@ from matplotlib.ticker import MaxNLocator
 
 from tools.dashboards.panels import told
 
-FOLDER: Final = Path(__file__).with_name("dashboards")
+FOLDER: Final = Path(__file__).parents[2] / "deploy" / "grafana" / "dashboards"
 COLOURS: Final = {"green": "#1a7f37", "orange": "#bf6a02", "red": "#b3261e", "blue": "#1f5fa8"}
 POINTS: Final = 240
 STYLE: Final = """

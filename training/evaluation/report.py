@@ -44,7 +44,7 @@ CAPTIONS: Final = {
 
 def render(template: str, /, **values: object) -> str:
     """A page of `training/evaluation/templates`; an unknown name in it is an error."""
-    loader = PackageLoader("training", "templates")
+    loader = PackageLoader("training.evaluation", "templates")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return environment.get_template(template).render(**values)
 

@@ -25,8 +25,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from runtime.files import write_json
 from training.labels.ledger import DAY_US
-from training.registry.versions import write_json
 
 Kind: TypeAlias = Literal["events", "decisions", "labels"]
 KINDS: Final[tuple[Kind, ...]] = ("events", "decisions", "labels")

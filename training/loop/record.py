@@ -8,11 +8,11 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
+from runtime.files import write_json
 from training.evaluation.report import number, render
 from training.loop.drift import Drift
 from training.loop.state import Unfinished
 from training.loop.training_run import Outcome
-from training.registry.versions import write_json
 
 RUNS: Final = "runs"
 RECORD: Final = "record.json"

@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fraud.contracts.outbound import Announcement, Move
-from training.registry.versions import write_json
+from runtime.files import write_json
 
 STATE: Final = "state.json"
 

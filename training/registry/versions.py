@@ -23,6 +23,7 @@ from typing import Final, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from fraud.models.bundle import BLESSED, SERVING, InvalidBundle, Manifest, read_manifest, verify_files
+from runtime.files import sync_folder, sync_tree, write_json
 
 Area: TypeAlias = Literal["live", "candidates", "bases"]
 AREAS: Final[tuple[Area, ...]] = ("live", "candidates", "bases")
@@ -132,11 +133,11 @@ def publish(root: Path, built: Path, area: Area, finish: Callable[[int], None]) 
     with locked(root):
         version = next_version(root)
         finish(version)
-        _sync_tree(built)
+        sync_tree(built)
         target = folder(root, area) / str(version)
         target.parent.mkdir(parents=True, exist_ok=True)
         built.rename(target)
-        _sync(target.parent)
+        sync_folder(target.parent)
     return version
 
 
@@ -228,7 +229,7 @@ def promote(root: Path, version: int, *, reason: str, at: str, shadow: bool = Fa
             (path / REFUSED).unlink(missing_ok=True)
             write_json(path / BLESSED, {"at": at, "reason": reason})
             path = path.rename(root / str(version))
-            _sync(root)
+            sync_folder(root)
         _write_slots(root, slots)
     return path
 
@@ -296,18 +297,6 @@ def prune(root: Path, *, keep: int) -> list[int]:
             if max(_changed(found) for found in (path, *path.rglob("*"))) < oldest:
                 shutil.rmtree(path, ignore_errors=True)
     return removed
-
-
-def write_json(path: Path, value: object) -> None:
-    """Replaces a JSON file in one step: readers see the old content or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=2, sort_keys=True)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    _sync(path.parent)
 
 
 def _seated(slot: Slot | None, version: int, *, shadow: bool) -> Slot:
@@ -387,18 +376,3 @@ def _changed(path: Path) -> float:
         return path.stat().st_mtime
     except FileNotFoundError:
         return 0.0
-
-
-def _sync_tree(path: Path) -> None:
-    for file in path.rglob("*"):
-        if file.is_file():
-            with file.open("rb") as handle:
-                os.fsync(handle.fileno())
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

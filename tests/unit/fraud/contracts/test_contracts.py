@@ -13,7 +13,7 @@ from fraud.decoding.decoder import Decoder
 from fraud.money import Rates
 from fraud.timestamps import parse_time
 
-FOLDER = Path(__file__).parents[3] / "docs" / "contracts"
+FOLDER = Path(__file__).parents[4] / "docs" / "contracts"
 KEPT = sorted(FOLDER.glob("examples/*.*/*.json"))
 
 
