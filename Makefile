@@ -42,7 +42,7 @@ format: $(READY) ## format the code and mend what ruff can mend
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-contracts: $(READY) ## write docs/contracts and the README's tables from the code
+contracts: $(READY) ## write docs/reference/contracts and the README's tables from the code
 	$(PY) -m fraud.contracts.export
 	$(PY) -m tools.reference
 

@@ -31,7 +31,7 @@ from service.ports import Snapshot
 from service.settings import Settings
 
 FOLDER = Path("build/soak")
-PLOT = Path("docs/soak.png")
+PLOT = Path("docs/pictures/soak.png")
 EVERY = 2.0
 PRELOADED = 60_000
 WARM_UP = 0.2

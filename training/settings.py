@@ -66,7 +66,7 @@ class Settings(BrokerSettings):
     )
     loop_holdout_share: float = Field(0.25, gt=0, lt=1, description="share of customers that only the gate sees")
     loop_min_frauds: int = Field(20, ge=3, description="with fewer known frauds it stays at the cold start")
-    loop_strategy: str = Field("joint_distilled", description="how to adapt; see docs/transfer.md")
+    loop_strategy: str = Field("joint_distilled", description="how to adapt; see docs/explanation/transfer.md")
     loop_teachers: int | None = Field(None, ge=1, description="nets to train; default: as many as the base has")
     loop_alert_share: float | None = Field(
         None, gt=0, lt=1, description="alert on at most this share; default: by cost"

@@ -1,4 +1,4 @@
-"""An example of every message, for `docs/contracts/` and the tests."""
+"""An example of every message, for `docs/reference/contracts/` and the tests."""
 
 from collections.abc import Mapping
 from typing import Final, TypeAlias

@@ -1,4 +1,4 @@
-"""Writes `docs/contracts/` from the models: `python -m fraud.contracts.export [FOLDER]`.
+"""Writes `docs/reference/contracts/` from the models: `python -m fraud.contracts.export [FOLDER]`.
 
 JSON Schemas, one AsyncAPI 3.0 document that describes every topic, and an example of each message. A test fails when
 the folder is stale. `examples/<version>/` is copied once a version is out and never changes: what was valid stays so.
@@ -17,7 +17,7 @@ from fraud.contracts.examples import EXAMPLES, Json
 from fraud.contracts.inbound import SCHEMA_VERSION, Label, Outcome, Transaction
 from fraud.contracts.outbound import Alert, Announcement, DeadLetter, Decision
 
-FOLDER: Final = Path("docs/contracts")
+FOLDER: Final = Path("docs/reference/contracts")
 MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "transaction": Transaction,
     "outcome": Outcome,

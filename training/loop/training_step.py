@@ -25,7 +25,7 @@ from training.modelling.train_loop import Progress, quiet
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 COLD_START: Final = "coral"
-"""Without labels: align the unlabelled target with the source (docs/transfer.md)."""
+"""Without labels: align the unlabelled target with the source (docs/explanation/transfer.md)."""
 
 UNLABELLED_ROWS: Final = 100_000
 

@@ -63,7 +63,7 @@ class Shop:
     def judge(self, alerts: Sequence[AlertRow]) -> None:
         """Analysts look at new alerts on payments that were not blocked: within 1 to 3 days, with errors.
 
-        As in the simulator (docs/simulator.md), they miss 8 % of the frauds and confirm 4 % of the genuine.
+        As in the simulator (docs/explanation/simulator.md), they miss 8 % of the frauds and confirm 4 % of the genuine.
         """
         new = [alert for alert in alerts[self._judged :] if alert.action != "block"]
         self._judged = len(alerts)

@@ -18,7 +18,7 @@ def test_each_partition_counts_twice_beside_the_program() -> None:
 
 
 def test_the_table_of_operations_is_what_the_function_says() -> None:
-    text = Path("docs/operations.md").read_text(encoding="utf-8")
+    text = Path("docs/how-to/operations.md").read_text(encoding="utf-8")
     table = text.split("| partitions | at most, GiB |")[1].split("\n\n")[0]
     rows = {int(partitions): float(most) for partitions, most in re.findall(r"^\| (\d+) \| ([\d.]+) \|$", table, re.M)}
     assert len(rows) >= 3

@@ -18,7 +18,7 @@ Scorer: TypeAlias = Callable[[tf.Tensor], tf.Tensor]
 
 @dataclass(frozen=True, slots=True)
 class AdaptOptions:
-    """What adaptation costs and aims at; the defaults are the recipe of docs/transfer.md.
+    """What adaptation costs and aims at; the defaults are the recipe of docs/explanation/transfer.md.
 
     Attributes:
         teachers: nets of the ensemble.
