@@ -7,7 +7,8 @@ PYTEST := $(PY) -m pytest
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup demo test check coverage format contracts locks forget kafka clean
+.PHONY: help setup demo test check coverage format reference docs locks forget kafka clean
+export NO_MKDOCS_2_WARNING = 1
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -29,11 +30,12 @@ test: $(READY) ## unit, property, contract, parity and integration tests on a re
 coverage: $(READY) ## the tests once more, with the share of lines that they run (compiled kernels do not count)
 	$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered --cov-report=html:build/coverage
 
-check: $(READY) ## format, lint, types, import layers, Docker files
+check: $(READY) ## format, lint, types, import layers, documents, Docker files
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	.venv/bin/lint-imports
+	.venv/bin/mkdocs build --quiet
 	.venv/bin/hadolint deploy/Dockerfile.*
 	@if docker compose version >/dev/null 2>&1; then docker compose config -q && echo "docker compose config: ok"; \
 	  else echo "docker compose config: not checked, Docker Compose is not installed"; fi
@@ -42,9 +44,12 @@ format: $(READY) ## format the code and mend what ruff can mend
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-contracts: $(READY) ## write docs/reference/contracts and the README's tables from the code
+reference: $(READY) ## write docs/reference/ (contracts, settings, metrics) from the code
 	$(PY) -m fraud.contracts.export
 	$(PY) -m tools.reference
+
+docs: $(READY) ## build the documentation as a site, in build/site
+	.venv/bin/mkdocs build
 
 LOCK := .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-find-links
 

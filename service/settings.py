@@ -52,7 +52,7 @@ Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0)
 
 
 class Settings(BrokerSettings):
-    """The service's settings; each field's description is its line in the README."""
+    """The service's settings; each field's description is its line in docs/reference/settings.md."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=True)
 

@@ -1,6 +1,6 @@
-"""Writes the README's tables of settings and metrics from the code that declares them: `python -m tools.reference`."""
+"""Writes the pages of `docs/reference/` that the code knows best: settings and metrics. `python -m tools.reference`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -12,27 +12,48 @@ from service.settings import Settings
 from training.loop.metrics import LoopMetrics
 from training.settings import Settings as LoopSettings
 
-README: Final = Path(__file__).parents[1] / "README.md"
+FOLDER: Final = Path(__file__).parents[1] / "docs" / "reference"
+MADE: Final = "<!-- Made by `make reference` from the code; do not edit. -->"
+
+SETTINGS: Final = """# Settings
+
+{made}
+
+Environment variables, read once, validated, frozen; an unknown one is an error (exit code 2). A secret may come from a
+file: the same name with `_FILE` behind it. `python -m service check` prints what was resolved and what is wrong.
+
+## Service
+
+{service}
+## Training loop
+
+Of `python -m training loop`.
+
+{loop}"""
+
+METRICS: Final = """# Metrics
+
+{made}
+
+Both programs answer `/metrics`, `/healthz` (it lives) and `/readyz` (it works).
+
+## Service
+
+{service}
+## Training loop
+
+{loop}"""
 
 
-def updated(text: str) -> str:
-    """The README with its tables as the code has them now."""
+def pages() -> Mapping[str, str]:
+    """Each page's name and text, as the code has them now."""
     registry, loop_registry = CollectorRegistry(), CollectorRegistry()
     Metrics(registry)
     LoopMetrics(loop_registry)
-    for name, table in {
-        "service settings": settings_table(Settings),
-        "loop settings": settings_table(LoopSettings),
-        "service metrics": metrics_table(registry),
-        "loop metrics": metrics_table(loop_registry),
-    }.items():
-        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-        before, found, rest = text.partition(begin)
-        _, closed, after = rest.partition(end)
-        if not found or not closed:
-            raise ValueError(f"{README}: wants the marks {begin.strip()} and {end}")
-        text = before + begin + table + end + after
-    return text
+    return {
+        "settings.md": SETTINGS.format(made=MADE, service=settings_table(Settings), loop=settings_table(LoopSettings)),
+        "metrics.md": METRICS.format(made=MADE, service=metrics_table(registry), loop=metrics_table(loop_registry)),
+    }
 
 
 def settings_table(settings: type[BaseSettings]) -> str:
@@ -64,4 +85,5 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(updated(README.read_text()))
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")

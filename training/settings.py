@@ -22,7 +22,7 @@ class InvalidSettings(Exception):  # noqa: N818 - named for what it says
 
 
 class Settings(BrokerSettings):
-    """The loop's settings; each field's description is its line in the README."""
+    """The loop's settings; each field's description is its line in docs/reference/settings.md."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", validate_default=True)
 

@@ -1,7 +1,7 @@
 """The contracts of what comes in: transactions, their outcomes and labels, as frozen, strict models.
 
-JSON Schemas under `docs/reference/contracts/` are generated from here and from `fraud.contracts.outbound`. Unknown fields are
-ignored, null means absent, NaN and infinities are refused. They are what producers promise; of transactions and
+JSON Schemas under `docs/reference/contracts/` are made from here and from `fraud.contracts.outbound`. Unknown fields
+are ignored, null means absent, NaN and infinities are refused. They are what producers promise; of transactions and
 outcomes that break the promise in optional fields `fraud.decoding.validation` reads the rest.
 """
 

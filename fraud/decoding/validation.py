@@ -1,5 +1,4 @@
-"""What a raw message must be to count as an event: the definition that the fast reader in `fraud.decoding.decoder`
-follows.
+"""What a raw message must be to count as an event: the definition that the fast reader follows.
 
 One message at a time, in the order of the checks of `Reason`: bytes, JSON, fields, money, time. It is the slow road,
 taken by what the fast one refuses, so it also says why.

@@ -39,11 +39,13 @@ class AmountModel:
         self._half = half
 
     def score(self, features: Float32s) -> tuple[Float32s, Float32s]:
+        """See `service.ports.Model.score`."""
         amount = features[:, AMOUNT]
         score = (amount / (amount + np.float32(self._half))).astype(np.float32)
         return score, score
 
     def explain(self, features: Float32s) -> Float32s:
+        """See `service.ports.Model.explain`: the amount is the whole reason."""
         contributions = np.zeros_like(features)
         contributions[:, AMOUNT] = 1.0
         return contributions
@@ -56,6 +58,7 @@ class FixedModels:
         self.models = Models(champion or AmountModel(), shadow)
 
     def current(self) -> Models:
+        """See `service.ports.ModelSource.current`."""
         return self.models
 
 

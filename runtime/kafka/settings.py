@@ -11,7 +11,7 @@ PREFIX: Final = "fraud_"
 
 
 class BrokerSettings(BaseSettings):
-    """Addresses and credentials; each field's description is its line in the README."""
+    """Addresses and credentials; each field's description is its line in docs/reference/settings.md."""
 
     kafka_bootstrap_servers: str = Field("localhost:9092", description="brokers to ask first, host:port, by commas")
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(

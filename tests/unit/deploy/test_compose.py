@@ -70,7 +70,7 @@ def test_its_volumes_exist_and_its_folders_too(name: str) -> None:
 
 
 def test_the_image_runs_the_kafka_version_that_the_tests_run() -> None:
-    pom = (ROOT / "deploy" / "kafka" / "pom.xml").read_text(encoding="utf-8")
+    pom = (ROOT / "local" / "broker" / "pom.xml").read_text(encoding="utf-8")
     version = re.findall(r"<kafka.version>(.+)</kafka.version>", pom)
     assert [SERVICES["kafka"]["image"]] == [f"${{KAFKA_IMAGE:-apache/kafka:{one}}}" for one in version]
 

@@ -13,7 +13,7 @@ from fraud.decoding.decoder import Decoder
 from fraud.money import Rates
 from fraud.timestamps import parse_time
 
-FOLDER = Path(__file__).parents[4] / "docs" / "contracts"
+FOLDER = Path(__file__).parents[4] / "docs" / "reference" / "contracts"
 KEPT = sorted(FOLDER.glob("examples/*.*/*.json"))
 
 
@@ -23,7 +23,7 @@ def contract_of(path: Path) -> str:
 
 @pytest.mark.parametrize("path", sorted(documents()))
 def test_the_folder_is_what_the_models_say(path: str) -> None:
-    assert (FOLDER / path).read_text(encoding="utf-8") == documents()[path], "stale: run `make contracts`"
+    assert (FOLDER / path).read_text(encoding="utf-8") == documents()[path], "stale: run `make reference`"
 
 
 def test_nothing_else_is_generated_into_the_folder() -> None:
