@@ -11,30 +11,30 @@ from pathlib import Path
 
 import click
 
-Train = Callable[..., dict[str, int]]
-"""Runs `python -m training …` and returns the JSON that it prints."""
+Run = Callable[..., dict[str, int]]
+"""Runs `python -m PROGRAM …` and returns the JSON that it prints."""
 
 
 class StepFailed(click.ClickException):
     """A training command failed; it has said why on standard error."""
 
 
-def train(*arguments: str) -> dict[str, int]:
-    """Run one training command as a process of its own, which gives its memory back.
+def run_program(program: str, *arguments: str) -> dict[str, int]:
+    """Run one command as a process of its own, which gives its memory back.
 
     Raises:
         StepFailed: it ended with an error.
     """
-    click.echo(f"bootstrap: training {' '.join(arguments)}", err=True)
-    command = [sys.executable, "-m", "training", *arguments, "--json"]
+    click.echo(f"bootstrap: {program} {' '.join(arguments)}", err=True)
+    command = [sys.executable, "-m", program, *arguments, "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if done.returncode != 0:
-        raise StepFailed(f"training {arguments[0]} ended with {done.returncode}")
+        raise StepFailed(f"{program} {arguments[0]} ended with {done.returncode}")
     answer: dict[str, int] = json.loads(done.stdout)
     return answer
 
 
-def bootstrap(models: Path, data: Path, *, transactions: int, days: int, labels: int, train: Train) -> int | None:
+def bootstrap(models: Path, data: Path, *, transactions: int, days: int, labels: int, run: Run) -> int | None:
     """Simulate two platforms, pre-train on one, adapt to the other, let the result serve.
 
     Returns:
@@ -44,13 +44,13 @@ def bootstrap(models: Path, data: Path, *, transactions: int, days: int, labels:
         return None
     for platform in ("source", "target"):
         size = ("--transactions", str(transactions), "--days", str(days))
-        train("simulate", "--platform", platform, *size, "--out", str(data / platform))
+        run("simulator", "--platform", platform, *size, "--out", str(data / platform))
     where = ("--models", str(models))
     quick = ("--teachers", "1", "--max-source-rows", "40000")
-    base = train("pretrain", "--source", str(data / "source" / "events.parquet"), *quick, *where)
+    base = run("training", "pretrain", "--source", str(data / "source" / "events.parquet"), *quick, *where)
     target = ("--target", str(data / "target" / "events.parquet"), "--labels", str(labels))
-    adapted = train("adapt", *target, "--from", str(base["version"]), *where)
-    train("promote", "--version", str(adapted["version"]), *where)
+    adapted = run("training", "adapt", *target, "--from", str(base["version"]), *where)
+    run("training", "promote", "--version", str(adapted["version"]), *where)
     return adapted["version"]
 
 
@@ -62,7 +62,7 @@ def bootstrap(models: Path, data: Path, *, transactions: int, days: int, labels:
 @click.option("--labels", default=1_000, show_default=True, help="Labels of the target that adapt may use.")
 def main(models: Path, data: Path, transactions: int, days: int, labels: int) -> None:
     """Make the first model unless there is one."""
-    version = bootstrap(models, data, transactions=transactions, days=days, labels=labels, train=train)
+    version = bootstrap(models, data, transactions=transactions, days=days, labels=labels, run=run_program)
     click.echo(f"bootstrap: {'there is a model already' if version is None else f'version {version} serves'}")
 
 

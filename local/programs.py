@@ -1,4 +1,4 @@
-"""The project's own programs as child processes: training commands, and the service."""
+"""The project's own programs as child processes: commands, and the service."""
 
 import os
 import signal
@@ -23,8 +23,8 @@ class ProgramFailed(Exception):  # noqa: N818 - named for what happened
     """A program ended with an error, or did not get ready; the text is one line and names its log."""
 
 
-def train(*arguments: str, log: Path) -> dict[str, object]:
-    """Runs `python -m training …` with its progress on this terminal.
+def run_program(program: str, *arguments: str, log: Path) -> dict[str, object]:
+    """Runs `python -m PROGRAM …`, training or simulator, with its progress in a log.
 
     Returns:
         The JSON document that the command printed.
@@ -35,10 +35,10 @@ def train(*arguments: str, log: Path) -> dict[str, object]:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         done = subprocess.run(
-            [sys.executable, "-m", "training", *arguments, "--json"], stdout=subprocess.PIPE, stderr=output, check=False
+            [sys.executable, "-m", program, *arguments, "--json"], stdout=subprocess.PIPE, stderr=output, check=False
         )
     if done.returncode:
-        raise ProgramFailed(f"training {arguments[0]} ended with {done.returncode}: {_last_line(log)} (see {log})")
+        raise ProgramFailed(f"{program} {arguments[0]} ended with {done.returncode}: {_last_line(log)} (see {log})")
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     return msgspec.json.decode(b"\n".join(lines) if lines[0].strip() == b"{" else lines[-1], type=dict[str, object])
 

@@ -14,7 +14,7 @@ def write_json(path: Path, value: object) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def sync_tree(path: Path) -> None:
@@ -25,8 +25,8 @@ def sync_tree(path: Path) -> None:
                 os.fsync(handle.fileno())
 
 
-def sync_folder(path: Path) -> None:
-    """Has the system write a folder's entries, such as a rename, to the disk."""
+def sync(path: Path) -> None:
+    """Has the system write a file, or a folder's entries such as a rename, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

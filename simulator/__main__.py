@@ -1,4 +1,4 @@
-"""`python -m training simulate`: a preset's platform to files or to Kafka."""
+"""`python -m simulator`: a preset's platform to files or to Kafka."""
 
 import signal
 import sys
@@ -8,20 +8,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-from kafka.errors import KafkaError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from simulator.config import PRESETS, InvalidSimulation, SimulationConfig, preset
-from simulator.output.files import Format, write_simulation
-from simulator.output.publish import DeliveryError, KafkaSink, messages, publish
-from simulator.output.resume import held, known_by, missing
-from simulator.simulation import Simulation, Summary, simulate
+
+if TYPE_CHECKING:
+    from simulator.output.files import Format
+    from simulator.simulation import Simulation, Summary
 
 
 class Refused(click.ClickException):
@@ -30,7 +29,7 @@ class Refused(click.ClickException):
     exit_code = 2
 
 
-@click.command("simulate")
+@click.command("simulator")
 @click.option("--preset", "name", default="positive", show_default=True, help=f"One of {', '.join(PRESETS)}.")
 @click.option("--platform", type=click.Choice(["source", "target"]), default="source", show_default=True)
 @click.option("--transactions", type=int, default=200_000, show_default=True, help="Payment attempts; outcomes on top.")
@@ -57,7 +56,7 @@ def simulate_command(
     name: str,
     platform: str,
     out: Path | None,
-    file_format: Format,
+    file_format: "Format",
     to_kafka: bool,
     topic: str,
     labels_topic: str | None,
@@ -72,6 +71,8 @@ def simulate_command(
         raise Refused("say where the events go: --out DIR, --to-kafka, or both")
     if to_kafka and not bootstrap_servers:
         raise Refused("--to-kafka needs --bootstrap-servers or FRAUD_KAFKA_BOOTSTRAP_SERVERS")
+    from simulator.simulation import simulate
+
     try:
         simulation = simulate(config_of(name, platform, dials))
     except InvalidSimulation as error:
@@ -97,7 +98,9 @@ def config_of(name: str, platform: str, dials: dict[str, Any]) -> SimulationConf
     return replace(source if platform == "source" else target, **given)
 
 
-def _write(simulation: Simulation, out: Path, file_format: Format) -> None:
+def _write(simulation: "Simulation", out: Path, file_format: "Format") -> None:
+    from simulator.output.files import write_simulation
+
     try:
         with _bar("writing events", len(simulation.log)) as advance:
             write_simulation(simulation, out, file_format=file_format, progress=advance)
@@ -106,7 +109,7 @@ def _write(simulation: Simulation, out: Path, file_format: Format) -> None:
 
 
 def _publish(
-    simulation: Simulation,
+    simulation: "Simulation",
     bootstrap_servers: str,
     topic: str,
     labels_topic: str | None,
@@ -114,6 +117,11 @@ def _publish(
     rate: float,
     resume: bool,
 ) -> None:
+    from kafka.errors import KafkaError
+
+    from simulator.output.publish import DeliveryError, KafkaSink, messages, publish
+    from simulator.output.resume import held, known_by, missing
+
     labels = labels_topic is not None
     try:
         there = held(bootstrap_servers, {topic, labels_topic or topic}) if resume else set()
@@ -150,7 +158,7 @@ def _bar(what: str, total: int) -> Iterator[Any]:
         yield lambda count: progress.advance(task, count)
 
 
-def _report(summary: Summary, *, as_json: bool) -> None:
+def _report(summary: "Summary", *, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(summary.as_dict()))
         return
@@ -165,3 +173,7 @@ def _report(summary: Summary, *, as_json: bool) -> None:
     for pattern, count in summary.by_pattern.items():
         table.add_row(f"  {pattern}", f"{count:,}")
     Console(width=80).print(table)
+
+
+if __name__ == "__main__":
+    simulate_command(prog_name="python -m simulator")

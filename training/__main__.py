@@ -6,7 +6,6 @@ from typing import Final
 import click
 
 COMMANDS: Final = {
-    "simulate": "simulator.__main__:simulate_command",
     "import": "training.commands.import_events:import_command",
     "pretrain": "training.commands.pretrain:pretrain_command",
     "adapt": "training.commands.adapt:adapt_command",
@@ -47,7 +46,7 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup)
 def main() -> None:
-    """Simulate, import, pre-train, adapt, evaluate, promote, and the loop that keeps doing it."""
+    """Import, pre-train, adapt, evaluate, promote, and the loop that keeps doing it."""
 
 
 if __name__ == "__main__":

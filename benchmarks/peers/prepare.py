@@ -6,7 +6,7 @@ from pathlib import Path
 from fraud.features.encoder import SPEC, features_fingerprint
 from fraud.history.history import HistoryConfig
 from fraud.models.bundle import SERVING, InvalidBundle, read_serving
-from local.programs import train
+from local.programs import run_program
 
 FOLDER = Path("build/bench/peers")
 SOURCE_TRANSACTIONS = 60_000
@@ -20,7 +20,7 @@ def stream(transactions: int) -> Path:
     path = out / "events.jsonl"
     if not path.exists():
         wanted = ["--platform", "target", "--transactions", str(transactions), "--seed", str(SEED)]
-        train("simulate", *wanted, "--out", str(out), "--format", "jsonl", log=FOLDER / "prepare.log")
+        run_program("simulator", *wanted, "--out", str(out), "--format", "jsonl", log=FOLDER / "prepare.log")
     return path
 
 
@@ -33,12 +33,14 @@ def models() -> Path:
     log = FOLDER / "prepare.log"
     for platform in ("source", "target"):
         world = ["--platform", platform, "--transactions", str(SOURCE_TRANSACTIONS), "--days", "240"]
-        train("simulate", *world, "--seed", str(SEED), "--out", str(FOLDER / platform), log=log)
+        run_program("simulator", *world, "--seed", str(SEED), "--out", str(FOLDER / platform), log=log)
     limit = ["--models", str(root), "--seed", str(SEED), "--teachers", "1"]
-    base = train("pretrain", "--source", str(FOLDER / "source" / "events.parquet"), *limit, log=log)
+    base = run_program("training", "pretrain", "--source", str(FOLDER / "source" / "events.parquet"), *limit, log=log)
     wanted = ["--labels", str(LABELS), "--from", str(base["version"])]
-    made = train("adapt", "--target", str(FOLDER / "target" / "events.parquet"), *wanted, *limit, log=log)
-    train("promote", "--version", str(made["version"]), "--models", str(root), log=log)
+    made = run_program(
+        "training", "adapt", "--target", str(FOLDER / "target" / "events.parquet"), *wanted, *limit, log=log
+    )
+    run_program("training", "promote", "--version", str(made["version"]), "--models", str(root), log=log)
     return root
 
 

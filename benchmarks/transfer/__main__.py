@@ -19,7 +19,9 @@ from benchmarks.transfer.pairs import PAIRS, NoData, open_pair
 from benchmarks.transfer.results import Cell, load_all
 from benchmarks.transfer.schedule import Turn, turns
 from benchmarks.transfer.summary import by_method, by_rival, figures_of, pool, table, words
-from training.data.dataset import InvalidDataset
+from training.data.errors import (
+    InvalidDataset,
+)
 
 
 @click.command()

@@ -24,7 +24,7 @@ from local.broker.local_broker import LocalBroker
 from local.demo.claims import Broken, DemoReport, verdict
 from local.demo.platforms import Target, among, cut, messages
 from local.demo.traffic import Lost, Outputs, Reader, Topics, send
-from local.programs import ProgramFailed, Service, free_port, service_command, train
+from local.programs import ProgramFailed, Service, free_port, run_program, service_command
 from simulator.output.malformed import malformed
 
 FOLDER: Final = Path("build/demo")
@@ -97,7 +97,7 @@ def prepare(size: Size, seed: int) -> Target:
     for platform, count in (("source", size.source_transactions), ("target", size.target_transactions)):
         with console.status(f"simulating {count:,} transactions of the {platform} platform"):
             world = ["--platform", platform, "--transactions", str(count), "--days", str(size.days)]
-            made = train("simulate", *world, "--seed", str(seed), "--out", str(FOLDER / platform), log=log)
+            made = run_program("simulator", *world, "--seed", str(seed), "--out", str(FOLDER / platform), log=log)
         console.print(f"{platform}: {count:,} transactions, {made['frauds']} frauds")
     target = cut(FOLDER / "target", go_live=START + timedelta(days=size.go_live_day), history_days=HISTORY_DAYS)
     limit = ["--models", str(models), "--seed", str(seed)]
@@ -108,12 +108,14 @@ def prepare(size: Size, seed: int) -> Target:
             "--max-source-rows",
             str(size.max_source_rows),
         ]
-        base = train("pretrain", *sources, "--teachers", str(size.teachers), *limit, log=log)
+        base = run_program("training", "pretrain", *sources, "--teachers", str(size.teachers), *limit, log=log)
     console.print(f"pre-trained base {base['version']}")
     with console.status(f"adapting to the target with {size.labels:,} labels"):
         wanted = ["--labels", str(size.labels), "--from", str(base["version"])]
-        adapted = train("adapt", "--target", str(target.past / "events.parquet"), *wanted, *limit, log=log)
-    train("promote", "--version", str(adapted["version"]), "--models", str(models), log=log)
+        adapted = run_program(
+            "training", "adapt", "--target", str(target.past / "events.parquet"), *wanted, *limit, log=log
+        )
+    run_program("training", "promote", "--version", str(adapted["version"]), "--models", str(models), log=log)
     console.print(f"adapted, promoted version {adapted['version']}")
     return target
 

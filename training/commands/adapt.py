@@ -1,15 +1,12 @@
 """`python -m training adapt`: a candidate for one target platform from a base and few labels."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 
 import click
 import msgspec
-import numpy as np
 
-from fraud.features.risk_tables import RiskTables
 from training.commands.console import (
     FILE,
     TIME,
@@ -20,38 +17,12 @@ from training.commands.console import (
     now,
     one_line_errors,
     partitions_option,
+    policy_option,
     progress_display,
     seed_option,
     to_us,
 )
-from training.commands.shop_policy import policy_option, shop_policy
-from training.data.dataset import Dataset, draw_labels
-from training.data.feature_context import FeatureContext
-from training.data.replayed_stream import build, count_risk, read_stream
-from training.data.risk_plan import RiskPlan
-from training.data.sample import MIN_FRAUDS, Sample
-from training.modelling.adapt import STRATEGIES, adapt, strategy_named
-from training.modelling.export import export_bundle
-from training.modelling.inputs import labels_beside, matched, open_base
-from training.modelling.strategies.task import AdaptOptions, Task
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is known of the target.
-
-    Attributes:
-        data: all of its transactions.
-        sample: the labelled rows to learn from.
-        frauds_counted, rows_counted: for its fraud rate.
-        risk: dated tables behind its features.
-    """
-
-    data: Dataset
-    sample: Sample
-    frauds_counted: int
-    rows_counted: int
-    risk: RiskTables
+from training.modelling.strategies import DEFAULT, STRATEGIES
 
 
 @click.command("adapt")
@@ -59,7 +30,7 @@ class Target:
 @click.option("--label-file", type=FILE, help="Label file, when it is not beside the events.")
 @click.option("--labels", type=click.IntRange(1), help="Draw this many matured labels.")
 @click.option("--as-of", type=TIME, help="Use labels received by then (UTC).")
-@click.option("--strategy", default="joint_distilled", show_default=True, help=f"One of {', '.join(STRATEGIES)}.")
+@click.option("--strategy", default=DEFAULT, show_default=True, help=f"One of {', '.join(STRATEGIES)}.")
 @click.option("--from", "parent", type=click.IntRange(1), required=True, help="Version of the base.")
 @click.option("--teachers", type=click.IntRange(1), help="Nets to train; as many as the base has by default.")
 @policy_option
@@ -91,6 +62,13 @@ def adapt_command(
     """Adapt a base to a target platform; prints the version of the candidate."""
     if (labels is None) == (as_of is None):
         raise click.UsageError("give either --labels N or --as-of T")
+    from training.evaluation.shop_policy import shop_policy
+    from training.modelling.adapt import adapt, strategy_named
+    from training.modelling.export import export_bundle
+    from training.modelling.inputs import labels_beside, matched, open_base
+    from training.modelling.strategies.task import AdaptOptions, Task
+    from training.modelling.target import as_received, with_budget
+
     started = perf_counter()
     with one_line_errors(), progress_display() as progress:
         strategy_named(strategy)  # complains before the long work
@@ -100,7 +78,7 @@ def adapt_command(
             target = with_budget(events, path, labels, seed=seed, partitions=partitions, cache=cache)
         else:
             assert as_of is not None  # noqa: S101  # for mypy; checked above
-            target = as_received(events, path, as_of, partitions=partitions)
+            target = as_received(events, path, to_us(as_of), partitions=partitions)
         policy = shop_policy(target.data, policy_file, reviews_per_day)
         options = AdaptOptions(teachers=teachers or len(base.teachers))
         task = Task(matched(base, target.data.features), target.sample, target.data.features, seed, options, progress)
@@ -121,25 +99,3 @@ def adapt_command(
     else:
         click.echo(f"version {version}: {strategy}, {len(target.sample):,} labels, {target.sample.frauds} frauds")
         click.echo(f"why: {candidate.report['why']}")
-
-
-def with_budget(events: Path, labels: Path, count: int, *, seed: int, partitions: int, cache: Path | None) -> Target:
-    """A drawn budget of matured labels. Risk features stay empty: their tables would know more labels than that."""
-    data = build(events, labels, partitions=partitions, risk=RiskTables(), cache=cache, progress=True)
-    drawn = draw_labels(data, count, seed, MIN_FRAUDS)
-    known = int(data.observed.sum())
-    # The fraud rate comes from the uniform draw, before frauds were exchanged in.
-    uniform = np.random.default_rng(seed).permutation(np.flatnonzero(data.observed))[: min(count, known)]
-    return Target(data, Sample.of(data.take(drawn)), int(data.label[uniform].sum()), count, RiskTables())
-
-
-def as_received(events: Path, labels: Path, as_of: datetime, *, partitions: int) -> Target:
-    """Everything that had been received by a date, dated risk tables included."""
-    until = to_us(as_of)
-    world = FeatureContext(partitions=partitions)
-    stream = read_stream([events], labels, world)
-    risk = count_risk(stream, RiskPlan(), until=until)
-    data = build(events, labels, as_of=until, partitions=partitions, risk=risk, progress=True)
-    sample = Sample.of(data)
-    # Silence is no label yet, but it does count in the rate: known frauds alone would be all of the labels at first.
-    return Target(data, sample, sample.frauds, len(data), risk)

@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fraud.models.bundle import InvalidBundle
-from training.data.dataset import InvalidDataset
+from training.data.errors import (
+    InvalidDataset,
+)
 from training.registry.versions import RegistryError
 from training.settings import InvalidSettings, load_settings
 
@@ -30,6 +32,9 @@ seed_option = click.option("--seed", type=click.IntRange(0), default=1, show_def
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 partitions_option = click.option(
     "--partitions", type=click.IntRange(1), default=1, show_default=True, help="Of the topic that will be scored."
+)
+policy_option = click.option(
+    "--policy", "policy_file", type=FILE, help="The shop's own policy.json instead of the default one."
 )
 cache_option = click.option("--cache", type=FOLDER, help="Keep replayed data sets here, by content.")
 

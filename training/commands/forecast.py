@@ -2,37 +2,36 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from fraud.features.risk_tables import RiskTables
 from training.commands.console import (
     FILE,
     bundle_key,
     json_option,
     models_option,
     one_line_errors,
+    policy_option,
     progress_display,
     seed_option,
 )
-from training.commands.shop_policy import policy_option, shop_policy
-from training.data.dataset import InvalidDataset
-from training.data.feature_context import FeatureContext
-from training.data.replayed_stream import from_stream, read_stream
-from training.evaluation.forecast import ALONE, DAYS, Forecast, forecast
-from training.evaluation.report import number
-from training.evaluation.scores import ENOUGH_FRAUDS
-from training.modelling.adapt import STRATEGIES, strategy_named
-from training.modelling.inputs import labels_beside, open_base
+from training.data.errors import InvalidDataset
+from training.modelling.strategies import DEFAULT, STRATEGIES
+
+if TYPE_CHECKING:
+    from training.evaluation.forecast import Forecast
+
+DAYS: Final = (14, 30, 60, 90)
 
 
 @click.command("forecast")
 @click.option("--target", "events", type=FILE, required=True, help="The target's past, labels.parquet beside it.")
 @click.option("--label-file", type=FILE, help="Label file, when it is not beside the events.")
 @click.option("--from", "parent", type=click.IntRange(1), help="Version of the base; the newest by default.")
-@click.option("--strategy", default="joint_distilled", show_default=True, help=f"One of {', '.join(STRATEGIES)}.")
+@click.option("--strategy", default=DEFAULT, show_default=True, help=f"One of {', '.join(STRATEGIES)}.")
 @click.option("--days", type=click.IntRange(1), multiple=True, default=DAYS, show_default=True, help="Since launch.")
 @policy_option
 @models_option
@@ -51,14 +50,22 @@ def forecast_command(
     as_json: bool,
 ) -> None:
     """Expected recall and money by days since launch, with and without transfer, or "do not transfer" and why."""
+    from fraud.features.risk_tables import RiskTables
+    from training.data.feature_context import FeatureContext
+    from training.data.replayed_stream import from_stream, read_stream
+    from training.evaluation.forecast import ALONE, forecast
+    from training.evaluation.shop_policy import shop_policy
+    from training.modelling.adapt import strategy_named
+    from training.modelling.inputs import labels_beside, open_base
+
     with one_line_errors(), progress_display() as progress:
         strategy_named(strategy)
         if strategy == ALONE:
             raise InvalidDataset(f"{ALONE} is what transfer is compared with; choose another --strategy")
         _, base = open_base(root, parent, bundle_key())
-        world = FeatureContext()
-        stream = read_stream([events], labels_beside(events, label_file), world)
-        target = from_stream(stream, world, risk=RiskTables(), progress=True)
+        context = FeatureContext()
+        stream = read_stream([events], labels_beside(events, label_file), context)
+        target = from_stream(stream, context, risk=RiskTables(), progress=True)
         policy = shop_policy(target, policy_file)
         said = forecast(base, target, stream.ledger, policy, strategy=strategy, seed=seed, days=days, progress=progress)
     if as_json:
@@ -67,8 +74,11 @@ def forecast_command(
         show(said)
 
 
-def show(said: Forecast) -> None:
+def show(said: "Forecast") -> None:
     """The forecast as a table with its verdict."""
+    from training.evaluation.report import number
+    from training.evaluation.scores import ENOUGH_FRAUDS
+
     console = Console(width=140)
     table = Table(
         "days", "labels", "of them fraud", "frauds ahead", "recall at 1 %", "alone", "money / 1,000", "alone",

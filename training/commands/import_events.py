@@ -8,7 +8,6 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from training.data.importing.importer import import_file
 from training.data.importing.mapping import InvalidMapping, load_mapping, shipped
 
 
@@ -23,6 +22,8 @@ def import_command(
     *, file: Path, mapping_name: str, out: Path, limit: int | None, outcomes: bool, as_json: bool
 ) -> None:
     """Map any table of payments to events, validate each row, and write labels and rejects beside them."""
+    from training.data.importing.importer import import_file
+
     try:
         mapping = load_mapping(mapping_name)
         if not outcomes:

@@ -20,10 +20,6 @@ from training.commands.console import (
     progress_display,
     seed_option,
 )
-from training.modelling.base import save_base
-from training.modelling.export import write_version
-from training.modelling.inputs import kinds_of, lacking, read_source, read_unlabelled, without
-from training.modelling.pretrain import PretrainOptions, pretrain
 
 
 @click.command("pretrain")
@@ -55,6 +51,11 @@ def pretrain_command(
     as_json: bool,
 ) -> None:
     """Pre-train nets and trees on source platforms; prints the version of the base."""
+    from training.modelling.base import save_base
+    from training.modelling.export import write_version
+    from training.modelling.inputs import kinds_of, lacking, read_source, read_unlabelled, without
+    from training.modelling.pretrain import PretrainOptions, pretrain
+
     started = perf_counter()
     with one_line_errors(), progress_display() as progress:
         data, source = read_source(sources, partitions=partitions, cache=cache, progress=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from training.commands.console import bundle_key, to_us
-from training.commands.evaluate import open_stream
 from training.data.dataset import END_OF_TIME, Dataset
 from training.data.replayed_stream import from_stream
 from training.data.sample import MIN_FRAUDS, Sample
 from training.evaluation.evaluate import Floats, Model, check_features
+from training.evaluation.side_by_side import open_stream
 from training.gate.paired_scores import Contest, Ruling, rule
 from training.gate.rule import GateConfig, Verdict
 from training.labels.ledger import Ledger

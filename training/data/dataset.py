@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.features.risk_tables import RISK_WINDOWS_DAYS, RiskTables
+from training.data.errors import InvalidDataset
 from training.labels.ledger import Ledger
 
 Rows: TypeAlias = slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]
@@ -18,10 +19,6 @@ END_OF_TIME: Final = 2**62
 FRAUD: Final = 1
 GENUINE: Final = 0
 UNKNOWN: Final = -1
-
-
-class InvalidDataset(Exception):  # noqa: N818 - named for what it says, as in the design
-    """Data that nothing can be learnt from or measured on; one line: what, where, and how to mend it."""
 
 
 @dataclass(frozen=True, slots=True)

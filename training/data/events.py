@@ -16,7 +16,9 @@ from fraud.contracts.inbound import Label
 from fraud.decoding.batch import INTEGERS, MISSING, Batch, hash_ids
 from fraud.decoding.decoder import Decoded, Decoder
 from fraud.money import MINOR_MICRO, parse_amount
-from training.data.dataset import InvalidDataset
+from training.data.errors import (
+    InvalidDataset,
+)
 from training.data.feature_context import FeatureContext
 from training.data.parquet_columns import KIND_OF, to_columns
 from training.data.schema import EVENTS, LABELS, MATURITY_KEY, TIMES, VERSION_KEY, conform

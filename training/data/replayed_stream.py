@@ -16,7 +16,14 @@ from fraud.features.risk_tables import RiskTables
 from fraud.history.history import HistoryConfig
 from fraud.money import Rates
 from training.data.cache import cached, key_of
-from training.data.dataset import END_OF_TIME, Dataset, Identity, InvalidDataset
+from training.data.dataset import (
+    END_OF_TIME,
+    Dataset,
+    Identity,
+)
+from training.data.errors import (
+    InvalidDataset,
+)
 from training.data.events import Events, read_events, read_labels, version_of
 from training.data.feature_context import FeatureContext
 from training.data.replay import partition_of, replay

@@ -6,7 +6,12 @@ from typing import Final, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from training.data.dataset import Dataset, InvalidDataset
+from training.data.dataset import (
+    Dataset,
+)
+from training.data.errors import (
+    InvalidDataset,
+)
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Indices: TypeAlias = npt.NDArray[np.int64]

@@ -11,7 +11,12 @@ import numpy.typing as npt
 from fraud.decisions.policy import InvalidPolicy, Policy
 from fraud.features.risk_tables import RiskTables
 from fraud.models.bundle import BASE, InvalidBundle, Manifest, read_manifest, verify_files
-from training.data.dataset import Dataset, InvalidDataset
+from training.data.dataset import (
+    Dataset,
+)
+from training.data.errors import (
+    InvalidDataset,
+)
 from training.evaluation.bootstrap import MEASURES, REPEATS, difference, interval
 from training.evaluation.scores import Scored, figures, reliability
 

@@ -14,7 +14,12 @@ from typing import Final
 import numpy as np
 
 from fraud.decisions.policy import Policy
-from training.data.dataset import Dataset, InvalidDataset
+from training.data.dataset import (
+    Dataset,
+)
+from training.data.errors import (
+    InvalidDataset,
+)
 from training.data.sample import MIN_FRAUDS, Sample
 from training.evaluation.bootstrap import Interval, difference
 from training.evaluation.evaluate import to_scored
@@ -27,7 +32,6 @@ from training.modelling.network import predict
 from training.modelling.strategies.task import AdaptOptions, Task
 from training.modelling.train_loop import Progress, quiet
 
-DAYS: Final = (14, 30, 60, 90)
 ALONE: Final = "target_only"
 
 
@@ -84,7 +88,7 @@ def forecast(
     *,
     strategy: str,
     seed: int,
-    days: Sequence[int] = DAYS,
+    days: Sequence[int],
     horizon_days: int = 30,
     teachers: int = 1,
     progress: Progress = quiet,

@@ -9,11 +9,9 @@ some rows again, and reading takes each (partition, offset) once. A file that ca
 goes back to its first offset: the next pull fetches it again. A record's day is that of its Kafka timestamp.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -25,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from runtime.files import write_json
+from runtime.files import sync, write_json
 from training.labels.ledger import DAY_US
 
 Kind: TypeAlias = Literal["events", "decisions", "labels"]
@@ -199,8 +197,8 @@ class LedgerStore:
         folder = self.root / kind / f"day={_day(day * DAY_US)}"
         if not folder.is_dir():
             folder.mkdir(parents=True)
-            _sync(folder.parent)
-            _sync(self.root)
+            sync(folder.parent)
+            sync(self.root)
         _replace(folder / _name(part["partition"][0].as_py(), part), part)
 
     def _files(self, kind: Kind, *, since: int | None = None) -> list[Path]:
@@ -304,17 +302,9 @@ def _replace(path: Path, table: pa.Table) -> None:
     """Puts a file in its place in one step, and on the disk: progress, which is too, may rely on it."""
     temporary = path.with_name(f".{path.name}.tmp")
     pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
-    _sync(temporary)
+    sync(temporary)
     temporary.replace(path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(path.parent)
 
 
 def _day(micros: int) -> str:

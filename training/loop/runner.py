@@ -14,7 +14,12 @@ import structlog
 
 from fraud.contracts.outbound import Announcement
 from fraud.timestamps import to_datetime
-from training.data.dataset import Dataset, InvalidDataset
+from training.data.dataset import (
+    Dataset,
+)
+from training.data.errors import (
+    InvalidDataset,
+)
 from training.data.replayed_stream import from_stream
 from training.evaluation.evaluate import Model, scores_of
 from training.labels.ledger import DAY_US

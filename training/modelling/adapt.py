@@ -8,19 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.models.bundle import TrainedOn
-from training.data.dataset import InvalidDataset
+from training.data.errors import (
+    InvalidDataset,
+)
 from training.data.sample import Floats, check_trainable, row_keys, some_rows
 from training.modelling.calibration import Calibration, estimate_prior, fit_calibration
 from training.modelling.contributions import reference_row
 from training.modelling.export import Candidate, golden_rows
 from training.modelling.network import predict
+from training.modelling.strategies import STRATEGIES
 from training.modelling.strategies.task import Adapted, Strategy, Task
 from training.modelling.train_loop import make_deterministic
-
-STRATEGIES: Final = (
-    "auto", "joint_distilled", "l2sp", "boosted", "frozen", "adapters", "dann", "coral", "mmd", "multitask",
-    "target_only", "source_only",
-)  # fmt: skip
 
 CALIBRATION_WEIGHT: Final = 30.0
 """The held-out source rows count in the calibration's shape as if they had so many frauds."""
@@ -40,10 +38,8 @@ def strategy_named(name: str) -> Strategy:
     """
     if name not in STRATEGIES:
         raise InvalidDataset(f"strategy {name!r} does not exist; choose one of {', '.join(STRATEGIES)}")
-    module = "coral" if name == "mmd" else name
-    function: Strategy = getattr(
-        import_module(f"training.modelling.strategies.{module}"), "adapt_mmd" if name == "mmd" else "adapt"
-    )
+    module, _, attribute = STRATEGIES[name].partition(":")
+    function: Strategy = getattr(import_module(module), attribute)
     return function
 
 

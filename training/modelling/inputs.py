@@ -9,7 +9,12 @@ import numpy as np
 from fraud.features.encoder import SPEC
 from fraud.features.risk_tables import RiskTables
 from fraud.models.bundle import BASE, InvalidBundle, read_manifest, verify_files
-from training.data.dataset import Dataset, InvalidDataset
+from training.data.dataset import (
+    Dataset,
+)
+from training.data.errors import (
+    InvalidDataset,
+)
 from training.data.replayed_stream import build
 from training.data.sample import Floats, Sample
 from training.modelling.base import Base, load_base

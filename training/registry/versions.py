@@ -23,7 +23,7 @@ from typing import Final, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from fraud.models.bundle import BLESSED, SERVING, InvalidBundle, Manifest, read_manifest, verify_files
-from runtime.files import sync_folder, sync_tree, write_json
+from runtime.files import sync, sync_tree, write_json
 
 Area: TypeAlias = Literal["live", "candidates", "bases"]
 AREAS: Final[tuple[Area, ...]] = ("live", "candidates", "bases")
@@ -137,7 +137,7 @@ def publish(root: Path, built: Path, area: Area, finish: Callable[[int], None]) 
         target = folder(root, area) / str(version)
         target.parent.mkdir(parents=True, exist_ok=True)
         built.rename(target)
-        sync_folder(target.parent)
+        sync(target.parent)
     return version
 
 
@@ -229,7 +229,7 @@ def promote(root: Path, version: int, *, reason: str, at: str, shadow: bool = Fa
             (path / REFUSED).unlink(missing_ok=True)
             write_json(path / BLESSED, {"at": at, "reason": reason})
             path = path.rename(root / str(version))
-            sync_folder(root)
+            sync(root)
         _write_slots(root, slots)
     return path
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from local.programs import train
+from local.programs import run_program
 
 DAY_US: Final = 86_400_000_000
 START: Final = datetime(2025, 1, 6, tzinfo=UTC)
@@ -108,13 +108,13 @@ def prepare(plan: Plan, folder: Path, *, bases: Path | None = None) -> World:
     size = ["--days", str(plan.days), "--seed", str(plan.seed), "--base-rate", str(plan.base_rate)]
     if bases is None:
         out = ["--platform", "source", "--transactions", str(plan.source), "--out", str(folder / "source")]
-        train("simulate", *out, *size, log=log)
+        run_program("simulator", *out, *size, log=log)
         source = ["--source", str(folder / "source" / "events.parquet"), "--max-source-rows", "30000"]
-        train("pretrain", *source, "--teachers", "1", "--models", str(models), log=log)
+        run_program("training", "pretrain", *source, "--teachers", "1", "--models", str(models), log=log)
     else:
         shutil.copytree(bases / "bases", models / "bases")
     begins = (START + timedelta(days=plan.pattern)).date().isoformat()
     new = ["--new-pattern-start", begins, "--new-pattern-share", str(plan.pattern_share)]
     out = ["--platform", "target", "--transactions", str(plan.transactions), "--out", str(folder / "target")]
-    train("simulate", *out, *size, *new, log=log)
+    run_program("simulator", *out, *size, *new, log=log)
     return World.read(folder / "target")

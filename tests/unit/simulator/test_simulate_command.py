@@ -65,7 +65,7 @@ def test_kafka_needs_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unreachable_broker_is_one_clear_line() -> None:
-    command = [sys.executable, "-m", "training", "simulate", "--transactions", "50", "--days", "2", "--to-kafka"]
+    command = [sys.executable, "-m", "simulator", "--transactions", "50", "--days", "2", "--to-kafka"]
     done = subprocess.run(
         [*command, "--bootstrap-servers", "127.0.0.1:1"], capture_output=True, text=True, check=False, timeout=60
     )

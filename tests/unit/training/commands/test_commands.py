@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
+from simulator.__main__ import simulate_command
 from tests.unit.training.data.test_datasets import events_table, labels_table
 from training.__main__ import COMMANDS, main
 
@@ -36,7 +37,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("world")
     for platform, size, seed in (("source", 4_000, 5), ("target", 2_500, 6)):
         where = ["--platform", platform, "--transactions", size, "--seed", seed, "--out", folder / platform]
-        assert said("simulate", *where, *CREDIBLE)["transactions"] == size
+        result = CliRunner().invoke(simulate_command, [str(value) for value in (*where, *CREDIBLE, "--json")])
+        assert json.loads(result.stdout)["transactions"] == size
     small = ["--teachers", 1, "--steps", 10, "--models", folder / "models", "--cache", folder / "cache"]
     events = ["--source", folder / "source/events.parquet", "--unlabelled", folder / "target/events.parquet"]
     made = said("pretrain", *events, *small)

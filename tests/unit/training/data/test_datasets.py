@@ -10,7 +10,13 @@ import pytest
 
 from fraud.features.risk_tables import RiskTables
 from training.data.cache import load, save
-from training.data.dataset import Dataset, InvalidDataset, draw_labels
+from training.data.dataset import (
+    Dataset,
+    draw_labels,
+)
+from training.data.errors import (
+    InvalidDataset,
+)
 from training.data.events import from_lines, from_table, labels_frame
 from training.data.feature_context import FeatureContext
 from training.data.json_lines import to_wire

@@ -8,9 +8,9 @@ import pandas as pd
 import pyarrow.compute as pc
 import pytest
 
+from runtime import files
 from training.labels import store as ledger_store
 from training.labels.store import DamagedLedger, LedgerStore, Record
-from training.registry import versions as registry
 
 DAY = 86_400_000_000
 T0 = 20_000 * DAY
@@ -188,7 +188,7 @@ def test_progress_that_cannot_be_read_means_that_everything_is_fetched_again(tmp
 
 def test_progress_follows_the_files_onto_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
-    sync, save = ledger_store._sync, registry.write_json
+    sync, save = files.sync, files.write_json
 
     def syncing(path: Path) -> None:
         synced.append(path)
@@ -198,7 +198,7 @@ def test_progress_follows_the_files_onto_the_disk(tmp_path: Path, monkeypatch: p
         synced.append(path)
         save(path, value)
 
-    monkeypatch.setattr(ledger_store, "_sync", syncing)
+    monkeypatch.setattr(ledger_store, "sync", syncing)
     monkeypatch.setattr(ledger_store, "write_json", saving)
     LedgerStore(tmp_path).append("events", records(0, 2))
     day = tmp_path / "events" / "day=2024-10-04"

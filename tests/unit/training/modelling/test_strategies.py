@@ -11,17 +11,27 @@ import tensorflow as tf
 from scipy.stats import spearmanr
 
 from tests.support import toy_models as toy
-from training.data.dataset import InvalidDataset
+from training.data.errors import (
+    InvalidDataset,
+)
 from training.data.sample import row_keys
-from training.modelling.adapt import STRATEGIES, adapt, strategy_named, unseen_logits
+from training.modelling.adapt import (
+    adapt,
+    strategy_named,
+    unseen_logits,
+)
 from training.modelling.base import Base
 from training.modelling.boosting import booster_logits
 from training.modelling.distillation import DistilOptions, distil, mix
 from training.modelling.export import Candidate
 from training.modelling.losses import coral
 from training.modelling.network import FraudNet, get_weights, predict
+from training.modelling.strategies import (
+    STRATEGIES,
+    joint_distilled,
+    l2sp,
+)
 from training.modelling.strategies import coral as align
-from training.modelling.strategies import joint_distilled, l2sp
 from training.modelling.strategies.boosted import continued_logits, fit_continued, fit_pooled, folds, out_of_fold
 from training.modelling.strategies.task import Adapted, AdaptOptions, Scorer, Task
 from training.modelling.train_loop import make_deterministic

@@ -2,17 +2,16 @@
 
 from pathlib import Path
 
-import click
 import numpy as np
 import numpy.typing as npt
 
 from fraud.decisions.policy import InvalidPolicy, Policy
 from fraud.decisions.review_budget import HOUR_US, HOURS, MONDAY_US, Capacity
-from training.commands.console import FILE
-from training.data.dataset import Dataset, InvalidDataset
-
-policy_option = click.option(
-    "--policy", "policy_file", type=FILE, help="The shop's own policy.json instead of the default one."
+from training.data.dataset import (
+    Dataset,
+)
+from training.data.errors import (
+    InvalidDataset,
 )
 
 

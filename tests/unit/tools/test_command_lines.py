@@ -1,0 +1,47 @@
+"""`--help` and usage errors answer at once: what takes seconds to load is loaded by the commands that use it."""
+
+import subprocess
+import sys
+
+import pytest
+
+SLOW = (
+    "tensorflow", "keras", "lightgbm", "matplotlib", "numba", "pandas", "pyarrow", "scipy", "sklearn",
+    "duckdb", "kafka",
+)  # fmt: skip
+TRAINING = (
+    "import", "pretrain", "adapt", "evaluate", "promote", "list", "rollback", "prune", "forecast", "loop", "forget",
+)  # fmt: skip
+SERVICE = ("run", "topics", "warm", "redrive", "replay", "forget", "check")
+PROBE = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+except SystemExit:
+    pass
+loaded = sorted(name for name in {slow} if name in sys.modules)
+assert not loaded, f"loaded {{loaded}}"
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("service", "--help"),
+        ("service", "nonsense"),
+        ("training", "--help"),
+        ("training", "nonsense"),
+        ("simulator", "--help"),
+        ("training", "adapt", "--labels", "many"),
+        *(("training", name, "--help") for name in TRAINING),
+        *(("service", name, "--help") for name in SERVICE),
+    ],
+    ids=" ".join,
+)
+def test_it_answers_without_loading_what_takes_seconds(command: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE.format(slow=SLOW), *command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Usage:" in done.stdout + done.stderr

@@ -1,0 +1,90 @@
+"""Versions measured side by side on one stream, and what is written of it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.data.dataset import Dataset
+from training.data.errors import InvalidDataset
+from training.data.feature_context import FeatureContext
+from training.data.replayed_stream import Stream, from_stream, read_stream
+from training.evaluation.evaluate import Json, Model, check_features, evaluate, scores_of, to_scored
+from training.evaluation.report import evaluation_report
+from training.evaluation.scores import Scored
+from training.modelling.inputs import labels_beside
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One version's outcome."""
+
+    model: Model
+    scored: Scored
+    figures: Json
+
+    @property
+    def name(self) -> str:
+        """As tables show it."""
+        return f"v{self.model.version} {self.model.manifest.strategy}"
+
+
+def open_stream(events: Path, labels: Path, models: Sequence[Model]) -> tuple[Stream, FeatureContext]:
+    """The stream as these versions must see it.
+
+    Raises:
+        InvalidDataset: they were made for different partitions or currencies.
+    """
+    demands = {(m.manifest.partitions, m.manifest.base_currency) for m in models}
+    if len(demands) > 1:
+        raise InvalidDataset("these versions were made for different partitions or currencies: evaluate them apart")
+    context = FeatureContext(partitions=models[0].manifest.partitions)
+    if context.money.base != models[0].manifest.base_currency:
+        raise InvalidDataset(f"version {models[0].version} counts in {models[0].manifest.base_currency}, not in EUR")
+    return read_stream([events], labels, context), context
+
+
+def measure(
+    model: Model,
+    stream: Stream,
+    context: FeatureContext,
+    *,
+    period: tuple[int | None, int | None],
+    as_of: int,
+    seed: int,
+) -> Measured:
+    """One version on one period. Its own risk tables are used: what it ships is what it would see."""
+    dataset = from_stream(stream, context, as_of=as_of, risk=model.risk, progress=True)
+    check_features(model, dataset)
+    chosen: Dataset = dataset.between(*period).labelled()
+    scored = to_scored(chosen, scores_of(model.path, chosen.features))
+    return Measured(model, scored, evaluate(scored, model.policy, seed=seed))
+
+
+def by_domain(measured: Measured, sources: Sequence[Path], context: FeatureContext) -> dict[str, Scored]:
+    """The evaluated payments and each source's, all scored by the same version."""
+    domains = {"these payments": measured.scored}
+    for path in sources:
+        stream = read_stream([path], labels_beside(path, None), context)
+        known = from_stream(stream, context, risk=measured.model.risk, progress=True).labelled()
+        name = path.parent.name or path.name
+        domains[name] = to_scored(known, scores_of(measured.model.path, known.features))
+    return domains
+
+
+def write(
+    out: Path, document: Json, done: Sequence[Measured], *, differences: Json, domains: Mapping[str, Scored]
+) -> None:
+    """metrics.json and report.html."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "metrics.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    report = evaluation_report(
+        {m.name: (m.scored, m.model.policy) for m in done},
+        {m.name: m.figures for m in done},
+        differences,
+        title=f"Evaluation of version {done[0].model.version}",
+        lead=f"{document['data']}, {document['since'] or 'start'} to {document['until'] or 'end'}, labels as of "
+        f"{document['as_of'] or 'the end of time'}",
+        domains=domains,
+    )
+    (out / "report.html").write_text(report, encoding="utf-8")
