@@ -12,6 +12,7 @@ goes back to its first offset: the next pull fetches it again. A record's day is
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
