@@ -12,6 +12,7 @@ from fraud.privacy.keys import KEY_FILE
 from runtime.errors import ServiceError
 from runtime.kafka.client import Cluster
 from runtime.kafka.permissions import missing_permissions
+from runtime.kafka.private_parts import check_private_parts
 from runtime.kafka.topics import DAY_MS, TopicAdmin, TopicState
 from service.bootstrap import LETTER_BYTES, MAX_AHEAD_MS, Domain, cluster, domain, output_topics, rates
 from service.memory import GIB, PROGRAM, most_memory
@@ -42,6 +43,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield from _settings(settings)
     yield from _rates(settings)
     yield _memory(settings, code)
+    yield _client()
     yield from _kafka(settings, code)
     yield from _bundle(settings, code)
     yield _folder(settings.snapshots_dir)
@@ -81,6 +83,13 @@ def _memory(settings: Settings, code: Domain) -> Finding:
         f"twice {history:.2f} for each history, while a snapshot is written"
     )
     return Finding("ok", "memory", text)
+
+
+def _client() -> Finding:
+    try:
+        return Finding("ok", "client", f"kafka-python {check_private_parts()} has the parts that are used of it")
+    except ServiceError as error:
+        return Finding("error", "client", str(error))
 
 
 def _kafka(settings: Settings, code: Domain) -> Iterator[Finding]:

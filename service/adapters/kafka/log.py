@@ -6,6 +6,7 @@ from kafka.errors import KafkaError, RetriableError
 
 from runtime.errors import Misconfigured, Unavailable
 from runtime.kafka.client import Cluster
+from runtime.kafka.private_parts import check_private_parts
 from service.adapters.kafka.group import Group, Reader
 from service.adapters.kafka.publisher import OrderedPublisher, Publisher, TransactionalPublisher
 from service.ports import Assignment, Channel, Output, Records
@@ -62,7 +63,8 @@ class KafkaLog:
         )
 
     def open(self) -> None:
-        """Connects, and refuses topics that do not exist."""
+        """Connects; refuses another kafka-python than this is written for, and topics that do not exist."""
+        check_private_parts()
         self._group.open()
         for topic in (self._input, *sorted(set(self._topics.values()))):
             if not self._group.partitions(topic):
