@@ -1,4 +1,9 @@
-"""What a batch is on its way through the pipeline, and what comes of it."""
+"""One batch on its way through the pipeline, partition by partition, and its outcome.
+
+Rows are counted in three ways, each within one partition: of its n records as polled; of the events among them
+(`decoded`, `encoded`); of the m transactions that are scored. Whatever follows scoring works on the last, and
+`PartitionBatch.rows` leads from there back to the records.
+"""
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,39 +21,41 @@ from service.scored_batch import ScoredBatch
 
 @dataclass(frozen=True, slots=True)
 class PartitionBatch:
-    """One partition's share of a batch, on its way through.
+    """One partition's share of a batch, with features.
 
     Attributes:
         records: as polled.
         start: position before them.
         decoded: the events among them.
-        encoded: their features and status.
-        rows: intp [m], which events are scored.
-        events: the m scored events.
-        features: theirs, float32 [m, d].
-        batch: the same as columns.
+        encoded: features and status of the events.
         dead: the records that cannot be scored.
+        rows: of the m scored transactions, among the records.
+        events: the scored transactions.
+        batch: the same as columns.
+        features: theirs, float32 [m, d].
+        late: bool [m], whether they are dated before others that came earlier.
     """
 
     records: Records
     start: int | None
     decoded: Decoded
     encoded: Encoded
-    rows: npt.NDArray[np.intp]
-    events: Sequence[TransactionEvent]
-    features: Float32s
-    batch: Batch
     dead: Sequence[Reject]
+    rows: Sequence[int]
+    events: Sequence[TransactionEvent]
+    batch: Batch
+    features: Float32s
+    late: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessedBatch:
-    """What came of a batch.
+    """The outcome of a batch.
 
     Attributes:
         outputs: one a partition, to be committed together.
         parts: where they came from, for metrics and the cap.
-        scored: what was said of the scored events of each part.
+        scored: scores and actions of each part's scored transactions.
         laps: seconds spent by stage.
     """
 
@@ -61,7 +68,7 @@ class ProcessedBatch:
         return sum(len(part.records) for part in self.parts)
 
     def only(self, partitions: Container[int]) -> "ProcessedBatch":
-        """What came of the records of these partitions."""
+        """The outcome of these partitions' records."""
         rows = [row for row, part in enumerate(self.parts) if part.records.partition in partitions]
         if len(rows) == len(self.parts):
             return self

@@ -25,7 +25,7 @@ from service.outputs.serializer import OutputSerializer
 from service.partition import Partition
 from service.ports import Messages, Models, Output, Records
 from service.scored_batch import ScoredBatch
-from service.scoring import judge, score
+from service.scoring import choose_actions, score
 
 _CONFLICT: Final = "transaction_id was seen within 24 h with other content"
 
@@ -101,7 +101,7 @@ class Pipeline:
         laps.end("decode")
         parts = [self._encode(*pair, models, unscored) for pair in zip(polled, decoded, strict=True)]
         laps.end("features")
-        scored = self._judge(parts, models, laps)
+        scored = self._score(parts, models, laps)
         self._beat()
         now = datetime.fromtimestamp(now_us / 1e6, UTC)
         outputs = [self._output(*pair, now) for pair in zip(parts, scored, strict=True)]
@@ -155,39 +155,39 @@ class Pipeline:
         self._beat()
         partition = self._at(records)
         start, partition.position = partition.position, records.end
-        partition.encoder.risk = models.champion.risk
-        encoded = partition.encoder.encode(decoded.batch)
+        encoded = partition.encoder.encode(decoded.batch, models.champion.risk)
         partition.mature()
-        rows = np.flatnonzero(encoded.status == Status.SCORE)
-        conflicts = np.flatnonzero(encoded.status == Status.CONFLICT)
-        dead = [*decoded.rejects, *(Reject(int(decoded.rows[i]), Reason.CONFLICT, _CONFLICT) for i in conflicts)]
+        scored = np.flatnonzero(encoded.status == Status.SCORE)
+        conflicts = decoded.rows[encoded.status == Status.CONFLICT].tolist()
+        dead = [*decoded.rejects, *(Reject(row, Reason.CONFLICT, _CONFLICT) for row in conflicts)]
         if unscored is not None:
-            dead += [Reject(row, Reason.UNPROCESSABLE, unscored) for row in decoded.rows[rows].tolist()]
-            rows = rows[:0]
+            dead += [Reject(row, Reason.UNPROCESSABLE, unscored) for row in decoded.rows[scored].tolist()]
+            scored = scored[:0]
         dead.sort(key=lambda reject: reject.row)
         return PartitionBatch(
             records=records,
             start=start,
             decoded=decoded,
             encoded=encoded,
-            rows=rows,
-            events=cast("list[TransactionEvent]", [decoded.events[row] for row in rows.tolist()]),
-            features=encoded.features[rows],
-            batch=decoded.batch.take(rows),
             dead=dead,
+            rows=decoded.rows[scored].tolist(),
+            events=cast("list[TransactionEvent]", [decoded.events[event] for event in scored.tolist()]),
+            batch=decoded.batch.take(scored),
+            features=encoded.features[scored],
+            late=encoded.late[scored],
         )
 
-    def _judge(self, parts: Sequence[PartitionBatch], models: Models, laps: "_Laps") -> list[ScoredBatch]:
+    def _score(self, parts: Sequence[PartitionBatch], models: Models, laps: "_Laps") -> list[ScoredBatch]:
         """Scores all partitions together, since a matrix product costs little more for many rows than for few."""
         features = np.concatenate([part.features for part in parts])
         scores = score(models, self._spec, features, Batch.concatenate(part.batch for part in parts))
         laps.end("score")
         scored, first = [], 0
         for part in parts:
-            rows = slice(first, first + len(part.features))
+            last = first + len(part.features)
             partition = self.partitions[part.records.partition]
-            scored.append(judge(models, scores.take(rows), part, partition, self._exploration))
-            first = rows.stop
+            scored.append(choose_actions(models, scores[:, :, first:last], part, partition, self._exploration))
+            first = last
         return scored
 
     def _output(self, part: PartitionBatch, scored: ScoredBatch, now: datetime) -> Output:

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from fraud.decoding.decoder import Decoder
 from fraud.features.encoder import SPEC, Encoder, Status, features_fingerprint
-from fraud.features.risk_tables import RiskTables
 from fraud.history.history import History, HistoryConfig
 from fraud.models.bundle import read_serving
 from fraud.money import Rates
@@ -43,7 +42,7 @@ class Scorer:
         self._predict = predict
         self._encode = msgspec.json.Encoder().encode
         self._decoder = Decoder(Rates.default(), max_ahead_us=HOUR_US)
-        self._encoder = Encoder(SPEC, History(HistoryConfig()), RiskTables([]))
+        self._encoder = Encoder(SPEC, History(HistoryConfig()))
 
     def __call__(self, values: Sequence[bytes | None], timestamps_ms: Sequence[int]) -> list[bytes]:
         """The decisions on the transactions among the records, in order; JSON."""

@@ -70,7 +70,7 @@ class Encoder:
         ValueError: a feature looks back further than the history remembers.
     """
 
-    def __init__(self, spec: FeatureSpec, history: History, risk: RiskTables | None = None) -> None:
+    def __init__(self, spec: FeatureSpec, history: History) -> None:
         days = history.config.horizon_days
         for feature in spec.features:
             if feature.horizon > days * DAY:
@@ -78,13 +78,15 @@ class Encoder:
                 raise ValueError(f"feature {feature.name} looks back {back:g} days; the history remembers {days}")
         self.spec = spec
         self.history = history
-        self.risk = risk or RiskTables()
         self._plan = _plan(spec)
         self._risky = spec.risk_columns()
         self._scratch = new_scratch(len(KINDS), len(EVENT_MEASURES) + len(spec.attributes))
 
-    def encode(self, batch: Batch) -> Encoded:
-        """Read each event's features, then update the history, event by event in the given order."""
+    def encode(self, batch: Batch, risk: RiskTables | None = None) -> Encoded:
+        """Read each event's features, then update the history, event by event in the given order.
+
+        `risk` holds what labels told until then; it changes with the model, unlike the history.
+        """
         n = len(batch)
         if batch.attributes.shape[1] != len(self.spec.attributes):
             raise ValueError(f"batch has {batch.attributes.shape[1]} attributes, the spec {len(self.spec.attributes)}")
@@ -96,12 +98,12 @@ class Encoder:
                 history.state, history.limits, columns, start, stop, self._plan, self._scratch, features, status, late,
                 ahead,
             )  # fmt: skip
-        self._add_risk(batch, features, status)
+        self._add_risk(batch, features, status, risk or RiskTables())
         return Encoded(features, status, late, ahead)
 
-    def _add_risk(self, batch: Batch, features: Float32s, status: UInt8s) -> None:
+    def _add_risk(self, batch: Batch, features: Float32s, status: UInt8s, risk: RiskTables) -> None:
         for entity, (columns, windows) in self._risky.items():
-            risks = self.risk.lookup(entity, batch.ids[:, ENTITIES.index(entity)], batch.time)[:, windows]
+            risks = risk.lookup(entity, batch.ids[:, ENTITIES.index(entity)], batch.time)[:, windows]
             features[:, columns] = np.where((status == Status.SCORE)[:, None], risks, np.float32(np.nan))
 
 

@@ -23,7 +23,7 @@ from service.commands.sources import jsonl_records, parquet_records
 from service.partition import Partition
 from service.ports import Models, Records
 from service.scored_batch import ScoredBatch
-from service.scoring import judge, score
+from service.scoring import choose_actions, score
 from service.settings import Settings
 
 FILES: Final = {".jsonl", ".json", ".parquet"}
@@ -106,7 +106,7 @@ def replay(settings: Settings, source: str, versions: Sequence[int]) -> Replay:
                 scored = first
                 if loaded is not models[0]:
                     scores = score(loaded, code.spec, part.features, Batch.concatenate([part.batch]))
-                    scored = judge(loaded, scores, part, pace[share.partition], None)
+                    scored = choose_actions(loaded, scores, part, pace[share.partition], None)
                 tally.add(part, scored, first)
     return Replay(tallies, records, dead, time.monotonic() - began)
 

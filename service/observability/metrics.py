@@ -144,7 +144,7 @@ class Metrics:
             self.batch_seconds.labels(stage).observe(spent)
         for part, scored in zip(result.parts, result.scored, strict=True):
             self._part(part, committed_us)
-            self._verdicts(part, scored)
+            self._scores(part, scored)
 
     def _part(self, part: PartitionBatch, committed_us: int) -> None:
         kinds = np.bincount(part.decoded.batch.kind, minlength=len(Kind))
@@ -163,7 +163,7 @@ class Metrics:
         self.pan_masked.inc(part.decoded.masked)
         self.end_to_end.observe(self.waiting.latencies(part.records, committed_us))
 
-    def _verdicts(self, part: PartitionBatch, scored: ScoredBatch) -> None:
+    def _scores(self, part: PartitionBatch, scored: ScoredBatch) -> None:
         self.score.observe(scored.score)
         self.not_finite.labels("champion").inc(int(np.count_nonzero(scored.unscored)))
         amounts = part.batch.amount

@@ -1,6 +1,6 @@
-"""ScoredBatch to messages: a decision for every scored transaction, an alert for every flagged one."""
+"""Scored transactions to messages: a decision for every scored transaction, an alert for every flagged one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -53,116 +53,120 @@ class OutputSerializer:
     def write(
         self, part: PartitionBatch, scored: ScoredBatch, *, history_from: int | None, now: datetime
     ) -> list[Messages]:
-        """The messages on the n scored transactions of one partition.
+        """The messages on the m scored transactions of one partition.
 
         Args:
             part: the transactions.
-            scored: what was said of them.
+            scored: their scores and actions.
             history_from: see `service.partition.Partition`.
             now: wall time.
         """
-        shared = self._shared(part, scored, history_from, now)
+        records, scored_at = part.records, now.isoformat()
+        sources = [SourceOut(self.topic, records.partition, records.offsets[row]) for row in part.rows]
+        flagged = np.flatnonzero(scored.action).tolist()
+        alert_ids = {row: alert_id(self._shown(part.events[row].transaction_id), self.stage) for row in flagged}
         messages = []
-        if shared.flagged:
-            messages.append(self._alerts(part, scored, shared))
+        if flagged:
+            contributions = scored.model.explain(part.features[flagged])
+            alerts = [
+                self._alert(part, scored, row, why=why, alert=alert_ids[row], source=sources[row], scored_at=scored_at)
+                for row, why in zip(flagged, contributions, strict=True)
+            ]
+            keys = [self._shown(part.events[row].customer_id).encode() for row in flagged]
+            headers = [passed_on(records.headers[part.rows[row]], self.token) for row in flagged]
+            messages.append(Messages(Channel.ALERTS, keys, alerts, headers))
         if self.decisions:
-            messages.append(Messages(Channel.DECISIONS, shared.keys, self._decisions(part, scored, shared)))
+            reaches = None if history_from is None else datetime.fromtimestamp(history_from / 1e6, UTC).isoformat()
+            decisions = self._decisions(
+                part, scored, sources=sources, alert_ids=alert_ids, scored_at=scored_at, history_from=reaches
+            )
+            keys = [event.customer_id.encode() for event in part.events]
+            messages.append(Messages(Channel.DECISIONS, keys, decisions))
         return messages
 
-    def _shared(
-        self, part: PartitionBatch, scored: ScoredBatch, history_from: int | None, now: datetime
-    ) -> "_OutputColumns":
-        events, records = part.events, part.records
-        flagged = np.flatnonzero(scored.action).tolist()
-        ids: list[str | None] = [None] * len(events)
-        for row in flagged:
-            ids[row] = alert_id(self._shown(events[row].transaction_id), self.stage)
-        rows = part.decoded.rows[part.rows].tolist()
-        return _OutputColumns(
-            rows=rows,
-            keys=[event.customer_id.encode() for event in events],
-            sources=[SourceOut(self.topic, records.partition, records.offsets[row]) for row in rows],
-            alert_ids=ids,
-            flagged=flagged,
-            scored_at=now.isoformat(),
-            history_from=None if history_from is None else datetime.fromtimestamp(history_from / 1e6, UTC).isoformat(),
-        )
-
-    def _alerts(self, part: PartitionBatch, scored: ScoredBatch, shared: "_OutputColumns") -> Messages:
-        contributions = scored.model.explain(scored.features[shared.flagged])
-        values = [
-            _encode(self._alert(part, scored, shared, row, why))
-            for row, why in zip(shared.flagged, contributions, strict=True)
-        ]
-        headers = [passed_on(part.records.headers[shared.rows[row]], self.token) for row in shared.flagged]
-        keys = [self._shown(part.events[row].customer_id).encode() for row in shared.flagged]
-        return Messages(Channel.ALERTS, keys, values, headers)
-
     def _alert(
-        self, part: PartitionBatch, scored: ScoredBatch, shared: "_OutputColumns", row: int, why: Float32s
-    ) -> AlertOut:
+        self,
+        part: PartitionBatch,
+        scored: ScoredBatch,
+        row: int,
+        *,
+        why: Float32s,
+        alert: str,
+        source: SourceOut,
+        scored_at: str,
+    ) -> bytes:
         event = part.events[row]
         if self.pseudonyms is not None:
             event = msgspec.structs.replace(event, **self.pseudonyms.event(event))
         model, score = scored.model, float(scored.score[row])
-        told = [_UNSCORED] if scored.unscored[row] else []
+        reasons = [_UNSCORED] if scored.unscored[row] else []
         found = self.reason_builder.reasons(
-            scored.features[row],
+            part.features[row],
             np.where(np.isfinite(why), why, 0),
             texts=msgspec.structs.asdict(event),
             currency=model.policy.base_currency,
         )
-        return AlertOut(
-            alert_id=shared.alert_ids[row] or "",
+        reasons += [ReasonOut(reason.code, reason.text, reason.contribution) for reason in found]
+        message = AlertOut(
+            alert_id=alert,
             transaction_id=event.transaction_id,
             customer_id=event.customer_id,
             event_time=event.event_time,
-            scored_at=shared.scored_at,
+            scored_at=scored_at,
             stage=self.stage,
             score=score,
             threshold=float(scored.threshold[row]),
             action=ACTIONS[scored.action[row]],
             risk_level=model.policy.risk_level(score),
-            reasons=told
-            + [ReasonOut(reason.code, reason.text, reason.contribution) for reason in found][: LIMIT - len(told)],
+            reasons=reasons[:LIMIT],
             costs=CostsOut(*scored.cost[row].tolist()),
             model_version=model.version,
-            policy_version=scored.policy_version,
+            policy_version=model.policy_version,
             features_fingerprint=self.fingerprint,
-            source=shared.sources[row],
+            source=source,
             transaction=event,
-            ignored=part.decoded.ignored.get(shared.rows[row]),
+            ignored=part.decoded.ignored.get(part.rows[row]),
         )
+        return _encode(message)
 
     def _shown(self, value: str) -> str:
         """An id as alerts show it."""
         return value if self.pseudonyms is None else self.pseudonyms.of(value)
 
-    def _decisions(self, part: PartitionBatch, scored: ScoredBatch, shared: "_OutputColumns") -> list[bytes]:
-        version, policy_version, fingerprint = scored.model.version, scored.policy_version, self.fingerprint
+    def _decisions(
+        self,
+        part: PartitionBatch,
+        scored: ScoredBatch,
+        *,
+        sources: Sequence[SourceOut],
+        alert_ids: Mapping[int, str],
+        scored_at: str,
+        history_from: str | None,
+    ) -> list[bytes]:
+        version, policy_version, fingerprint = scored.model.version, scored.model.policy_version, self.fingerprint
         columns = zip(
             part.events,
-            shared.alert_ids,
-            shared.sources,
-            part.encoded.late[part.rows].tolist(),
+            map(alert_ids.get, range(len(part.events))),
+            sources,
+            part.late.tolist(),
             scored.raw.tolist(),
             scored.score.tolist(),
             scored.threshold.tolist(),
             [ACTIONS[action] for action in scored.model_action.tolist()],
             [ACTIONS[action] for action in scored.action.tolist()],
             scored.propensity.tolist(),
-            map(features_crc, scored.features),
+            map(features_crc, part.features),
             _shadows(scored),
-            map(part.decoded.ignored.get, shared.rows),
+            map(part.decoded.ignored.get, part.rows),
             strict=True,
         )
         # Positional, in the struct's order: keywords would double the cost of the line that runs for every transaction.
         return [
             _encode(
                 DecisionOut(
-                    event.transaction_id, event.customer_id, event.event_time, shared.scored_at, self.stage, raw, score,
+                    event.transaction_id, event.customer_id, event.event_time, scored_at, self.stage, raw, score,
                     threshold, model_action, action, propensity, alert, version, policy_version, fingerprint, crc, late,
-                    shared.history_from, shadow, source, ignored,
+                    history_from, shadow, source, ignored,
                 )
             )
             for (
@@ -170,19 +174,6 @@ class OutputSerializer:
                 ignored,
             ) in columns
         ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _OutputColumns:
-    """What alerts and decisions on n transactions share, as columns; `rows` are their places in the records."""
-
-    rows: Sequence[int]
-    keys: Sequence[bytes]
-    sources: Sequence[SourceOut]
-    alert_ids: Sequence[str | None]
-    flagged: list[int]
-    scored_at: str
-    history_from: str | None
 
 
 def _shadows(scored: ScoredBatch) -> Sequence[ShadowOut | None]:

@@ -63,10 +63,10 @@ def replay(
     with Progress(console=Console(stderr=True), disable=not (progress and sys.stderr.isatty())) as bar:
         task = bar.add_task("replaying events", total=len(batch))
         for rows in parts:
-            encoder = Encoder(spec, History(config), risk)
+            encoder = Encoder(spec, History(config))
             for start in range(0, len(rows), CHUNK):
                 chunk = rows[start : start + CHUNK]
-                encoded = encoder.encode(batch.take(chunk))
+                encoded = encoder.encode(batch.take(chunk), risk)
                 features[chunk] = encoded.features
                 scored[chunk] = encoded.status == Status.SCORE
                 bar.advance(task, len(chunk))

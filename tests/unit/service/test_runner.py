@@ -14,6 +14,7 @@ from fraud.contracts.outbound import Alert, Decision
 from fraud.decoding.batch import Batch
 from fraud.decoding.decoder import Decoded, Decoder
 from fraud.features.encoder import Encoded
+from fraud.features.risk_tables import RiskTables
 from fraud.history.history import HistoryConfig
 from local.testbed.bundles import AMOUNT, AmountModel, FixedModels
 from local.testbed.events import at_us, outcome, raw, transaction
@@ -672,10 +673,10 @@ def test_a_history_that_fails_on_a_record_stops_the_service_whatever_the_setting
         encoder = pipeline.partitions[partition].encoder
         encode = encoder.encode
 
-        def failing(batch: Batch) -> Encoded:
+        def failing(batch: Batch, risk: RiskTables | None = None) -> Encoded:
             if (batch.amount == transaction_amount).any():
                 raise ValueError("no")
-            return encode(batch)
+            return encode(batch, risk)
 
         encoder.encode = failing  # type: ignore[method-assign]
 

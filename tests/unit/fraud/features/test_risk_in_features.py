@@ -44,7 +44,7 @@ def risks(features: np.ndarray, entity: str) -> list[list[float]]:
 
 
 def test_each_row_holds_the_risks_of_its_own_entity_at_its_own_time() -> None:
-    features = Encoder(SPEC, History(SMALL), TABLES).encode(Batch.concatenate(LOG)).features
+    features = Encoder(SPEC, History(SMALL)).encode(Batch.concatenate(LOG), TABLES).features
     absent, average = [np.nan] * WIDTH, [1.0] * WIDTH
     of_shops = [absent, [2, 3, 4], absent, [2, 3, 4], [5, 6, 7], [2, 3, 4], average, absent]
     np.testing.assert_array_equal(risks(features, "merchant"), of_shops)
@@ -53,9 +53,9 @@ def test_each_row_holds_the_risks_of_its_own_entity_at_its_own_time() -> None:
 
 
 def test_risk_depends_on_no_batch_and_changes_nothing_else() -> None:
-    whole = Encoder(SPEC, History(SMALL), TABLES).encode(Batch.concatenate(LOG)).features
-    one_by_one = Encoder(SPEC, History(SMALL), TABLES)
-    assert b"".join(one_by_one.encode(one).features.tobytes() for one in LOG) == whole.tobytes()
+    whole = Encoder(SPEC, History(SMALL)).encode(Batch.concatenate(LOG), TABLES).features
+    one_by_one = Encoder(SPEC, History(SMALL))
+    assert b"".join(one_by_one.encode(one, TABLES).features.tobytes() for one in LOG) == whole.tobytes()
     without = Encoder(SPEC, History(SMALL)).encode(Batch.concatenate(LOG)).features
     others = [column for column in range(SPEC.width) if "_risk_" not in SPEC.names[column]]
     assert without[:, others].tobytes() == whole[:, others].tobytes()
