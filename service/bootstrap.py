@@ -367,11 +367,11 @@ def serve(settings: Settings) -> None:
         expected(settings, code),
         batch_records=settings.batch_records,
         poll_seconds=settings.models_poll.total_seconds(),
-        swapped=lambda result: metrics.model_swaps.labels(result).inc(),
+        swapped=lambda result: metrics.models.swaps.labels(result).inc(),
     )
-    metrics.models_unwatched.set_function(models.unwatched)
+    metrics.models.unwatched.set_function(models.unwatched)
     snapshots = snapshot_directory(
-        settings, code, wrote=metrics.snapshot_seconds.set, failed=metrics.snapshot_failures.inc
+        settings, code, wrote=metrics.history.snapshot_seconds.set, failed=metrics.history.snapshot_failures.inc
     )
     log = kafka_log(settings)
     service = compose(settings, Adapters(log, models, snapshots, clock), metrics, card_key=card_key(settings))

@@ -105,7 +105,7 @@ class Runner:
         self._snapshots_due = self._clock.monotonic() + self._timing.snapshots
         while not self._stop.requested:
             polled = self._poll()
-            self._metrics.waiting.look(polled, self._log.lag(), self._clock.now_us())
+            self._metrics.latency.waiting.look(polled, self._log.lag(), self._clock.now_us())
             if polled:
                 self._process(polled)
             self._between_batches()
@@ -137,7 +137,7 @@ class Runner:
         self._health.unready = "restoring histories"
         assignment = self._log.assignment()
         if self._epoch is not None:
-            self._metrics.rebalances.inc()
+            self._metrics.broker.rebalances.inc()
         held = self._pipeline.partitions
         for partition in held.keys() - assignment.partitions:
             del held[partition]
@@ -148,7 +148,7 @@ class Runner:
         for partition, committed in positions.items():
             self._log.resume(partition, self._log.bounds(partition)[0] if committed is None else committed)
         self._epoch = assignment.epoch
-        self._metrics.history_complete.set(all(state.history_from is None for state in held.values()))
+        self._metrics.history.complete.set(all(state.history_from is None for state in held.values()))
         _log.info("partitions assigned", partitions=sorted(assignment.partitions))
 
     def _restore(self, partition: int, committed: int | None) -> None:
@@ -161,7 +161,7 @@ class Runner:
         except BaseException:
             self._pipeline.partitions.pop(partition, None)
             raise
-        self._metrics.restore_seconds.set(self._clock.monotonic() - start)
+        self._metrics.history.restore_seconds.set(self._clock.monotonic() - start)
 
     def _stay(self) -> None:
         """Keeps the membership through a long restore: everything is paused, so that a poll brings no records."""
@@ -223,7 +223,7 @@ class Runner:
                 refusals += isinstance(error, Refused)
                 if refusals >= REFUSALS:
                     raise Misconfigured(f"{error}; refused {refusals} times, the batch is uncommitted") from error
-                self._metrics.retried.inc()
+                self._metrics.broker.retried.inc()
                 outputs = self._settle(outputs, error)
             else:
                 break
@@ -268,16 +268,16 @@ class Runner:
 
     def _show(self) -> None:
         metrics, states = self._metrics, self._pipeline.partitions
-        metrics.longest_turn.set(self._health.longest)
+        metrics.latency.longest_turn.set(self._health.longest)
         histories = [state.encoder.history for state in states.values()]
         newest = [history.watermark for history in histories if history.watermark is not None]
-        metrics.models(self._models.current(), max(newest, default=self._clock.now_us()))
-        metrics.histories(histories)
-        metrics.history_complete.set(all(state.history_from is None for state in states.values()))
-        metrics.lag(self._log.lag(), self._clock.now_us())
+        metrics.models.serving(self._models.current(), max(newest, default=self._clock.now_us()))
+        metrics.history.observe(histories)
+        metrics.history.complete.set(all(state.history_from is None for state in states.values()))
+        metrics.latency.lag(self._log.lag(), self._clock.now_us())
         now = self._clock.monotonic()
         ages = [now - saved for partition, (_, saved) in self._saved.items() if partition in states]
-        metrics.snapshot_age.set(max(ages, default=0.0))
+        metrics.history.snapshot_age.set(max(ages, default=0.0))
 
     def _save_snapshots(self) -> None:
         """Starts a snapshot of each partition that has moved since its last one."""

@@ -25,111 +25,256 @@ STAGES: Final = ("decode", "features", "score", "policy", "send", "commit")
 disable_created_metrics()  # type: ignore[no-untyped-call] # they would double the number of series
 
 
-class Metrics:
-    """Takes a registry, so that tests and programs each have their own."""
+class _Declared:
+    """Declares metrics under the service's prefix."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"fraud_{name}", text, labels, registry=registry)
+        self._registry = registry
 
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(f"fraud_{name}", text, labels, registry=registry)
+    def counter(self, name: str, text: str, label: str | None = None, values: Iterable[str] = ()) -> Counter:
+        """A counter, with a series of each value from the start: a rate misses the first count of one that appears."""
+        metric = Counter(f"fraud_{name}", text, [label] if label else [], registry=self._registry)
+        for value in values:
+            metric.labels(value)
+        return metric
 
-        # What went through.
-        self.records = counter("records_total", "Records processed, by kind", "kind")
-        self.transactions = counter("transactions_total", "Transactions scored, by action", "action")
-        self.alerts = counter("alerts_total", "Alerts published, by action", "action")
-        self.dead_letters = counter("dead_letters_total", "Records that could not be scored, by reason", "reason")
-        self.fields_ignored = counter(
-            "fields_ignored_total", "Invalid optional fields, treated as missing; of attributes once an event", "field"
+    def gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"fraud_{name}", text, labels, registry=self._registry)
+
+    def histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        return Histogram(f"fraud_{name}", text, labels, buckets=buckets, registry=self._registry)
+
+    def bulk_histogram(self, name: str, text: str, buckets: Sequence[float]) -> BulkHistogram:
+        return BulkHistogram(f"fraud_{name}", text, buckets, self._registry)
+
+
+class InputMetrics:
+    """Records, by what they were."""
+
+    def __init__(self, declared: _Declared) -> None:
+        counter = declared.counter
+        self._records = counter(
+            "records_total", "Records processed, by kind", "kind", ("transaction", "outcome", "dead_letter")
         )
-        self.duplicates = counter("duplicates_total", "Transactions seen again within 24 h, not scored twice")
-        self.late = counter("late_total", "Events dated before the newest that their history had counted")
-        self.ahead = counter("ahead_total", "Events dated over an hour after most others, as by a wrong clock or a gap")
-        self.headers_unreadable = counter("headers_unreadable_total", "Records without the headers that they came with")
-        self.pan_masked = counter("pan_masked_total", "Card numbers replaced by tokens at decode")
-        self.amount = counter("amount_total", "Money in scored transactions, base currency units")
-        self.flagged_amount = counter("flagged_amount_total", "Money in flagged transactions, by action", "action")
-        self.explored = counter("explored_total", "Would-be blocks let through to learn")
+        self._dead_letters = counter(
+            "dead_letters_total", "Records that could not be scored, by reason", "reason", Reason
+        )
+        self._fields_ignored = counter(
+            "fields_ignored_total", "Invalid optional fields, treated as missing; of attributes once an event",
+            "field", OPTIONAL_FIELDS,
+        )  # fmt: skip
+        self._duplicates = counter("duplicates_total", "Transactions seen again within 24 h, not scored twice")
+        self._late = counter("late_total", "Events dated before the newest that their history had counted")
+        self._ahead = counter(
+            "ahead_total", "Events dated over an hour after most others, as by a wrong clock or a gap"
+        )
+        self._headers_unreadable = counter(
+            "headers_unreadable_total", "Records without the headers that they came with"
+        )
+        self._pan_masked = counter("pan_masked_total", "Card numbers replaced by tokens at decode")
 
-        # How fast.
-        self.batch_seconds = Histogram(
-            "fraud_batch_seconds", "Time of a batch by stage", ["stage"], registry=registry,
-            buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15),
+    def observe(self, part: PartitionBatch) -> None:
+        """Takes in a committed part."""
+        kinds = np.bincount(part.decoded.batch.kind, minlength=len(Kind))
+        self._records.labels("transaction").inc(int(kinds[Kind.TRANSACTION]))
+        self._records.labels("outcome").inc(int(kinds[Kind.TRANSACTION + 1 :].sum()))
+        self._records.labels("dead_letter").inc(len(part.dead))
+        for reject in part.dead:
+            self._dead_letters.labels(reject.reason).inc()
+        for fields in part.decoded.ignored.values():
+            for name in fields:
+                self._fields_ignored.labels(name).inc()
+        self._duplicates.inc(int(np.count_nonzero(part.encoded.status == Status.DUPLICATE)))
+        self._late.inc(int(np.count_nonzero(part.encoded.late)))
+        self._ahead.inc(int(np.count_nonzero(part.encoded.ahead)))
+        self._headers_unreadable.inc(part.records.bare)
+        self._pan_masked.inc(part.decoded.masked)
+
+
+class DecisionMetrics:
+    """Scored transactions, by what was done."""
+
+    def __init__(self, declared: _Declared) -> None:
+        counter, flagged = declared.counter, ACTIONS[1:]
+        self._transactions = counter("transactions_total", "Transactions scored, by action", "action", ACTIONS)
+        self._alerts = counter("alerts_total", "Alerts published, by action", "action", flagged)
+        self._amount = counter("amount_total", "Money in scored transactions, base currency units")
+        self._flagged_amount = counter(
+            "flagged_amount_total", "Money in flagged transactions, by action", "action", flagged
+        )
+        self._explored = counter("explored_total", "Would-be blocks let through to learn")
+
+    def observe(self, part: PartitionBatch, scored: ScoredBatch) -> None:
+        """Takes in a committed part."""
+        amounts = part.batch.amount
+        self._amount.inc(float(amounts.sum()) / MICRO)
+        self._explored.inc(int(np.count_nonzero(scored.model_action != scored.action)))
+        for number, action in enumerate(ACTIONS):
+            rows = scored.action == number
+            count = int(np.count_nonzero(rows))
+            self._transactions.labels(action).inc(count)
+            if count and number:
+                self._alerts.labels(action).inc(count)
+                self._flagged_amount.labels(action).inc(float(amounts[rows].sum()) / MICRO)
+
+
+class LatencyMetrics:
+    """How fast batches are, and how far behind the log."""
+
+    def __init__(self, declared: _Declared) -> None:
+        self._batch_seconds = declared.histogram(
+            "batch_seconds", "Time of a batch by stage",
+            (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15), "stage",
         )  # fmt: skip
-        self.batch_size = Histogram(
-            "fraud_batch_size", "Records in a batch", registry=registry,
-            buckets=(1, 5, 10, 50, 100, 250, 500, 1000, 2000, 5000, 10_000),
-        )  # fmt: skip
-        self.end_to_end = BulkHistogram(
-            "fraud_end_to_end_seconds",
+        for stage in STAGES:
+            self._batch_seconds.labels(stage)
+        self._batch_size = declared.histogram(
+            "batch_size", "Records in a batch", (1, 5, 10, 50, 100, 250, 500, 1000, 2000, 5000, 10_000)
+        )
+        self._end_to_end = declared.bulk_histogram(
+            "end_to_end_seconds",
             "From a record's Kafka timestamp, or the last look at the log before it came, to its committed decision",
             (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
-            registry,
         )
-        self.longest_turn = gauge(
+        self.longest_turn = declared.gauge(
             "longest_turn_seconds", "Longest time between two signs of life of the loop since the start"
         )
-        self.behind = gauge("behind_seconds", "Time that a record may have waited by now, at most; 0 when none waits")
-        self.consumer_lag = gauge("consumer_lag_records", "Records behind the end of the log", "partition")
+        self._behind_seconds = declared.gauge(
+            "behind_seconds", "Time that a record may have waited by now, at most; 0 when none waits"
+        )
+        self._consumer_lag = declared.gauge("consumer_lag_records", "Records behind the end of the log", "partition")
+        self.waiting = Waiting()
+        self._behind: frozenset[int] = frozenset()
 
-        # What the models say.
-        self.score = BulkHistogram(
-            "fraud_score", "Calibrated scores",
-            (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99), registry,
+    def observe(self, result: ProcessedBatch, *, committed_us: int, seconds: Mapping[str, float]) -> None:
+        """Takes in a committed batch, see `Metrics.batch`."""
+        self._batch_size.observe(len(result))
+        for stage, spent in {**result.laps, **seconds}.items():
+            self._batch_seconds.labels(stage).observe(spent)
+        for part in result.parts:
+            self._end_to_end.observe(self.waiting.latencies(part.records, committed_us))
+
+    def lag(self, behind: Mapping[int, int], now_us: int) -> None:
+        """Notes how far each partition is behind; a partition that went away is shown no more."""
+        self._behind_seconds.set(self.waiting.longest(now_us))
+        for gone in self._behind - behind.keys():
+            self._consumer_lag.remove(str(gone))
+        for partition, records in behind.items():
+            self._consumer_lag.labels(str(partition)).set(records)
+        self._behind = frozenset(behind)
+
+
+class ModelMetrics:
+    """Which models score, and their scores."""
+
+    def __init__(self, declared: _Declared) -> None:
+        counter, gauge = declared.counter, declared.gauge
+        self._score = declared.bulk_histogram(
+            "score", "Calibrated scores",
+            (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99),
         )  # fmt: skip
-        self.model_info = gauge("model_info", "1 for each loaded model", "version", "role")
-        self.model_age = gauge("model_age_seconds", "From the making of the champion to the newest event")
-        self.model_swaps = counter("model_swaps_total", "Model changes, by result: swapped or refused", "result")
-        self.models_unwatched = gauge("model_watch_age_seconds", "Time since the model directory was last looked at")
-        self.not_finite = counter(
-            "scores_not_finite_total", "Transactions that a model gave no score within 0..1, by its role", "role"
+        self._info = gauge("model_info", "1 for each loaded model", "version", "role")
+        self._age = gauge("model_age_seconds", "From the making of the champion to the newest event")
+        self.swaps = counter(
+            "model_swaps_total", "Model changes, by result: swapped or refused", "result", ("swapped", "refused")
         )
-        self.shadow_agreement = counter(
-            "shadow_agreement_total", "Transactions where the shadow's action is or is not the champion's", "result"
+        self.unwatched = gauge("model_watch_age_seconds", "Time since the model directory was last looked at")
+        self._not_finite = counter(
+            "scores_not_finite_total", "Transactions that a model gave no score within 0..1, by its role",
+            "role", ("champion", "shadow"),
+        )  # fmt: skip
+        self._shadow_agreement = counter(
+            "shadow_agreement_total", "Transactions where the shadow's action is or is not the champion's",
+            "result", ("agree", "differ"),
+        )  # fmt: skip
+        self._shadow_would_alert = counter(
+            "shadow_would_alert_total", "Transactions that the shadow would have flagged"
         )
-        self.shadow_would_alert = counter("shadow_would_alert_total", "Transactions that the shadow would have flagged")
+        self._shown: Models | None = None
 
-        # The histories.
-        self.history_entities = gauge("history_entities", "Entities in memory", "entity")
-        self.history_evictions = counter("history_evictions_total", "Entities pushed out by the caps", "entity")
-        self.history_refused = counter(
-            "history_refused_total", "Attempts that an entity's ring had no room to grow for"
-        )
-        self.dedupe_reach = gauge(
+    def observe(self, scored: ScoredBatch) -> None:
+        """Takes in the scores of a committed part."""
+        self._score.observe(scored.score)
+        self._not_finite.labels("champion").inc(int(np.count_nonzero(scored.unscored)))
+        if scored.shadow is not None:
+            same = int(np.count_nonzero(scored.shadow.action == scored.action))
+            self._shadow_agreement.labels("agree").inc(same)
+            self._shadow_agreement.labels("differ").inc(len(scored.action) - same)
+            self._not_finite.labels("shadow").inc(int(np.count_nonzero(scored.shadow.unscored)))
+            self._shadow_would_alert.inc(int(np.count_nonzero(scored.shadow.action)))
+
+    def serving(self, models: Models, newest_us: int) -> None:
+        """Notes which models score.
+
+        Args:
+            models: they.
+            newest_us: the time in which they score, µs: a replayed or simulated stream has dates of its own, and so
+                have the models that were made from it.
+        """
+        self._age.set(max(0, newest_us - models.champion.created_at_us) / 1e6)
+        if models is not self._shown:
+            self._shown = models
+            self._info.clear()
+            self._info.labels(str(models.champion.version), "champion").set(1)
+            if models.shadow is not None:
+                self._info.labels(str(models.shadow.version), "shadow").set(1)
+
+
+class HistoryMetrics:
+    """The histories, their snapshots and restores."""
+
+    def __init__(self, declared: _Declared) -> None:
+        counter, gauge = declared.counter, declared.gauge
+        self._entities = gauge("history_entities", "Entities in memory", "entity")
+        self._evictions = counter("history_evictions_total", "Entities pushed out by the caps", "entity")
+        self._refused = counter("history_refused_total", "Attempts that an entity's ring had no room to grow for")
+        self._dedupe_reach = gauge(
             "dedupe_reach_seconds", "How far back repeats are known for certain, in the partition where that is least"
         )
-        self.history_complete = gauge("history_complete", "1 when every history reaches back over the whole horizon")
+        self._dedupe_reach.set(DAY_US / 1e6)  # without partitions nothing is forgotten
+        self.complete = gauge("history_complete", "1 when every history reaches back over the whole horizon")
         self.snapshot_seconds = gauge("snapshot_seconds", "Time that the last snapshot took to write")
         self.snapshot_age = gauge("snapshot_age_seconds", "Time since the oldest partition's last snapshot")
         self.snapshot_failures = counter("snapshot_failures_total", "Snapshots that could not be written")
         self.restore_seconds = gauge("restore_seconds", "Time that the last restore of a history took")
-
-        # The group and the transactions.
-        self.rebalances = counter("rebalances_total", "Times that partitions were shared out anew")
-        self.retried = counter("transactions_retried_total", "Batches whose commit had to be settled or repeated")
-
-        # Label values that exist from the start: a rate over a series that appears with its first count misses it.
-        bounded: tuple[tuple[Counter | Histogram, Iterable[str]], ...] = (
-            (self.batch_seconds, STAGES),
-            (self.records, ("transaction", "outcome", "dead_letter")),
-            (self.transactions, ACTIONS),
-            (self.alerts, ACTIONS[1:]),
-            (self.flagged_amount, ACTIONS[1:]),
-            (self.dead_letters, Reason),
-            (self.fields_ignored, OPTIONAL_FIELDS),
-            (self.model_swaps, ("swapped", "refused")),
-            (self.not_finite, ("champion", "shadow")),
-            (self.shadow_agreement, ("agree", "differ")),
-        )
-        for metric, values in bounded:
-            for value in values:
-                metric.labels(value)
-        self.dedupe_reach.set(DAY_US / 1e6)  # without partitions nothing is forgotten
-        self.waiting = Waiting()
         self._counted: dict[str, int] = {}
-        self._behind: frozenset[int] = frozenset()
-        self._models: Models | None = None
+
+    def observe(self, histories: Sequence[History]) -> None:
+        """Notes what the histories of all partitions hold and have pushed out."""
+        for kind, count in _summed(history.entities for history in histories).items():
+            self._entities.labels(kind).set(count)
+        for kind, count in _summed(history.evictions for history in histories).items():
+            self._evictions.labels(kind).inc(self._grown(kind, count))
+        self._refused.inc(self._grown("refused", sum(history.refused for history in histories)))
+        self._dedupe_reach.set(min((history.dedupe_reach for history in histories), default=DAY_US) / 1e6)
+
+    def _grown(self, name: str, count: int) -> int:
+        """How much more than last time: histories come and go with their partitions, a counter only grows."""
+        before, self._counted[name] = self._counted.get(name, 0), count
+        return max(0, count - before)
+
+
+class BrokerMetrics:
+    """The consumer group and its transactions."""
+
+    def __init__(self, declared: _Declared) -> None:
+        self.rebalances = declared.counter("rebalances_total", "Times that partitions were shared out anew")
+        self.retried = declared.counter(
+            "transactions_retried_total", "Batches whose commit had to be settled or repeated"
+        )
+
+
+class Metrics:
+    """All of them, by group. Takes a registry, so that tests and programs each have their own."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        declared = _Declared(registry)
+        self.input = InputMetrics(declared)
+        self.decisions = DecisionMetrics(declared)
+        self.latency = LatencyMetrics(declared)
+        self.models = ModelMetrics(declared)
+        self.history = HistoryMetrics(declared)
+        self.broker = BrokerMetrics(declared)
 
     def batch(self, result: ProcessedBatch, *, committed_us: int, seconds: Mapping[str, float]) -> None:
         """Takes in a committed batch.
@@ -139,88 +284,11 @@ class Metrics:
             committed_us: wall time of the commit, µs.
             seconds: time spent by stage, beside the result's own.
         """
-        self.batch_size.observe(len(result))
-        for stage, spent in {**result.laps, **seconds}.items():
-            self.batch_seconds.labels(stage).observe(spent)
+        self.latency.observe(result, committed_us=committed_us, seconds=seconds)
         for part, scored in zip(result.parts, result.scored, strict=True):
-            self._part(part, committed_us)
-            self._scores(part, scored)
-
-    def _part(self, part: PartitionBatch, committed_us: int) -> None:
-        kinds = np.bincount(part.decoded.batch.kind, minlength=len(Kind))
-        self.records.labels("transaction").inc(int(kinds[Kind.TRANSACTION]))
-        self.records.labels("outcome").inc(int(kinds[Kind.TRANSACTION + 1 :].sum()))
-        self.records.labels("dead_letter").inc(len(part.dead))
-        for reject in part.dead:
-            self.dead_letters.labels(reject.reason).inc()
-        for fields in part.decoded.ignored.values():
-            for name in fields:
-                self.fields_ignored.labels(name).inc()
-        self.duplicates.inc(int(np.count_nonzero(part.encoded.status == Status.DUPLICATE)))
-        self.late.inc(int(np.count_nonzero(part.encoded.late)))
-        self.ahead.inc(int(np.count_nonzero(part.encoded.ahead)))
-        self.headers_unreadable.inc(part.records.bare)
-        self.pan_masked.inc(part.decoded.masked)
-        self.end_to_end.observe(self.waiting.latencies(part.records, committed_us))
-
-    def _scores(self, part: PartitionBatch, scored: ScoredBatch) -> None:
-        self.score.observe(scored.score)
-        self.not_finite.labels("champion").inc(int(np.count_nonzero(scored.unscored)))
-        amounts = part.batch.amount
-        self.amount.inc(float(amounts.sum()) / MICRO)
-        self.explored.inc(int(np.count_nonzero(scored.model_action != scored.action)))
-        for number, action in enumerate(ACTIONS):
-            rows = scored.action == number
-            count = int(np.count_nonzero(rows))
-            self.transactions.labels(action).inc(count)
-            if count and number:
-                self.alerts.labels(action).inc(count)
-                self.flagged_amount.labels(action).inc(float(amounts[rows].sum()) / MICRO)
-        if scored.shadow is not None:
-            same = int(np.count_nonzero(scored.shadow.action == scored.action))
-            self.shadow_agreement.labels("agree").inc(same)
-            self.shadow_agreement.labels("differ").inc(len(scored.action) - same)
-            self.not_finite.labels("shadow").inc(int(np.count_nonzero(scored.shadow.unscored)))
-            self.shadow_would_alert.inc(int(np.count_nonzero(scored.shadow.action)))
-
-    def models(self, models: Models, newest_us: int) -> None:
-        """Notes which models score.
-
-        Args:
-            models: they.
-            newest_us: the time in which they score, µs: a replayed or simulated stream has dates of its own, and so
-                have the models that were made from it.
-        """
-        self.model_age.set(max(0, newest_us - models.champion.created_at_us) / 1e6)
-        if models is not self._models:
-            self._models = models
-            self.model_info.clear()
-            self.model_info.labels(str(models.champion.version), "champion").set(1)
-            if models.shadow is not None:
-                self.model_info.labels(str(models.shadow.version), "shadow").set(1)
-
-    def lag(self, behind: Mapping[int, int], now_us: int) -> None:
-        """Notes how far each partition is behind; a partition that went away is shown no more."""
-        self.behind.set(self.waiting.longest(now_us))
-        for gone in self._behind - behind.keys():
-            self.consumer_lag.remove(str(gone))
-        for partition, records in behind.items():
-            self.consumer_lag.labels(str(partition)).set(records)
-        self._behind = frozenset(behind)
-
-    def histories(self, histories: Sequence[History]) -> None:
-        """Notes what the histories of all partitions hold and have pushed out."""
-        for kind, count in _summed(history.entities for history in histories).items():
-            self.history_entities.labels(kind).set(count)
-        for kind, count in _summed(history.evictions for history in histories).items():
-            self.history_evictions.labels(kind).inc(self._grown(kind, count))
-        self.history_refused.inc(self._grown("refused", sum(history.refused for history in histories)))
-        self.dedupe_reach.set(min((history.dedupe_reach for history in histories), default=DAY_US) / 1e6)
-
-    def _grown(self, name: str, count: int) -> int:
-        """How much more than last time: histories come and go with their partitions, a counter only grows."""
-        before, self._counted[name] = self._counted.get(name, 0), count
-        return max(0, count - before)
+            self.input.observe(part)
+            self.decisions.observe(part, scored)
+            self.models.observe(scored)
 
 
 def _summed(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -38,7 +38,7 @@ def health(clock: Clock) -> Health:
 @pytest.fixture
 def url(health: Health) -> Iterator[str]:
     registry = CollectorRegistry()
-    Metrics(registry).late.inc(3)
+    Metrics(registry).broker.rebalances.inc(3)
     endpoint = Endpoint("127.0.0.1", 0, registry=registry, stuck=health.stuck, unready=lambda: health.unready)
     yield f"http://127.0.0.1:{endpoint.open()}"
     endpoint.close()
@@ -70,7 +70,7 @@ def test_liveness_fails_only_when_the_loop_stands_still(url: str, health: Health
 
 
 def test_metrics_are_shown_and_other_paths_are_not_found(url: str) -> None:
-    assert "fraud_late_total 3.0" in get(f"{url}/metrics")[1]
+    assert "fraud_rebalances_total 3.0" in get(f"{url}/metrics")[1]
     assert get(f"{url}/")[0] == 404
 
 

@@ -15,7 +15,7 @@ def test_a_champion_is_as_old_as_the_newest_event_finds_it(newest: int, age: flo
     registry = CollectorRegistry()
     model = AmountModel()
     model.created_at_us = at_us()
-    Metrics(registry).models(Models(model), newest)
+    Metrics(registry).models.serving(Models(model), newest)
     assert registry.get_sample_value("fraud_model_age_seconds") == age
 
 
