@@ -33,7 +33,7 @@ from runtime.clock import SystemClock
 from runtime.errors import Misconfigured
 from runtime.http import Endpoint
 from runtime.instance_lock import hold_instance_lock
-from runtime.kafka.client import Cluster, Security
+from runtime.kafka.client import Cluster
 from runtime.kafka.topics import DAY_MS, Topic
 from runtime.shutdown import Shutdown
 from service.adapters.kafka import warming
@@ -121,23 +121,6 @@ def domain(settings: Settings) -> Domain:
     )
 
 
-def cluster(settings: Settings) -> Cluster:
-    """Where these settings look for Kafka."""
-    return Cluster(
-        settings.kafka_bootstrap_servers,
-        Security(
-            protocol=settings.kafka_security_protocol,
-            cafile=settings.kafka_ssl_cafile,
-            certfile=settings.kafka_ssl_certfile,
-            keyfile=settings.kafka_ssl_keyfile,
-            key_password=_revealed(settings.kafka_ssl_key_password),
-            mechanism=settings.kafka_sasl_mechanism,
-            username=settings.kafka_sasl_username,
-            password=_revealed(settings.kafka_sasl_password),
-        ),
-    )
-
-
 def output_topics(settings: Settings) -> dict[Channel, str]:
     """The topic of each channel."""
     return {
@@ -150,7 +133,7 @@ def output_topics(settings: Settings) -> dict[Channel, str]:
 def kafka_log(settings: Settings) -> KafkaLog:
     """The log on Kafka."""
     return KafkaLog(
-        cluster(settings),
+        Cluster.of(settings),
         input_topic=settings.transactions_topic,
         partitions=settings.partitions,
         topics=output_topics(settings),

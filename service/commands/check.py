@@ -13,7 +13,7 @@ from runtime.errors import ServiceError
 from runtime.kafka.client import Cluster
 from runtime.kafka.permissions import missing_permissions
 from runtime.kafka.topics import DAY_MS, TopicAdmin, TopicState
-from service.bootstrap import LETTER_BYTES, MAX_AHEAD_MS, Domain, cluster, domain, output_topics, rates
+from service.bootstrap import LETTER_BYTES, MAX_AHEAD_MS, Domain, domain, output_topics, rates
 from service.memory import GIB, PROGRAM, most_memory
 from service.settings import Settings
 
@@ -84,7 +84,7 @@ def _memory(settings: Settings, code: Domain) -> Finding:
 
 
 def _kafka(settings: Settings, code: Domain) -> Iterator[Finding]:
-    where = cluster(settings)
+    where = Cluster.of(settings)
     try:
         admin = TopicAdmin(where)
         yield Finding("ok", "broker", f"Kafka {admin.version()} at {where.servers}")

@@ -1,20 +1,15 @@
 """`python -m training loop`: settings → connections → turns, until it is told to stop."""
 
 import json
-import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 import click
 import structlog
-from kafka import KafkaProducer
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
@@ -22,14 +17,17 @@ from fraud.features.encoder import default_spec
 from fraud.money import InvalidRates, Rates
 from fraud.privacy.card_numbers import tokeniser
 from fraud.privacy.keys import CARD_NUMBERS, KEY_FILE, derived, kept_key
+from runtime.clock import SystemClock
+from runtime.errors import Misconfigured, Unavailable
 from runtime.http_server import Endpoint, health
+from runtime.kafka.client import Cluster, open_producer
+from runtime.shutdown import Shutdown
 from training.commands.console import one_line_errors
 from training.data.feature_context import FeatureContext
 from training.labels.store import DamagedLedger, Kind, LedgerStore
 from training.loop.announce import KafkaAnnouncer
 from training.loop.config import LoopConfig
 from training.loop.feed import KafkaFeed, wall_time
-from training.loop.kafka import BrokerRefuses, BrokerUnavailable, kafka_config, open_client
 from training.loop.metrics import LoopMetrics
 from training.loop.runner import Loop
 from training.loop.state import InvalidState
@@ -90,22 +88,23 @@ def connect(
     """The loop on Kafka, ready to turn.
 
     Raises:
-        BrokerUnavailable: nobody answers, or a topic is missing.
-        BrokerRefuses: wrong credentials, or missing rights.
-        InvalidSettings: the rates file, or a certificate, cannot be used.
+        Unavailable: nobody answers, or a topic is missing.
+        Misconfigured: wrong credentials, missing rights, or a certificate that does not exist.
+        InvalidSettings: the rates file cannot be used.
     """
     world = feature_context(settings)
-    config = kafka_config(settings)
-    feed = KafkaFeed.connect(config, kinds_of(settings), world.token, clock=settings.loop_clock)
+    cluster = Cluster.of(settings)
+    feed = KafkaFeed.connect(cluster, kinds_of(settings), world.token, clock=settings.loop_clock)
     held = partitions or len(feed.consumer.partitions_for_topic(settings.transactions_topic))
     world = FeatureContext(world.spec, world.config, world.rates, held, world.stage, world.token)
-    producer = open_client(KafkaProducer, {**config, "acks": "all", "allow_auto_create_topics": False})
+    with cluster.translated("connecting"):
+        producer = open_producer({**cluster.config(), "acks": "all", "allow_auto_create_topics": False})
     metrics = LoopMetrics(registry)
     return Loop(
         feed=replace(feed, faults=metrics.faults),
         store=LedgerStore(settings.loop_data_dir / LEDGER),
         trainer=Trainer(settings.models_dir, world, LoopConfig.of(settings), progress),
-        announcer=KafkaAnnouncer(producer, settings.models_topic),
+        announcer=KafkaAnnouncer(producer, cluster, settings.models_topic),
         metrics=metrics,
         folder=settings.loop_data_dir,
     )
@@ -156,7 +155,7 @@ def loop_command(*, models: Path | None, data: Path | None, once: bool, trust_la
                 turns(loop, settings, stop, once=once, as_json=as_json)
         except Stopped:
             log.info("stopped within a run", then="the next start takes it up again")
-        except BrokerRefuses as error:
+        except Misconfigured as error:
             click.echo(f"Error: {error}", err=True)
             raise SystemExit(2) from None
         except (InvalidSettings, InvalidState) as error:
@@ -165,9 +164,9 @@ def loop_command(*, models: Path | None, data: Path | None, once: bool, trust_la
             server.close()
 
 
-def turns(loop: Loop, settings: Settings, stop: threading.Event, *, once: bool, as_json: bool) -> None:
+def turns(loop: Loop, settings: Settings, stop: Shutdown, *, once: bool, as_json: bool) -> None:
     """Turns until told to stop."""
-    while not stop.is_set():
+    while not stop.requested:
         try:
             # Read before the pull: what arrives later has not been seen by this turn, and must be new to the next.
             wall = wall_time()
@@ -179,7 +178,7 @@ def turns(loop: Loop, settings: Settings, stop: threading.Event, *, once: bool, 
                 if as_json and (records or done.run or done.rolled_back):
                     document = asdict(done) | {"run": done.run.model_dump() if done.run else None}
                     click.echo(json.dumps(document))
-        except BrokerUnavailable as error:
+        except Unavailable as error:
             log.warning("broker unavailable", error=str(error))
         except DamagedLedger as error:
             log.warning("ledger damaged", error=str(error))
@@ -188,12 +187,12 @@ def turns(loop: Loop, settings: Settings, stop: threading.Event, *, once: bool, 
         stop.wait(settings.loop_poll_seconds)
 
 
-def wait_for(make: Callable[[], Loop], stop: threading.Event, pause: float) -> Loop | None:
+def wait_for(make: Callable[[], Loop], stop: Shutdown, pause: float) -> Loop | None:
     """Tries until the broker answers; None when told to stop first."""
-    while not stop.is_set():
+    while not stop.requested:
         try:
             return make()
-        except BrokerUnavailable as error:
+        except Unavailable as error:
             log.warning("broker unavailable", error=str(error), retry_in_s=pause)
             stop.wait(pause)
     return None
@@ -203,44 +202,31 @@ class Stopped(Exception):  # noqa: N818 - named for what it says
     """The program was told to stop while a run was at work."""
 
 
-def until(stop: threading.Event) -> Progress:
+def until(stop: Shutdown) -> Progress:
     """A `Progress` that ends the run at its next step once the program is told to stop."""
 
     def check(_what: str, _share: float) -> None:
-        if stop.is_set():
+        if stop.requested:
             raise Stopped
 
     return check
 
 
 @contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set.
+def stopping() -> Iterator[Shutdown]:
+    """A stop that SIGTERM and SIGINT request.
 
     A run ends at its next step. What does not come to one in time, such as a fit of trees, is abandoned where it is: a
     turn may be killed at any instant and is taken up again, so that this too is a stop in order, with exit code 0.
     """
-    stop = threading.Event()
+    stop = Shutdown(seconds=GRACE_SECONDS, monotonic=SystemClock().monotonic)
+    stop.settled()
 
-    def abandon() -> None:
+    def say() -> None:
         log.warning("stopped at the deadline", seconds=GRACE_SECONDS, then="the next start takes the turn up again")
-        os._exit(0)
 
-    deadline = threading.Timer(GRACE_SECONDS, abandon)
-    deadline.daemon = True
-
-    def set_flag(_signal: int, _frame: FrameType | None) -> None:
-        if not stop.is_set():
-            stop.set()
-            deadline.start()
-
-    before = [(number, signal.signal(number, set_flag)) for number in (signal.SIGTERM, signal.SIGINT)]
-    try:
+    with stop.on_signals(), stop.enforced(say):
         yield stop
-    finally:
-        deadline.cancel()
-        for number, handler in before:
-            signal.signal(number, handler)
 
 
 def configure_logs() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from fraud.decoding.validation import MAX_BYTES
 from fraud.privacy.card_numbers import tokeniser
+from runtime.kafka.client import Cluster
 from training.labels.store import RECORDS
 from training.loop.config import HOUR_US, LoopConfig
 from training.loop.drift import Drift, measure, psi
@@ -240,7 +241,7 @@ def test_decisions_keep_their_scores_and_what_is_too_large_only_its_size_and_has
     }  # fmt: skip
     values = [json.dumps(decision).encode(), b'{"card_id":"4111111111111111"}', b"4" * (MAX_BYTES + 1)]
     records = [SimpleNamespace(partition=0, offset=i, timestamp=0, key=b"c", value=v) for i, v in enumerate(values)]
-    feed = KafkaFeed(None, {}, tokeniser(b"secret"))
+    feed = KafkaFeed(None, Cluster("somewhere:1"), {}, tokeniser(b"secret"))
     kept = [record.value for record in feed._converted(records, "decisions", 0, began=0, arrived=0)]
     frame, refused = decisions_frame(kept)
     assert (frame["score"].to_list(), refused) == ([0.4111111111111111], 2)
