@@ -13,6 +13,7 @@ from kafka.net.compat import KafkaNetClient
 from runtime.errors import Fenced, Misconfigured, OffsetsLost, Unavailable
 from runtime.kafka.settings import BrokerSettings
 from runtime.kafka.transport import read_to_the_end
+from runtime.settings import revealed
 
 CONNECT_MS: Final = 5_000
 REQUEST_MS: Final = 5_000
@@ -61,7 +62,6 @@ class Cluster:
     @classmethod
     def of(cls, settings: BrokerSettings) -> "Cluster":
         """Where these settings look for Kafka."""
-        key_password, password = settings.kafka_ssl_key_password, settings.kafka_sasl_password
         return cls(
             settings.kafka_bootstrap_servers,
             Security(
@@ -69,10 +69,10 @@ class Cluster:
                 cafile=settings.kafka_ssl_cafile,
                 certfile=settings.kafka_ssl_certfile,
                 keyfile=settings.kafka_ssl_keyfile,
-                key_password=None if key_password is None else key_password.get_secret_value(),
+                key_password=revealed(settings.kafka_ssl_key_password),
                 mechanism=settings.kafka_sasl_mechanism,
                 username=settings.kafka_sasl_username,
-                password=None if password is None else password.get_secret_value(),
+                password=revealed(settings.kafka_sasl_password),
             ),
         )
 

@@ -14,13 +14,13 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from fraud.features.encoder import default_spec
-from fraud.money import InvalidRates, Rates
 from fraud.privacy.card_numbers import tokeniser
-from fraud.privacy.keys import CARD_NUMBERS, KEY_FILE, derived, kept_key
 from runtime.clock import SystemClock
 from runtime.errors import Misconfigured, Unavailable
 from runtime.http_server import Endpoint, health
 from runtime.kafka.client import Cluster, open_producer
+from runtime.key_file import card_number_key
+from runtime.rates_file import read_rates
 from runtime.shutdown import Shutdown
 from training.commands.console import one_line_errors
 from training.data.feature_context import FeatureContext
@@ -33,7 +33,7 @@ from training.loop.runner import Loop
 from training.loop.state import InvalidState
 from training.loop.training_run import Trainer
 from training.modelling.train_loop import Progress, quiet
-from training.settings import InvalidSettings, Settings, load_settings
+from training.settings import Settings, load_settings
 
 LEDGER: Final = "ledger"
 GRACE_SECONDS: Final = 20.0
@@ -46,31 +46,11 @@ def feature_context(settings: Settings) -> FeatureContext:
     """Features, rates and masking as the service has them.
 
     Raises:
-        InvalidSettings: the rates file cannot be used, or the key of card numbers not be kept.
+        Misconfigured: the rates file cannot be used, or the key of card numbers not be kept.
     """
-    try:
-        content = settings.rates_file.read_bytes() if settings.rates_file else None
-        rates = Rates.parse(content, settings.base_currency) if content else Rates.default(settings.base_currency)
-    except (OSError, InvalidRates) as error:
-        raise InvalidSettings(f"FRAUD_RATES_FILE: {error}") from None
-    return FeatureContext(default_spec(settings.attributes), rates=rates, token=tokeniser(card_key(settings)))
-
-
-def card_key(settings: Settings) -> bytes:
-    """The key of card numbers' tokens: the service's, or without a secret one that is kept beside the ledger.
-
-    Raises:
-        InvalidSettings: the folder cannot be written, or the file is no key.
-    """
-    if settings.secret is not None:
-        return derived(settings.secret.get_secret_value(), CARD_NUMBERS)
-    path = settings.loop_data_dir / KEY_FILE
-    try:
-        return kept_key(path)
-    except OSError as error:
-        raise InvalidSettings(f"FRAUD_LOOP_DATA_DIR: cannot write {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise InvalidSettings(str(error)) from None
+    rates = read_rates(settings.rates_file, settings.base_currency)
+    key = card_number_key(settings.secret, settings.loop_data_dir, variable="FRAUD_LOOP_DATA_DIR")
+    return FeatureContext(default_spec(settings.attributes), rates=rates, token=tokeniser(key))
 
 
 def kinds_of(settings: Settings) -> dict[str, Kind]:
@@ -89,8 +69,7 @@ def connect(
 
     Raises:
         Unavailable: nobody answers, or a topic is missing.
-        Misconfigured: wrong credentials, missing rights, or a certificate that does not exist.
-        InvalidSettings: the rates file cannot be used.
+        Misconfigured: wrong credentials, missing rights, or a file that cannot be used.
     """
     world = feature_context(settings)
     cluster = Cluster.of(settings)
@@ -133,7 +112,7 @@ def loop_command(*, models: Path | None, data: Path | None, once: bool, trust_la
     given = {name: value for name, value in (("models_dir", models), ("loop_data_dir", data)) if value}
     try:
         settings = load_settings(**given)
-    except InvalidSettings as error:
+    except Misconfigured as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(2) from None
     configure_logs()
@@ -158,7 +137,7 @@ def loop_command(*, models: Path | None, data: Path | None, once: bool, trust_la
         except Misconfigured as error:
             click.echo(f"Error: {error}", err=True)
             raise SystemExit(2) from None
-        except (InvalidSettings, InvalidState) as error:
+        except InvalidState as error:
             raise click.ClickException(str(error)) from None
         finally:
             server.close()

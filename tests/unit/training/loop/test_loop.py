@@ -11,6 +11,7 @@ import pytest
 
 from fraud.decoding.validation import MAX_BYTES
 from fraud.privacy.card_numbers import tokeniser
+from runtime.errors import Misconfigured
 from runtime.kafka.client import Cluster
 from training.labels.store import RECORDS
 from training.loop.config import HOUR_US, LoopConfig
@@ -20,7 +21,7 @@ from training.loop.messages import DECISIONS, decisions_frame, labels_frame
 from training.loop.rollback import verdict
 from training.loop.state import InvalidState, LoopState, ServingPeriod, Unfinished, load_state, save_state
 from training.loop.triggers import due
-from training.settings import InvalidSettings, load_settings
+from training.settings import load_settings
 
 CONFIG = LoopConfig(interval=24 * HOUR_US, cooldown=6 * HOUR_US, new_frauds=30)
 STATE = LoopState(runs=1, last_run=0, frauds_then=100, labels_then=500)
@@ -226,11 +227,11 @@ def test_settings_come_from_the_environment_and_wrong_ones_are_named(
     assert settings.secret is not None
     assert settings.secret.get_secret_value() == "hush, hush, hush, hush"
     monkeypatch.setenv("FRAUD_LOOP_INTERVALL", "7")
-    with pytest.raises(InvalidSettings, match="FRAUD_LOOP_INTERVALL"):
+    with pytest.raises(Misconfigured, match="FRAUD_LOOP_INTERVALL"):
         load_settings()
     monkeypatch.delenv("FRAUD_LOOP_INTERVALL")
     monkeypatch.setenv("FRAUD_LOOP_HOLDOUT_SHARE", "2")
-    with pytest.raises(InvalidSettings, match="FRAUD_LOOP_HOLDOUT_SHARE"):
+    with pytest.raises(Misconfigured, match="FRAUD_LOOP_HOLDOUT_SHARE"):
         load_settings()
 
 
