@@ -1,4 +1,4 @@
-"""Stopping: signals only set a flag; the batch in hand is finished, within a limit."""
+"""Stopping: signals only set a flag; the work in hand is finished, within a limit."""
 
 import os
 import signal
@@ -6,6 +6,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
+
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextmanager
+def signals_call(request: Callable[[], None], *numbers: signal.Signals) -> Iterator[None]:
+    """These signals call `request`, which only sets a flag; the former handlers are put back at the end."""
+    former = {number: signal.signal(number, lambda *_: request()) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 class Shutdown:
@@ -48,14 +62,8 @@ class Shutdown:
     @contextmanager
     def on_signals(self) -> Iterator[None]:
         """SIGTERM and SIGINT request the stop; the former handlers are put back at the end."""
-        former = {
-            number: signal.signal(number, lambda *_: self.request()) for number in (signal.SIGTERM, signal.SIGINT)
-        }
-        try:
+        with signals_call(self.request, *STOP_SIGNALS):
             yield
-        finally:
-            for number, handler in former.items():
-                signal.signal(number, handler)
 
     @contextmanager
     def enforced(self, say: Callable[[], None]) -> Iterator[None]:

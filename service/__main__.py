@@ -75,11 +75,12 @@ def run() -> None:
 @commands.command()
 def topics() -> None:
     """Create the topics that are missing, with the right configuration; may be run again."""
+    from runtime.kafka.client import Cluster
     from runtime.kafka.topics import TopicAdmin
-    from service.bootstrap import cluster, wanted_topics
+    from service.bootstrap import wanted_topics
 
     settings = ready()
-    for name, done in TopicAdmin(cluster(settings)).create(wanted_topics(settings)).items():
+    for name, done in TopicAdmin(Cluster.of(settings)).create(wanted_topics(settings)).items():
         click.echo(f"{done:8} {name}")
 
 
@@ -122,15 +123,15 @@ def redrive(
     dry_run: bool,
 ) -> None:
     """Send dead letters to where they came from again, with their own key."""
+    from runtime.kafka.client import Cluster
     from service.adapters.kafka.group import Reader
-    from service.bootstrap import cluster
     from service.commands import redrive as letters
 
     settings = ready()
     record = record or settings.snapshots_dir / "redriven.jsonl"
     selection = letters.Selection(frozenset(map(Reason, reasons)), _utc(since), _utc(until), offsets, attempts)
     before = letters.recorded(record)
-    with closing(Reader(cluster(settings), settings.dlq_topic)) as reader:
+    with closing(Reader(Cluster.of(settings), settings.dlq_topic)) as reader:
         found = list(letters.select(reader, selection, before))
     chosen = [letter for letter in found if letter.facts.source_topic == settings.transactions_topic]
     for reason, count in sorted(Counter(letter.facts.reason for letter in chosen).items()):
@@ -144,7 +145,7 @@ def redrive(
         click.echo(f"{len(chosen)} letters would be sent")
         return
     now = datetime.now(UTC)
-    sent = letters.redrive(cluster(settings), chosen, record, topic=settings.transactions_topic, now=now)
+    sent = letters.redrive(Cluster.of(settings), chosen, record, topic=settings.transactions_topic, now=now)
     click.echo(f"{sent} letters sent, recorded in {record}")
 
 

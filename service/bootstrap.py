@@ -16,25 +16,24 @@ from fraud.explanations.reasons import ReasonBuilder
 from fraud.features.encoder import FeatureSpec, Stage, default_spec, features_fingerprint
 from fraud.fingerprint import fingerprint
 from fraud.history.history import HistoryConfig, history_fingerprint
-from fraud.money import InvalidRates, Rates
 from fraud.privacy.card_numbers import tokeniser
 from fraud.privacy.keys import (
     CARD_NUMBERS,
     EXPLORATION,
     HISTORIES,
-    KEY_FILE,
     PSEUDONYMS,
     SNAPSHOTS,
     derived,
-    kept_key,
 )
 from fraud.privacy.pseudonyms import Pseudonyms
 from runtime.clock import SystemClock
-from runtime.errors import Misconfigured
 from runtime.http import Endpoint
 from runtime.instance_lock import hold_instance_lock
-from runtime.kafka.client import Cluster, Security
+from runtime.kafka.client import Cluster
 from runtime.kafka.topics import DAY_MS, Topic
+from runtime.key_file import card_number_key
+from runtime.rates_file import read_rates
+from runtime.settings import revealed
 from runtime.shutdown import Shutdown
 from service.adapters.kafka import warming
 from service.adapters.kafka.log import KafkaLog
@@ -121,23 +120,6 @@ def domain(settings: Settings) -> Domain:
     )
 
 
-def cluster(settings: Settings) -> Cluster:
-    """Where these settings look for Kafka."""
-    return Cluster(
-        settings.kafka_bootstrap_servers,
-        Security(
-            protocol=settings.kafka_security_protocol,
-            cafile=settings.kafka_ssl_cafile,
-            certfile=settings.kafka_ssl_certfile,
-            keyfile=settings.kafka_ssl_keyfile,
-            key_password=_revealed(settings.kafka_ssl_key_password),
-            mechanism=settings.kafka_sasl_mechanism,
-            username=settings.kafka_sasl_username,
-            password=_revealed(settings.kafka_sasl_password),
-        ),
-    )
-
-
 def output_topics(settings: Settings) -> dict[Channel, str]:
     """The topic of each channel."""
     return {
@@ -150,7 +132,7 @@ def output_topics(settings: Settings) -> dict[Channel, str]:
 def kafka_log(settings: Settings) -> KafkaLog:
     """The log on Kafka."""
     return KafkaLog(
-        cluster(settings),
+        Cluster.of(settings),
         input_topic=settings.transactions_topic,
         partitions=settings.partitions,
         topics=output_topics(settings),
@@ -190,7 +172,7 @@ def snapshot_fingerprint(settings: Settings, code: Domain) -> str:
     key = keyed(settings, SNAPSHOTS)
     return fingerprint(
         {
-            "rates": rates(settings).fingerprint,
+            "rates": read_rates(settings.rates_file, settings.base_currency).fingerprint,
             "attributes": code.spec.attributes,
             "max_ahead": settings.max_ahead.total_seconds(),
             "key": key.hex() if key else None,
@@ -209,23 +191,8 @@ def expected(settings: Settings, code: Domain) -> Expected:
         base_currency=settings.base_currency,
         feature_names=tuple(code.spec.names),
         later=tuple(code.spec.later_than(Stage(settings.stage))),
-        key=_revealed(settings.bundle_key),
+        key=revealed(settings.bundle_key),
     )
-
-
-def rates(settings: Settings) -> Rates:
-    """Exchange rates into the base currency.
-
-    Raises:
-        Misconfigured: the table cannot be used.
-    """
-    path, base = settings.rates_file, settings.base_currency
-    try:
-        return Rates.default(base) if path is None else Rates.parse(path.read_bytes(), base)
-    except OSError as error:
-        raise Misconfigured(f"FRAUD_RATES_FILE: cannot read {path}: {error.strerror}") from None
-    except InvalidRates as error:
-        raise Misconfigured(f"FRAUD_RATES_FILE: {error}") from None
 
 
 def decoder(settings: Settings, code: Domain, card_key: bytes | None = None) -> Decoder:
@@ -240,7 +207,7 @@ def decoder(settings: Settings, code: Domain, card_key: bytes | None = None) -> 
         Misconfigured: the table of exchange rates cannot be used.
     """
     return Decoder(
-        rates=rates(settings),
+        rates=read_rates(settings.rates_file, settings.base_currency),
         attributes=code.spec.attributes,
         max_ahead_us=int(settings.max_ahead.total_seconds() * 1e6),
         pan_token=tokeniser(card_key or keyed(settings, CARD_NUMBERS) or secrets.token_bytes(32)),
@@ -250,26 +217,15 @@ def decoder(settings: Settings, code: Domain, card_key: bytes | None = None) -> 
 def card_key(settings: Settings) -> bytes:
     """The key of card numbers' tokens: derived from the secret, or else kept beside the snapshots.
 
-    Histories are keyed by tokens: every start, and every instance that shares the folder, must make the same.
-
     Raises:
         Misconfigured: the folder cannot be written, or the file is no key.
     """
-    key = keyed(settings, CARD_NUMBERS)
-    if key is not None:
-        return key
-    path = settings.snapshots_dir / KEY_FILE
-    try:
-        return kept_key(path)
-    except OSError as error:
-        raise Misconfigured(f"cannot write {path}: {error.strerror}: set FRAUD_SNAPSHOTS_DIR or FRAUD_SECRET") from None
-    except ValueError as error:
-        raise Misconfigured(str(error)) from None
+    return card_number_key(settings.secret, settings.snapshots_dir, variable="FRAUD_SNAPSHOTS_DIR")
 
 
 def keyed(settings: Settings, purpose: bytes) -> bytes | None:
     """A key for one purpose, derived from the secret; None without one."""
-    secret = _revealed(settings.secret)
+    secret = revealed(settings.secret)
     return None if secret is None else derived(secret, purpose)
 
 
@@ -305,7 +261,7 @@ def build_pipeline(
         exploration=_exploration(settings),
         monotonic=monotonic,
         beat=beat,
-        set_aside=settings.set_aside == "on",
+        set_aside=settings.set_aside,
     )
 
 
@@ -346,9 +302,9 @@ def compose(
         clock=clock,
         stop=stop,
         timing=Timing(snapshots=settings.snapshot_interval.total_seconds()),
-        cap=DeadLetterCap() if settings.deadletter_cap == "on" else None,
+        cap=DeadLetterCap() if settings.deadletter_cap else None,
         topic=settings.transactions_topic,
-        set_aside=settings.set_aside == "on",
+        set_aside=settings.set_aside,
     )
     return Service(runner, pipeline, health, metrics, stop)
 
@@ -406,11 +362,6 @@ def _exploration(settings: Settings) -> Exploration | None:
     if key is None or not settings.explore_share:
         return None
     return Exploration(key, settings.explore_share, settings.explore_budget / settings.partitions)
-
-
-def _revealed(secret: object) -> str | None:
-    reveal = getattr(secret, "get_secret_value", None)
-    return None if reveal is None else str(reveal())
 
 
 def _ms(seconds: float) -> int:

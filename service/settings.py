@@ -1,33 +1,13 @@
-"""Every setting of the service: read once from the environment, validated, frozen.
+"""Every setting of the service. How they are read, and from where: `runtime.settings`."""
 
-The variables are the field names in capitals behind `FRAUD_`. A secret may come from a file instead: the variable with
-`_FILE` behind it names that file. A `FRAUD_` variable that no field claims is an error: a typing slip in a setting must
-not leave the default in force.
-"""
-
-import difflib
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
+from pydantic import AfterValidator, Field, model_validator
 
-from fraud.privacy.keys import Secret
-from runtime.errors import Misconfigured
-from runtime.kafka.settings import PREFIX, BrokerSettings, what_is_wrong
-
-SECRETS: Final = ("kafka_sasl_password", "kafka_ssl_key_password", "secret", "bundle_key")
-ELSEWHERE: Final = frozenset({"fraud_data_dir"})
-"""Variables with our prefix that belong to the tests."""
+from runtime.kafka.settings import BrokerSettings
+from runtime.settings import PREFIX, Duration, Secret
 
 LOOP: Final = f"{PREFIX}loop_"
 """Variables with this prefix belong to the training loop, whose environment may be the same."""
@@ -39,22 +19,11 @@ def _topic(name: str) -> str:
     return name
 
 
-def _seconds(value: object) -> object:
-    """Turns a plain number of seconds, as an environment variable writes it, into what pydantic reads."""
-    try:
-        return timedelta(seconds=float(value)) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
 Name = Annotated[str, AfterValidator(_topic)]
-Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 
 
 class Settings(BrokerSettings):
     """The service's settings; each field's description is its line in docs/reference/settings.md."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=True)
 
     transactions_topic: Name = Field("payments.transactions.v1", description="input: transactions and outcomes")
     alerts_topic: Name = Field("fraud.alerts.v1", description="output: flagged transactions")
@@ -86,12 +55,12 @@ class Settings(BrokerSettings):
     shutdown: Duration = Field(
         timedelta(seconds=20), description="time to finish the batch in hand after SIGTERM, in seconds"
     )
-    deadletter_cap: Literal["on", "off"] = Field(
-        "on", description="stop (exit 3) when more than half of the last 10,000 records are dead letters"
+    deadletter_cap: bool = Field(
+        True, description="stop (exit 3) when more than half of the last 10,000 records are dead letters"
     )
 
-    set_aside: Literal["on", "off"] = Field(
-        "off", description="make a record that the program fails on a dead letter, instead of stopping at it (exit 1)"
+    set_aside: bool = Field(
+        False, description="make a record that the program fails on a dead letter, instead of stopping at it (exit 1)"
     )
 
     models_dir: Path = Field(Path("models"), description="model directory: numbered versions and serving.json")
@@ -133,16 +102,9 @@ class Settings(BrokerSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe log line")
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic-settings'
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments before variables, variables before the files that they name."""
-        return init_settings, env_settings, _SecretFiles(settings_cls)
+    def claims(cls, variable: str) -> bool:
+        """See `ProgramSettings`."""
+        return not variable.startswith(LOOP)
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -154,64 +116,10 @@ class Settings(BrokerSettings):
         return self
 
 
-class _SecretFiles(EnvSettingsSource):
-    """Reads each secret whose `_FILE` variable is set, and refuses variables that nothing claims."""
-
-    def __call__(self) -> dict[str, Any]:  # pydantic-settings' own signature
-        known = {PREFIX + name for name in Settings.model_fields}
-        files = {f"{PREFIX}{name}_file": name for name in SECRETS}
-        _refuse_unknown(self.env_vars, known | files.keys() | ELSEWHERE)
-        return {
-            name: _read_secret(variable, path, self.env_vars.get(PREFIX + name))
-            for variable, name in files.items()
-            if (path := self.env_vars.get(variable))
-        }
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Nothing field by field: `__call__` reads them all."""
-        raise NotImplementedError
-
-
-def _refuse_unknown(variables: Mapping[str, str | None], known: set[str] | frozenset[str]) -> None:
-    for name in sorted(variables):
-        if name.startswith(PREFIX) and not name.startswith(LOOP) and name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean {close[0].upper()}?" if close else ""
-            raise Misconfigured(f"unknown setting {name.upper()}{hint}")
-
-
-def _read_secret(variable: str, path: str, twin: str | None) -> str:
-    if twin:
-        raise Misconfigured(f"set {variable.upper()} or {variable.upper().removesuffix('_FILE')}, not both")
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{variable.upper()}: cannot read {path}: {getattr(error, 'strerror', error)}") from None
-
-
 def load_settings() -> Settings:
     """The settings of this process's environment.
 
     Raises:
         Misconfigured: one line that names every wrong variable.
     """
-    try:
-        return Settings()
-    except ValidationError as error:
-        raise Misconfigured(what_is_wrong(error)) from None
-    except SettingsError as error:
-        raise Misconfigured(f"{error}: it must be JSON") from None
-
-
-def settings_table() -> list[tuple[str, str, str]]:
-    """Variable, default and meaning of every setting, for the README."""
-    return [
-        (f"{PREFIX}{name}".upper(), _shown(field.default), field.description or "")
-        for name, field in Settings.model_fields.items()
-    ]
-
-
-def _shown(default: object) -> str:
-    if isinstance(default, timedelta):
-        return f"{default.total_seconds():g}"
-    return "" if default is None or default == () else str(default)
+    return Settings.load()

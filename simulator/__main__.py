@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from runtime.shutdown import signals_call
 from simulator.config import PRESETS, InvalidSimulation, SimulationConfig, preset
 
 if TYPE_CHECKING:
@@ -143,11 +144,8 @@ def _publish(
 def _stopping() -> Iterator[threading.Event]:
     """An event that SIGTERM sets: what was handed to the producer is delivered first."""
     stop = threading.Event()
-    former = signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    try:
+    with signals_call(stop.set, signal.SIGTERM):
         yield stop
-    finally:
-        signal.signal(signal.SIGTERM, former)
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry
-from pydantic_settings import BaseSettings
 
+from runtime.settings import ProgramSettings, settings_table
 from service.observability.metrics import Metrics
 from service.settings import Settings
 from training.loop.metrics import LoopMetrics
@@ -51,17 +51,15 @@ def pages() -> Mapping[str, str]:
     Metrics(registry)
     LoopMetrics(loop_registry)
     return {
-        "settings.md": SETTINGS.format(made=MADE, service=settings_table(Settings), loop=settings_table(LoopSettings)),
+        "settings.md": SETTINGS.format(made=MADE, service=settings_rows(Settings), loop=settings_rows(LoopSettings)),
         "metrics.md": METRICS.format(made=MADE, service=metrics_table(registry), loop=metrics_table(loop_registry)),
     }
 
 
-def settings_table(settings: type[BaseSettings]) -> str:
+def settings_rows(settings: type[ProgramSettings]) -> str:
     """One row a setting: variable, default, meaning."""
-    prefix = str(settings.model_config.get("env_prefix", "")).upper()
-    fields = settings.model_fields.items()
     rows = (
-        (f"`{prefix}{name.upper()}`", _default(field.get_default()), field.description or "") for name, field in fields
+        (f"`{name}`", f"`{default}`" if default else "", meaning) for name, default, meaning in settings_table(settings)
     )
     return _table(("variable", "default", "meaning"), rows)
 
@@ -73,10 +71,6 @@ def metrics_table(registry: CollectorRegistry) -> str:
         suffix = "_total" if family.type == "counter" else ""
         rows.append((f"`{family.name}{suffix}`", family.type, family.documentation))
     return _table(("metric", "type", "meaning"), rows)
-
-
-def _default(value: object) -> str:
-    return "" if value is None or str(value) == "PydanticUndefined" else f"`{value}`"
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

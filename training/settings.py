@@ -1,30 +1,24 @@
 """Every setting of the training loop: read once from the environment, validated, frozen.
 
 What the loop shares with the service has the service's variables (`FRAUD_KAFKA_…`, topics, `FRAUD_MODELS_DIR`); its own
-begin with `FRAUD_LOOP_`. A secret may come from a file: the variable with `_FILE` behind it names that file.
+begin with `FRAUD_LOOP_`.
+How they are read, and from where: `runtime.settings`.
 """
 
-import os
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic import Field, model_validator
 
-from fraud.privacy.keys import Secret
-from runtime.kafka.settings import PREFIX, BrokerSettings, what_is_wrong
+from runtime.kafka.settings import BrokerSettings
+from runtime.settings import PREFIX, Secret
 
-SECRETS: Final = ("kafka_sasl_password", "kafka_ssl_key_password", "secret", "bundle_key")
-
-
-class InvalidSettings(Exception):  # noqa: N818 - named for what it says
-    """Settings that cannot be used; one line that names every wrong variable."""
+LOOP: Final = f"{PREFIX}loop_"
+"""The loop's own variables; others may be the service's, whose environment may be the same."""
 
 
 class Settings(BrokerSettings):
     """The loop's settings; each field's description is its line in docs/reference/settings.md."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", validate_default=True)
 
     transactions_topic: str = Field("payments.transactions.v1", description="payments and their outcomes")
     decisions_topic: str = Field("fraud.decisions.v1", description="what the service decided")
@@ -86,6 +80,11 @@ class Settings(BrokerSettings):
     loop_keep_versions: int = Field(5, ge=1, description="versions of each kind that are kept")
     loop_seed: int = Field(1, ge=0, description="of everything drawn")
 
+    @classmethod
+    def claims(cls, variable: str) -> bool:
+        """See `ProgramSettings`."""
+        return variable.startswith(LOOP)
+
     @model_validator(mode="after")
     def _coherent(self) -> Self:
         if self.loop_retention_days < self.loop_window_days:
@@ -97,19 +96,6 @@ def load_settings(**given: object) -> Settings:
     """The settings of this process's environment; arguments go before variables.
 
     Raises:
-        InvalidSettings: a variable is wrong, or a FRAUD_LOOP_ variable is unknown.
+        Misconfigured: a variable is wrong, or a FRAUD_LOOP_ variable is unknown.
     """
-    environment = {name.lower(): value for name, value in os.environ.items()}  # noqa: TID251 - its one home here
-    unknown = [
-        n for n in environment if n.startswith(f"{PREFIX}loop_") and n.removeprefix(PREFIX) not in Settings.model_fields
-    ]
-    if unknown:
-        raise InvalidSettings(f"unknown setting {sorted(unknown)[0].upper()}; the README lists them")
-    files = {name: environment.get(f"{PREFIX}{name}_file") for name in SECRETS}
-    try:
-        secrets = {name: Path(path).read_text(encoding="utf-8").strip() for name, path in files.items() if path}
-        return Settings(**(secrets | given))  # type: ignore[arg-type]  # pydantic validates
-    except ValidationError as error:
-        raise InvalidSettings(what_is_wrong(error)) from None
-    except OSError as error:
-        raise InvalidSettings(f"cannot read {error.filename}: {error.strerror}") from None
+    return Settings.load(**given)

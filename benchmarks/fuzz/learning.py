@@ -17,6 +17,7 @@ from fraud.decoding.batch import hash_ids
 from fraud.privacy.card_numbers import tokeniser
 from fraud.privacy.keys import CARD_NUMBERS, derived
 from local.testbed.scorer_run import ScorerRun
+from runtime.kafka.client import Cluster
 from training.data.feature_context import FeatureContext as Features
 from training.labels.store import Kind, LedgerStore
 from training.loop.feed import KafkaFeed
@@ -113,7 +114,7 @@ class LoopLap:
                 store = LedgerStore(self._data / "tries" / f"{part}-{offset}")
                 where = TopicPartition("topic", 0)
                 try:
-                    KafkaFeed(_OneRecord(where, made), {"topic": KIND[part]}, token).pull(store)
+                    KafkaFeed(_OneRecord(where, made), Cluster("memory"), {"topic": KIND[part]}, token).pull(store)
                     ViewReader(store, Features(token=token), max_events=1_000_000).read(
                         self._start_ms * 1000, window=YEAR_US, maturity_days=None
                     )

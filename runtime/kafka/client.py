@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from kafka import errors
+from kafka import KafkaConsumer, KafkaProducer, errors
 from kafka.net.compat import KafkaNetClient
 
 from runtime.errors import Fenced, Misconfigured, OffsetsLost, Unavailable
+from runtime.kafka.settings import BrokerSettings
 from runtime.kafka.transport import read_to_the_end
+from runtime.settings import revealed
 
 CONNECT_MS: Final = 5_000
 REQUEST_MS: Final = 5_000
@@ -39,9 +41,15 @@ class Security:
     username: str | None = None
     password: str | None = None
 
-    def missing_file(self) -> Path | None:
-        """The first of its files that does not exist: kafka-python would only say that no broker answers."""
-        return next((f for f in (self.cafile, self.certfile, self.keyfile) if f and not f.is_file()), None)
+    def missing_file(self) -> str | None:
+        """Which of its files does not exist: kafka-python would only say that no broker answers."""
+        files = {"CAFILE": self.cafile, "CERTFILE": self.certfile, "KEYFILE": self.keyfile}
+        missing = (
+            f"FRAUD_KAFKA_SSL_{name}: {path} does not exist"
+            for name, path in files.items()
+            if path and not path.is_file()
+        )
+        return next(missing, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,23 @@ class Cluster:
 
     servers: str
     security: Security = Security()
+
+    @classmethod
+    def of(cls, settings: BrokerSettings) -> "Cluster":
+        """Where these settings look for Kafka."""
+        return cls(
+            settings.kafka_bootstrap_servers,
+            Security(
+                protocol=settings.kafka_security_protocol,
+                cafile=settings.kafka_ssl_cafile,
+                certfile=settings.kafka_ssl_certfile,
+                keyfile=settings.kafka_ssl_keyfile,
+                key_password=revealed(settings.kafka_ssl_key_password),
+                mechanism=settings.kafka_sasl_mechanism,
+                username=settings.kafka_sasl_username,
+                password=revealed(settings.kafka_sasl_password),
+            ),
+        )
 
     def config(self) -> dict[str, object]:
         """kafka-python's arguments that all of its clients share."""
@@ -73,7 +98,7 @@ class Cluster:
         """Turns kafka-python's errors into ours; `doing` names what was tried."""
         missing = self.security.missing_file()
         if missing:
-            raise Misconfigured(f"{missing} does not exist: set the FRAUD_KAFKA_SSL_… file that names it")
+            raise Misconfigured(missing)
         try:
             yield
         except errors.FencedInstanceIdError as error:
@@ -88,6 +113,16 @@ class Cluster:
             raise Misconfigured(f"{doing} at {self.servers}: {_text(error)}") from error
         except errors.KafkaError as error:
             raise Unavailable(f"{doing} at {self.servers}: {_text(error)}") from error
+
+
+def open_consumer(config: Mapping[str, object]) -> Any:  # noqa: ANN401 - kafka-python has no types
+    """A consumer; raises kafka-python's errors, see `Cluster.translated`."""
+    return connect(KafkaConsumer, config)
+
+
+def open_producer(config: Mapping[str, object]) -> Any:  # noqa: ANN401 - kafka-python has no types
+    """A producer; raises kafka-python's errors, see `Cluster.translated`."""
+    return connect(KafkaProducer, config)
 
 
 def connect(kind: Any, config: Mapping[str, object]) -> Any:  # noqa: ANN401 - kafka-python has no types

@@ -1,16 +1,14 @@
-"""What the settings of service and training loop have in common: the Kafka brokers, and how a mistake is told."""
+"""The settings of every program that talks to Kafka."""
 
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings
+from pydantic import Field, model_validator
 
-PREFIX: Final = "fraud_"
-"""Of the environment variables."""
+from runtime.settings import Password, ProgramSettings
 
 
-class BrokerSettings(BaseSettings):
+class BrokerSettings(ProgramSettings):
     """Addresses and credentials; each field's description is its line in docs/reference/settings.md."""
 
     kafka_bootstrap_servers: str = Field("localhost:9092", description="brokers to ask first, host:port, by commas")
@@ -20,12 +18,12 @@ class BrokerSettings(BaseSettings):
     kafka_ssl_cafile: Path | None = Field(None, description="PEM file of the authority that signed the brokers")
     kafka_ssl_certfile: Path | None = Field(None, description="PEM file of the client's certificate, for mutual TLS")
     kafka_ssl_keyfile: Path | None = Field(None, description="PEM file of the client's key")
-    kafka_ssl_key_password: SecretStr | None = Field(None, description="password of that key; or its file by _FILE")
+    kafka_ssl_key_password: Password | None = Field(None, description="password of that key; or its file by _FILE")
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
         None, description="how to prove who we are, with a SASL protocol"
     )
     kafka_sasl_username: str | None = Field(None, description="user name for SASL")
-    kafka_sasl_password: SecretStr | None = Field(None, description="password for SASL; or its file by _FILE")
+    kafka_sasl_password: Password | None = Field(None, description="password for SASL; or its file by _FILE")
 
     @model_validator(mode="after")
     def _with_credentials(self) -> Self:
@@ -34,11 +32,3 @@ class BrokerSettings(BaseSettings):
         ):
             raise ValueError("SASL needs kafka_sasl_mechanism, kafka_sasl_username and kafka_sasl_password")
         return self
-
-
-def what_is_wrong(error: ValidationError) -> str:
-    """Every wrong setting by the name of its variable, in one line; values, which may be secrets, are left out."""
-    return "; ".join(
-        f"{(PREFIX + str(item['loc'][0])).upper()}: {item['msg']}" if item["loc"] else str(item["ctx"]["error"])
-        for item in error.errors(include_url=False, include_input=False)
-    )

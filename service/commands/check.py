@@ -8,13 +8,15 @@ from typing import Literal
 
 from fraud.history.history import most_bytes
 from fraud.models.bundle import InvalidBundle, Manifest, read_serving, verify
-from fraud.privacy.keys import KEY_FILE
 from runtime.errors import ServiceError
 from runtime.kafka.client import Cluster
 from runtime.kafka.permissions import missing_permissions
 from runtime.kafka.private_parts import check_private_parts
 from runtime.kafka.topics import DAY_MS, TopicAdmin, TopicState
-from service.bootstrap import LETTER_BYTES, MAX_AHEAD_MS, Domain, cluster, domain, output_topics, rates
+from runtime.key_file import KEY_FILE
+from runtime.rates_file import read_rates
+from runtime.settings import revealed
+from service.bootstrap import LETTER_BYTES, MAX_AHEAD_MS, Domain, domain, output_topics
 from service.memory import GIB, PROGRAM, most_memory
 from service.settings import Settings
 
@@ -61,13 +63,13 @@ def _settings(settings: Settings) -> Iterator[Finding]:
             f"FRAUD_SECRET is not set: card numbers get tokens by the key in {settings.snapshots_dir / KEY_FILE}, "
             "which the trainer does not share, and logs name no one; `openssl rand -hex 32` makes a secret",
         )
-    if settings.deadletter_cap == "off":
+    if not settings.deadletter_cap:
         yield Finding("warning", "dead letters", "FRAUD_DEADLETTER_CAP is off: a bad deploy would drain the topic")
 
 
 def _rates(settings: Settings) -> Iterator[Finding]:
     try:
-        table = rates(settings)
+        table = read_rates(settings.rates_file, settings.base_currency)
     except ServiceError as error:
         yield Finding("error", "rates", str(error))
     else:
@@ -93,7 +95,7 @@ def _client() -> Finding:
 
 
 def _kafka(settings: Settings, code: Domain) -> Iterator[Finding]:
-    where = cluster(settings)
+    where = Cluster.of(settings)
     try:
         admin = TopicAdmin(where)
         yield Finding("ok", "broker", f"Kafka {admin.version()} at {where.servers}")
@@ -186,7 +188,7 @@ def _version(settings: Settings, code: Domain, path: Path, *, role: str) -> Find
         partitions=settings.partitions,
         stage=settings.stage,
         require_blessing=role == "champion",
-        key=None if settings.bundle_key is None else settings.bundle_key.get_secret_value(),
+        key=revealed(settings.bundle_key),
     )
     if manifest.base_currency != settings.base_currency:
         text = f"{path} was made for {manifest.base_currency}, FRAUD_BASE_CURRENCY is {settings.base_currency}"

@@ -12,9 +12,9 @@ from fraud.privacy.forgetting import names
 from runtime.errors import Misconfigured
 from runtime.instance_lock import running
 from runtime.kafka.admin import delete_before
+from runtime.kafka.client import Cluster
 from service.adapters.kafka.group import Reader
 from service.adapters.kafka.publisher import Outgoing, send_all
-from service.bootstrap import cluster
 from service.ports import Records
 from service.settings import Settings
 
@@ -38,7 +38,7 @@ def erase(settings: Settings, customer_id: str, *, really: bool) -> Erased:
     """
     if really and (held := running(settings.snapshots_dir)):
         raise Misconfigured(f"stop {', '.join(held)} first: {settings.snapshots_dir} is in use")
-    where, letters = cluster(settings), 0
+    where, letters = Cluster.of(settings), 0
     with closing(Reader(where, settings.dlq_topic)) as reader:
         for partition in reader.partitions():
             first, end = reader.bounds(partition)

@@ -15,10 +15,11 @@ from fraud.history.history import History
 from fraud.models.bundle import InvalidBundle
 from fraud.money import MICRO
 from runtime.errors import Misconfigured
+from runtime.kafka.client import Cluster
 from service.adapters.kafka.group import Reader
 from service.adapters.model_directory import load
 from service.batch import PartitionBatch
-from service.bootstrap import build_pipeline, cluster, domain, expected
+from service.bootstrap import build_pipeline, domain, expected
 from service.commands.sources import jsonl_records, parquet_records
 from service.partition import Partition
 from service.ports import Models, Records
@@ -133,7 +134,7 @@ def _records(settings: Settings, source: str) -> Iterator[Records]:
     elif path.suffix in {".jsonl", ".json"}:
         yield from jsonl_records(path, SHARE)
     else:
-        reader = Reader(cluster(settings), source)
+        reader = Reader(Cluster.of(settings), source)
         try:
             partitions = reader.partitions()
             if len(partitions) != settings.partitions:

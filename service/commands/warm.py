@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runtime.kafka.admin import committed_positions
+from runtime.kafka.client import Cluster
 from service.adapters.kafka.group import Reader
-from service.bootstrap import build_pipeline, card_key, cluster, domain, snapshot_directory
+from service.bootstrap import build_pipeline, card_key, domain, snapshot_directory
 from service.ports import Snapshot
 from service.recovery import HistoryRecovery
 from service.settings import Settings
@@ -35,7 +36,7 @@ def warm(settings: Settings) -> Iterator[Warmed]:
     Needs no membership and disturbs no running service. A snapshot at the end of the log serves a group whose offsets
     are set there, to begin with new payments and a full history.
     """
-    where, code = cluster(settings), domain(settings)
+    where, code = Cluster.of(settings), domain(settings)
     reader = Reader(where, settings.transactions_topic)
     try:
         committed = committed_positions(where, settings.group_id, settings.transactions_topic)

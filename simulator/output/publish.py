@@ -13,8 +13,8 @@ from typing import Final, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from kafka import KafkaProducer
 
+from runtime.kafka.client import Cluster, open_producer
 from simulator.config import VERSION
 from simulator.output.json_lines import events_to_json, labels_to_json
 from simulator.simulation import Simulation
@@ -56,10 +56,13 @@ class KafkaSink:
         self._topic = topic
         self._labels_topic = labels_topic or topic
         self._failure: BaseException | None = None
-        self._producer = KafkaProducer(
-            bootstrap_servers=bootstrap_servers.split(","), acks="all", linger_ms=20, batch_size=131_072,
-            compression_type=None, allow_auto_create_topics=False, client_id="fraud-simulator",
-            bootstrap_timeout_ms=15_000, max_block_ms=15_000,
+        self._producer = open_producer(
+            {
+                **Cluster(bootstrap_servers).config(),
+                "acks": "all", "linger_ms": 20, "batch_size": 131_072, "compression_type": None,
+                "allow_auto_create_topics": False, "client_id": "fraud-simulator",
+                "bootstrap_timeout_ms": 15_000, "max_block_ms": 15_000,
+            }
         )  # fmt: skip
 
     def send(self, message: Message) -> None:

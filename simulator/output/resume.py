@@ -4,11 +4,12 @@ The same seed and dials give the same bytes, so that a record is known by its va
 """
 
 from collections.abc import Container, Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import xxhash
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 
+from runtime.kafka.client import Cluster, open_consumer
 from simulator.output.publish import DeliveryError, Message
 
 POLL_MS: Final = 5_000
@@ -21,9 +22,12 @@ def held(bootstrap_servers: str, topics: Iterable[str]) -> set[int]:
         DeliveryError: a topic does not exist.
         KafkaError: the broker does not answer.
     """
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap_servers.split(","), client_id="fraud-simulator", bootstrap_timeout_ms=15_000,
-        enable_auto_commit=False, auto_offset_reset="earliest", max_poll_records=5_000,
+    consumer = open_consumer(
+        {
+            **Cluster(bootstrap_servers).config(),
+            "client_id": "fraud-simulator", "bootstrap_timeout_ms": 15_000, "enable_auto_commit": False,
+            "auto_offset_reset": "earliest", "max_poll_records": 5_000,
+        }
     )  # fmt: skip
     try:
         partitions = [where for topic in topics for where in _partitions(consumer, topic)]
@@ -39,7 +43,7 @@ def held(bootstrap_servers: str, topics: Iterable[str]) -> set[int]:
         consumer.close(autocommit=False)
 
 
-def _partitions(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
+def _partitions(consumer: Any, topic: str) -> list[TopicPartition]:  # noqa: ANN401 - kafka-python has no types
     numbers = consumer.partitions_for_topic(topic)
     if not numbers:
         raise DeliveryError(f"topic {topic}: it does not exist; create it first: python -m service topics")

@@ -12,11 +12,12 @@ from kafka import KafkaConsumer, KafkaProducer
 
 from fraud.contracts.outbound import Announcement
 from local.broker.address import KafkaAddress
+from runtime.errors import Unavailable
+from runtime.kafka.client import Cluster
 from tests.conftest import MakeTopic
 from training.labels.store import LedgerStore
 from training.loop.announce import KafkaAnnouncer
 from training.loop.feed import KafkaFeed
-from training.loop.kafka import BrokerUnavailable
 
 pytestmark = pytest.mark.kafka
 
@@ -40,7 +41,7 @@ def produce(
 
 
 def feed(broker: KafkaAddress, topic: str) -> KafkaFeed:
-    return KafkaFeed.connect({"bootstrap_servers": [broker.bootstrap_servers]}, {topic: "decisions"})
+    return KafkaFeed.connect(Cluster(broker.bootstrap_servers), {topic: "decisions"})
 
 
 def test_committed_records_arrive_once_and_a_restart_goes_on_where_the_ledger_ends(
@@ -96,7 +97,7 @@ def wait_until_grown(reader: KafkaFeed, records: int) -> None:
 def test_a_missing_topic_and_an_absent_broker_are_one_line(
     broker: KafkaAddress, unique_name: Callable[[str], str]
 ) -> None:
-    with pytest.raises(BrokerUnavailable, match="does not exist"):
+    with pytest.raises(Unavailable, match="does not exist"):
         feed(broker, unique_name("absent"))
 
 
@@ -111,7 +112,7 @@ def test_announcements_are_on_the_models_topic_once_announced(broker: KafkaAddre
         reason="better",
         features_fingerprint="f",
     )
-    KafkaAnnouncer(producer, topic).announce(said)
+    KafkaAnnouncer(producer, Cluster(broker.bootstrap_servers), topic).announce(said)
     producer.close()
     consumer = KafkaConsumer(
         topic, bootstrap_servers=broker.bootstrap_servers, auto_offset_reset="earliest", consumer_timeout_ms=10_000

@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fraud.models.bundle import InvalidBundle
+from runtime.errors import Misconfigured
+from runtime.settings import revealed
 from training.data.errors import (
     InvalidDataset,
 )
 from training.registry.versions import RegistryError
-from training.settings import InvalidSettings, load_settings
+from training.settings import load_settings
 
 if TYPE_CHECKING:
     from training.modelling.train_loop import (  # loads TensorFlow, which `list` and `promote` do without
@@ -44,7 +46,7 @@ def one_line_errors() -> Iterator[None]:
     """Turns what users can mend into one line and exit code 1."""
     try:
         yield
-    except (InvalidDataset, InvalidBundle, RegistryError, InvalidSettings, FloatingPointError) as error:
+    except (InvalidDataset, InvalidBundle, RegistryError, Misconfigured, FloatingPointError) as error:
         raise click.ClickException(str(error)) from None
 
 
@@ -83,10 +85,9 @@ def bundle_key() -> str | None:
     """What models are signed under: `FRAUD_BUNDLE_KEY`, or its file; None without one.
 
     Raises:
-        InvalidSettings: it is too short, or another setting is wrong.
+        Misconfigured: it is too short, or another setting is wrong.
     """
-    key = load_settings().bundle_key
-    return None if key is None else key.get_secret_value()
+    return revealed(load_settings().bundle_key)
 
 
 def to_us(moment: datetime) -> int:

@@ -8,9 +8,10 @@ import click
 import msgspec
 
 from fraud.privacy.forgetting import names
+from runtime.errors import Misconfigured
 from training.commands.loop import LEDGER
 from training.labels.store import DamagedLedger, LedgerStore
-from training.settings import InvalidSettings, load_settings
+from training.settings import load_settings
 
 
 class _Payment(msgspec.Struct):
@@ -29,10 +30,10 @@ def forget_command(*, customer_id: str, data: Path | None, caches: tuple[Path, .
     """Erase a customer's events, decisions and labels from the ledger; the loop must be stopped."""
     try:
         settings = load_settings(**({"loop_data_dir": data} if data else {}))
-    except InvalidSettings as error:
+    except Misconfigured as error:
         raise click.UsageError(str(error)) from None
     kept = sorted(
-        path for folder in caches for path in folder.glob("*dataset-*.npz")
+        path for folder in caches for path in folder.glob("*dataset-*.npz*")
     )  # unfinished ones begin with a dot
     if caches:
         click.echo(f"{len(kept)} kept data sets {'removed' if yes else 'would be removed'}")

@@ -1,41 +1,39 @@
 """`python -m training loop`: settings → connections → turns, until it is told to stop."""
 
 import json
-import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 import click
 import structlog
-from kafka import KafkaProducer
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from fraud.features.encoder import default_spec
-from fraud.money import InvalidRates, Rates
 from fraud.privacy.card_numbers import tokeniser
-from fraud.privacy.keys import CARD_NUMBERS, KEY_FILE, derived, kept_key
+from runtime.clock import SystemClock
+from runtime.errors import Misconfigured, Unavailable
 from runtime.http_server import Endpoint, health
+from runtime.kafka.client import Cluster, open_producer
+from runtime.key_file import card_number_key
+from runtime.rates_file import read_rates
+from runtime.shutdown import Shutdown
 from training.commands.console import one_line_errors
 from training.data.feature_context import FeatureContext
 from training.labels.store import DamagedLedger, Kind, LedgerStore
 from training.loop.announce import KafkaAnnouncer
 from training.loop.config import LoopConfig
 from training.loop.feed import KafkaFeed, wall_time
-from training.loop.kafka import BrokerRefuses, BrokerUnavailable, kafka_config, open_client
 from training.loop.metrics import LoopMetrics
 from training.loop.runner import Loop
 from training.loop.state import InvalidState
 from training.loop.training_run import Trainer
 from training.modelling.train_loop import Progress, quiet
-from training.settings import InvalidSettings, Settings, load_settings
+from training.settings import Settings, load_settings
 
 LEDGER: Final = "ledger"
 GRACE_SECONDS: Final = 20.0
@@ -48,31 +46,11 @@ def feature_context(settings: Settings) -> FeatureContext:
     """Features, rates and masking as the service has them.
 
     Raises:
-        InvalidSettings: the rates file cannot be used, or the key of card numbers not be kept.
+        Misconfigured: the rates file cannot be used, or the key of card numbers not be kept.
     """
-    try:
-        content = settings.rates_file.read_bytes() if settings.rates_file else None
-        rates = Rates.parse(content, settings.base_currency) if content else Rates.default(settings.base_currency)
-    except (OSError, InvalidRates) as error:
-        raise InvalidSettings(f"FRAUD_RATES_FILE: {error}") from None
-    return FeatureContext(default_spec(settings.attributes), rates=rates, token=tokeniser(card_key(settings)))
-
-
-def card_key(settings: Settings) -> bytes:
-    """The key of card numbers' tokens: the service's, or without a secret one that is kept beside the ledger.
-
-    Raises:
-        InvalidSettings: the folder cannot be written, or the file is no key.
-    """
-    if settings.secret is not None:
-        return derived(settings.secret.get_secret_value(), CARD_NUMBERS)
-    path = settings.loop_data_dir / KEY_FILE
-    try:
-        return kept_key(path)
-    except OSError as error:
-        raise InvalidSettings(f"FRAUD_LOOP_DATA_DIR: cannot write {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise InvalidSettings(str(error)) from None
+    rates = read_rates(settings.rates_file, settings.base_currency)
+    key = card_number_key(settings.secret, settings.loop_data_dir, variable="FRAUD_LOOP_DATA_DIR")
+    return FeatureContext(default_spec(settings.attributes), rates=rates, token=tokeniser(key))
 
 
 def kinds_of(settings: Settings) -> dict[str, Kind]:
@@ -90,22 +68,22 @@ def connect(
     """The loop on Kafka, ready to turn.
 
     Raises:
-        BrokerUnavailable: nobody answers, or a topic is missing.
-        BrokerRefuses: wrong credentials, or missing rights.
-        InvalidSettings: the rates file, or a certificate, cannot be used.
+        Unavailable: nobody answers, or a topic is missing.
+        Misconfigured: wrong credentials, missing rights, or a file that cannot be used.
     """
     world = feature_context(settings)
-    config = kafka_config(settings)
-    feed = KafkaFeed.connect(config, kinds_of(settings), world.token, clock=settings.loop_clock)
+    cluster = Cluster.of(settings)
+    feed = KafkaFeed.connect(cluster, kinds_of(settings), world.token, clock=settings.loop_clock)
     held = partitions or len(feed.consumer.partitions_for_topic(settings.transactions_topic))
     world = FeatureContext(world.spec, world.config, world.rates, held, world.stage, world.token)
-    producer = open_client(KafkaProducer, {**config, "acks": "all", "allow_auto_create_topics": False})
+    with cluster.translated("connecting"):
+        producer = open_producer({**cluster.config(), "acks": "all", "allow_auto_create_topics": False})
     metrics = LoopMetrics(registry)
     return Loop(
         feed=replace(feed, faults=metrics.faults),
         store=LedgerStore(settings.loop_data_dir / LEDGER),
         trainer=Trainer(settings.models_dir, world, LoopConfig.of(settings), progress),
-        announcer=KafkaAnnouncer(producer, settings.models_topic),
+        announcer=KafkaAnnouncer(producer, cluster, settings.models_topic),
         metrics=metrics,
         folder=settings.loop_data_dir,
     )
@@ -134,7 +112,7 @@ def loop_command(*, models: Path | None, data: Path | None, once: bool, trust_la
     given = {name: value for name, value in (("models_dir", models), ("loop_data_dir", data)) if value}
     try:
         settings = load_settings(**given)
-    except InvalidSettings as error:
+    except Misconfigured as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(2) from None
     configure_logs()
@@ -156,18 +134,18 @@ def loop_command(*, models: Path | None, data: Path | None, once: bool, trust_la
                 turns(loop, settings, stop, once=once, as_json=as_json)
         except Stopped:
             log.info("stopped within a run", then="the next start takes it up again")
-        except BrokerRefuses as error:
+        except Misconfigured as error:
             click.echo(f"Error: {error}", err=True)
             raise SystemExit(2) from None
-        except (InvalidSettings, InvalidState) as error:
+        except InvalidState as error:
             raise click.ClickException(str(error)) from None
         finally:
             server.close()
 
 
-def turns(loop: Loop, settings: Settings, stop: threading.Event, *, once: bool, as_json: bool) -> None:
+def turns(loop: Loop, settings: Settings, stop: Shutdown, *, once: bool, as_json: bool) -> None:
     """Turns until told to stop."""
-    while not stop.is_set():
+    while not stop.requested:
         try:
             # Read before the pull: what arrives later has not been seen by this turn, and must be new to the next.
             wall = wall_time()
@@ -179,7 +157,7 @@ def turns(loop: Loop, settings: Settings, stop: threading.Event, *, once: bool, 
                 if as_json and (records or done.run or done.rolled_back):
                     document = asdict(done) | {"run": done.run.model_dump() if done.run else None}
                     click.echo(json.dumps(document))
-        except BrokerUnavailable as error:
+        except Unavailable as error:
             log.warning("broker unavailable", error=str(error))
         except DamagedLedger as error:
             log.warning("ledger damaged", error=str(error))
@@ -188,12 +166,12 @@ def turns(loop: Loop, settings: Settings, stop: threading.Event, *, once: bool, 
         stop.wait(settings.loop_poll_seconds)
 
 
-def wait_for(make: Callable[[], Loop], stop: threading.Event, pause: float) -> Loop | None:
+def wait_for(make: Callable[[], Loop], stop: Shutdown, pause: float) -> Loop | None:
     """Tries until the broker answers; None when told to stop first."""
-    while not stop.is_set():
+    while not stop.requested:
         try:
             return make()
-        except BrokerUnavailable as error:
+        except Unavailable as error:
             log.warning("broker unavailable", error=str(error), retry_in_s=pause)
             stop.wait(pause)
     return None
@@ -203,44 +181,31 @@ class Stopped(Exception):  # noqa: N818 - named for what it says
     """The program was told to stop while a run was at work."""
 
 
-def until(stop: threading.Event) -> Progress:
+def until(stop: Shutdown) -> Progress:
     """A `Progress` that ends the run at its next step once the program is told to stop."""
 
     def check(_what: str, _share: float) -> None:
-        if stop.is_set():
+        if stop.requested:
             raise Stopped
 
     return check
 
 
 @contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set.
+def stopping() -> Iterator[Shutdown]:
+    """A stop that SIGTERM and SIGINT request.
 
     A run ends at its next step. What does not come to one in time, such as a fit of trees, is abandoned where it is: a
     turn may be killed at any instant and is taken up again, so that this too is a stop in order, with exit code 0.
     """
-    stop = threading.Event()
+    stop = Shutdown(seconds=GRACE_SECONDS, monotonic=SystemClock().monotonic)
+    stop.settled()
 
-    def abandon() -> None:
+    def say() -> None:
         log.warning("stopped at the deadline", seconds=GRACE_SECONDS, then="the next start takes the turn up again")
-        os._exit(0)
 
-    deadline = threading.Timer(GRACE_SECONDS, abandon)
-    deadline.daemon = True
-
-    def set_flag(_signal: int, _frame: FrameType | None) -> None:
-        if not stop.is_set():
-            stop.set()
-            deadline.start()
-
-    before = [(number, signal.signal(number, set_flag)) for number in (signal.SIGTERM, signal.SIGINT)]
-    try:
+    with stop.on_signals(), stop.enforced(say):
         yield stop
-    finally:
-        deadline.cancel()
-        for number, handler in before:
-            signal.signal(number, handler)
 
 
 def configure_logs() -> None:

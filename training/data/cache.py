@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from runtime.files import replacing
 from training.data.dataset import COLUMNS, Dataset, Identity
 
 
@@ -33,15 +34,13 @@ def cached(folder: Path, key: str, make: Callable[[], Dataset]) -> Dataset:
 
 def save(dataset: Dataset, path: Path) -> None:
     """Writes a data set, in one step, without pickles."""
-    temporary = path.with_name(f".{path.name}.tmp.npz")
     arrays = {name: getattr(dataset, name) for name in COLUMNS}
     arrays["transaction_ids"] = arrays["transaction_ids"].astype(np.str_)
     arrays |= {f"segment_{name}": values for name, values in dataset.segments.items()}
     arrays |= {f"risk_{entity}": ids for entity, ids in dataset.risk_ids.items()}
-    np.savez(
-        temporary, names=np.array(dataset.names), identity=np.array(json.dumps(asdict(dataset.identity))), **arrays
-    )
-    temporary.replace(path)
+    arrays |= {"names": np.array(dataset.names), "identity": np.array(json.dumps(asdict(dataset.identity)))}
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)
 
 
 def load(path: Path) -> Dataset:

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from runtime.files import sync, write_json
+from runtime.files import replacing, sync, write_json
 from training.labels.ledger import DAY_US
 
 Kind: TypeAlias = Literal["events", "decisions", "labels"]
@@ -301,11 +301,8 @@ def _once(table: pa.Table) -> pa.Table:
 
 def _replace(path: Path, table: pa.Table) -> None:
     """Puts a file in its place in one step, and on the disk: progress, which is too, may rely on it."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
-    sync(temporary)
-    temporary.replace(path)
-    sync(path.parent)
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
 def _day(micros: int) -> str:

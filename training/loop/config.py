@@ -1,8 +1,9 @@
 """What decides in the loop, as one frozen value."""
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
+from runtime.settings import revealed
 from training.data.risk_plan import RiskPlan
 from training.gate.label_sanity import LabelBands
 from training.gate.paired_scores import DEFAULT_BUDGET
@@ -12,31 +13,39 @@ from training.settings import Settings
 HOUR_US: Final = 3_600_000_000
 
 
+def _default(name: str) -> Any:  # noqa: ANN401 - of whatever type the setting is
+    return Settings.model_fields[f"loop_{name}"].default
+
+
+def _hours(name: str) -> int:
+    return int(_default(name) * HOUR_US)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopConfig:
-    """Numbers of the loop; the meanings are those of `training.settings.Settings`, hours turned into µs."""
+    """Numbers of the loop; meanings and defaults are those of `training.settings.Settings`, hours turned into µs."""
 
-    base: int | None = None
-    interval: int = 24 * HOUR_US
-    new_frauds: int = 30
-    cooldown: int = 6 * HOUR_US
-    drift_psi: float = 0.25
-    drift_auc: float = 0.8
-    window: int = 365 * 24 * HOUR_US
-    max_events: int = 1_000_000
-    retention: int = 400 * 24 * HOUR_US
-    maturity_days: float | None = None
-    holdout_share: float = 0.25
-    min_frauds: int = 20
-    strategy: str = "joint_distilled"
-    teachers: int | None = None
-    alert_share: float | None = None
-    promotion: str = "direct"
-    unsure: str = "keep"
-    probation: int = 72 * HOUR_US
-    watch: int = 72 * HOUR_US
-    keep_versions: int = 5
-    seed: int = 1
+    base: int | None = _default("base")
+    interval: int = _hours("interval_hours")
+    new_frauds: int = _default("new_frauds")
+    cooldown: int = _hours("cooldown_hours")
+    drift_psi: float = _default("drift_psi")
+    drift_auc: float = _default("drift_auc")
+    window: int = 24 * _hours("window_days")
+    max_events: int = _default("max_events")
+    retention: int = 24 * _hours("retention_days")
+    maturity_days: float | None = _default("maturity_days")
+    holdout_share: float = _default("holdout_share")
+    min_frauds: int = _default("min_frauds")
+    strategy: str = _default("strategy")
+    teachers: int | None = _default("teachers")
+    alert_share: float | None = _default("alert_share")
+    promotion: str = _default("promotion")
+    unsure: str = _default("unsure")
+    probation: int = _hours("probation_hours")
+    watch: int = _hours("watch_hours")
+    keep_versions: int = _default("keep_versions")
+    seed: int = _default("seed")
     bundle_key: str | None = field(default=None, repr=False)
     baselines: bool = True
     gate: GateConfig = field(default_factory=GateConfig)
@@ -69,7 +78,7 @@ class LoopConfig:
             watch=int(s.loop_watch_hours * HOUR_US),
             keep_versions=s.loop_keep_versions,
             seed=s.loop_seed,
-            bundle_key=None if s.bundle_key is None else s.bundle_key.get_secret_value(),
+            bundle_key=revealed(s.bundle_key),
             gate=GateConfig(margin=s.loop_margin),
         )
 

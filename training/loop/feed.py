@@ -6,22 +6,23 @@ pull stands in. With the stream's clock it is the time of the newest payment, or
 replays do. What was not there at the last pull has not arrived before it: an open transaction hides records.
 """
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import structlog
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import OffsetOutOfRangeError
+from kafka import TopicPartition
+from kafka.errors import LogTruncationError, OffsetOutOfRangeError
 from prometheus_client import Counter
 
 from fraud.decoding.validation import MAX_BYTES
 from fraud.privacy.card_numbers import Token, mask_bytes
+from runtime.clock import SystemClock
+from runtime.errors import Unavailable
+from runtime.kafka.client import Cluster, open_consumer
 from training.labels.ledger import DAY_US
 from training.labels.store import Kind, LedgerStore, Record
-from training.loop.kafka import BrokerUnavailable, open_client, translated
 
 POLL_MS: Final = 500
 MAX_RECORDS: Final = 10_000
@@ -40,8 +41,8 @@ class Feed(Protocol):
         """Moves everything that is there into the store; how many records. May block for seconds.
 
         Raises:
-            BrokerUnavailable: try again later; nothing is lost.
-            BrokerRefuses: trying again would not help.
+            Unavailable: try again later; nothing is lost.
+            Misconfigured: trying again would not help.
         """
         ...
 
@@ -52,7 +53,7 @@ class Feed(Protocol):
 
 def wall_time() -> int:
     """Now, µs."""
-    return int(time.time() * 1e6)  # noqa: TID251 - the edge
+    return SystemClock().now_us()
 
 
 @dataclass(slots=True)
@@ -61,6 +62,7 @@ class KafkaFeed:
 
     Attributes:
         consumer: assigned to all of their partitions.
+        cluster: where it reads.
         kinds: topic -> what it holds.
         token: replaces card numbers in what is stored; None leaves them.
         clock: what the loop takes for now, "wall" or "stream": by it labels arrive.
@@ -68,7 +70,8 @@ class KafkaFeed:
         faults: counts, by kind, what was mended or lost.
     """
 
-    consumer: KafkaConsumer
+    consumer: Any
+    cluster: Cluster
     kinds: Mapping[str, Kind]
     token: Token | None = None
     clock: Literal["wall", "stream"] = "wall"
@@ -79,7 +82,7 @@ class KafkaFeed:
     @classmethod
     def connect(
         cls,
-        config: Mapping[str, object],
+        cluster: Cluster,
         kinds: Mapping[str, Kind],
         token: Token | None = None,
         *,
@@ -88,54 +91,56 @@ class KafkaFeed:
         """Connects.
 
         Raises:
-            BrokerUnavailable: nobody answers, or a topic is missing.
-            BrokerRefuses: wrong credentials, or missing rights.
+            Unavailable: nobody answers, or a topic is missing.
+            Misconfigured: wrong credentials, missing rights, or a certificate that does not exist.
         """
-        consumer = open_client(
-            KafkaConsumer,
-            {
-                **config,
-                "group_id": None,
-                "enable_auto_commit": False,
-                "auto_offset_reset": "none",
-                "isolation_level": "read_committed",
-                "allow_auto_create_topics": False,
-                "max_poll_records": MAX_RECORDS,
-            },
-        )
+        config = {
+            **cluster.config(),
+            "group_id": None,
+            "enable_auto_commit": False,
+            "auto_offset_reset": "none",
+            "isolation_level": "read_committed",
+            "allow_auto_create_topics": False,
+            "max_poll_records": MAX_RECORDS,
+        }
+        with cluster.translated("connecting"):
+            consumer = open_consumer(config)
         try:
-            with translated(config["bootstrap_servers"]):
+            with cluster.translated("reading metadata"):
                 consumer.assign([TopicPartition(topic, p) for topic in kinds for p in _partitions(consumer, topic)])
         except BaseException:
             consumer.close()
             raise
-        return cls(consumer, kinds, token, clock)
+        return cls(consumer, cluster, kinds, token, clock)
 
     def pull(self, store: LedgerStore) -> int:
         """Reads what was there when it began: a shop's payments never cease. Labels come last, after their payments."""
-        try:
-            with translated("reading"):
-                began = self.wall()
-                numbers = self._seek(store)
-                every = self.consumer.assignment()
-                ends = self.consumer.end_offsets(every)
-                labels = {p for p in every if self.kinds[p.topic] == "labels"}
-                self.consumer.pause(*labels)
-                count = self._read(store, {p: end for p, end in ends.items() if p not in labels}, numbers, began=began)
-                self.consumer.resume(*labels)
-                arrived = began if self.clock == "wall" else store.newest("events")
-                if arrived is not None:
-                    wanted = {p: end for p, end in ends.items() if p in labels}
-                    count += self._read(store, wanted, numbers, began=began, arrived=arrived)
-                    self._pulled = arrived
-        except OffsetOutOfRangeError as error:
-            # The next pull begins where the log does.
-            raise BrokerUnavailable(f"records went while they were read: {sorted(error.args[0])}") from None
-        return count
+        with self.cluster.translated("reading"):
+            try:
+                return self._pull(store)
+            except (OffsetOutOfRangeError, LogTruncationError) as error:
+                # The next pull begins where the log does.
+                raise Unavailable(f"records went while they were read: {error}") from None
 
     def close(self) -> None:
         """Closes the consumer."""
         self.consumer.close()
+
+    def _pull(self, store: LedgerStore) -> int:
+        began = self.wall()
+        numbers = self._seek(store)
+        every = self.consumer.assignment()
+        ends = self.consumer.end_offsets(every)
+        labels = {p for p in every if self.kinds[p.topic] == "labels"}
+        self.consumer.pause(*labels)
+        count = self._read(store, {p: end for p, end in ends.items() if p not in labels}, numbers, began=began)
+        self.consumer.resume(*labels)
+        arrived = began if self.clock == "wall" else store.newest("events")
+        if arrived is not None:
+            wanted = {p: end for p, end in ends.items() if p in labels}
+            count += self._read(store, wanted, numbers, began=began, arrived=arrived)
+            self._pulled = arrived
+        return count
 
     def _read(
         self,
@@ -201,7 +206,7 @@ class KafkaFeed:
         """Refuses to file by a wall clock that is behind: not one record, most of them would be of the future."""
         ahead = [r.timestamp * 1000 > now + DAY_US for r in records]  # type: ignore[attr-defined]  # kafka-python has no types
         if 2 * sum(ahead) > len(ahead) and len(ahead) > 1:
-            raise BrokerUnavailable(f"{topic}: most records are dated a day or more after this machine's clock: set it")
+            raise Unavailable(f"{topic}: most records are dated a day or more after this machine's clock: set it")
 
     def _converted(
         self, records: Iterable[object], kind: Kind, number: int, *, began: int, arrived: int
@@ -228,8 +233,8 @@ class KafkaFeed:
             self.faults.labels(kind).inc()
 
 
-def _partitions(consumer: KafkaConsumer, topic: str) -> list[int]:
+def _partitions(consumer: Any, topic: str) -> list[int]:  # noqa: ANN401 - kafka-python has no types
     partitions = consumer.partitions_for_topic(topic)
     if not partitions:
-        raise BrokerUnavailable(f"topic {topic} does not exist: create it with `python -m service topics`")
+        raise Unavailable(f"topic {topic} does not exist: create it with `python -m service topics`")
     return sorted(partitions)

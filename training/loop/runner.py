@@ -14,6 +14,7 @@ import structlog
 
 from fraud.contracts.outbound import Announcement
 from fraud.timestamps import to_datetime
+from runtime.errors import Unavailable
 from training.data.dataset import (
     Dataset,
 )
@@ -29,7 +30,6 @@ from training.loop.announce import Announcer
 from training.loop.business_figures import business, by_version, joined, quality
 from training.loop.drift import Drift, measure
 from training.loop.feed import Feed
-from training.loop.kafka import BrokerUnavailable
 from training.loop.ledger_view import WARM_UP_US, View, ViewReader
 from training.loop.metrics import LoopMetrics
 from training.loop.record import RunRecord, failed, find_record, iso, record_of, write_record
@@ -291,7 +291,7 @@ class Loop:
         while state.outbox:
             try:
                 self.announcer.announce(state.outbox[0])
-            except BrokerUnavailable as error:
+            except Unavailable as error:
                 log.warning("not announced yet", waiting=len(state.outbox), error=str(error))
                 return
             state = state.model_copy(update={"outbox": state.outbox[1:]})

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from kafka.structs import ConsumerGroupMetadata, MemberState, OffsetAndMetadata
@@ -12,7 +12,7 @@ from kafka.structs import ConsumerGroupMetadata, MemberState, OffsetAndMetadata
 from fraud.timestamps import within_range
 from runtime.errors import OffsetsLost, Unavailable
 from runtime.kafka.batch_reader import Record, Unreadable, read_in_batches
-from runtime.kafka.client import REQUEST_MS, Cluster, connect
+from runtime.kafka.client import REQUEST_MS, Cluster, open_consumer
 from service.ports import Assignment, Records
 
 HEARTBEAT_MS: Final = 2_000
@@ -63,7 +63,7 @@ class Group:
         if self._consumer is not None:
             return
         with self._cluster.translated("connecting"):
-            consumer = connect(KafkaConsumer, self._config)
+            consumer = open_consumer(self._config)
             read_in_batches(consumer)
             self._owned.consumer = self._consumer = consumer
             consumer.subscribe([self._topic], listener=self._owned)
@@ -212,7 +212,7 @@ class Reader:
     def _open(self) -> Any:  # noqa: ANN401 - kafka-python has no types
         if self._consumer is None:
             with self._cluster.translated("connecting"):
-                self._consumer = connect(KafkaConsumer, {**reader_config(self._cluster), "max_poll_records": 5_000})
+                self._consumer = open_consumer({**reader_config(self._cluster), "max_poll_records": 5_000})
                 read_in_batches(self._consumer)
         return self._consumer
 

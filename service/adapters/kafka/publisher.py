@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from kafka import KafkaProducer, TopicPartition, errors
+from kafka import TopicPartition, errors
 from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.producer.future import FutureProduceResult
 from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata
 
 from runtime.errors import Refused
 from runtime.kafka import batch_writer as bulk
-from runtime.kafka.client import REQUEST_MS, Cluster, connect
+from runtime.kafka.client import REQUEST_MS, Cluster, open_producer
 from service.ports import Channel, Messages, Output
 
 RETRY_MS: Final = 5
@@ -82,7 +82,7 @@ class TransactionalPublisher:
     def open(self) -> None:
         """See `Publisher`."""
         if self._producer is None:
-            producer = connect(KafkaProducer, self._config)
+            producer = open_producer(self._config)
             try:
                 producer.init_transactions()
             except BaseException:
@@ -141,7 +141,7 @@ class OrderedPublisher:
     def open(self) -> None:
         """See `Publisher`."""
         if self._producer is None:
-            self._producer = connect(KafkaProducer, self._config)
+            self._producer = open_producer(self._config)
 
     def publish(
         self,
@@ -183,7 +183,7 @@ def send_all(cluster: Cluster, records: Sequence[Outgoing], *, timeout_ms: int =
         Unavailable: an unknown part of them is.
     """
     with cluster.translated("sending"):
-        producer = connect(KafkaProducer, producer_config(cluster, timeout_ms))
+        producer = open_producer(producer_config(cluster, timeout_ms))
         try:
             futures = [producer.send(r.topic, r.value, r.key, r.headers, r.partition, r.timestamp_ms) for r in records]
             producer.flush(timeout_ms / 1000)

@@ -1,6 +1,5 @@
 """One snapshot: an uncompressed `.npz` of numpy arrays, never pickles, each with a CRC-32, and whose they are."""
 
-import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.history.history import History, HistoryConfig
+from runtime.files import sync
 
 _IDENTITY: Final = "identity"
 _SINCE: Final = "history_from"
@@ -43,8 +43,7 @@ def write(path: Path, history: History, since: int | None, identity: Identity) -
     arrays[_SINCE] = np.array([] if since is None else [since], np.int64)
     with path.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type] # numpy's stub takes the names for its own arguments
-        file.flush()
-        os.fsync(file.fileno())
+    sync(path)
 
 
 def read(path: Path, config: HistoryConfig, identity: Identity) -> tuple[History, int | None]:

@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from runtime.errors import Misconfigured
-from service.settings import Settings, load_settings, settings_table
+from runtime.settings import settings_table
+from service.settings import Settings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +34,14 @@ def test_variables_are_read_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.attributes == ("basket_weight",)
 
 
+@pytest.mark.parametrize(("text", "meant"), [("on", True), ("off", False), ("true", True), ("false", False)])
+def test_switches_are_true_or_false_and_on_or_off(monkeypatch: pytest.MonkeyPatch, text: str, meant: bool) -> None:
+    monkeypatch.setenv("FRAUD_SET_ASIDE", text)
+    monkeypatch.setenv("FRAUD_DEADLETTER_CAP", text)
+    settings = load_settings()
+    assert (settings.set_aside, settings.deadletter_cap) == (meant, meant)
+
+
 def test_a_secret_may_stand_in_a_file_and_is_never_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(" hush, hush, hush, hush\n")
     monkeypatch.setenv("FRAUD_SECRET_FILE", str(tmp_path / "secret"))
@@ -46,6 +55,7 @@ def test_a_secret_may_stand_in_a_file_and_is_never_shown(monkeypatch: pytest.Mon
     ("variables", "said"),
     [
         ({"FRAUD_TOPIC": "x"}, "unknown setting FRAUD_TOPIC"),
+        ({"FRAUD_BATCH_RECORD": "7"}, "unknown setting FRAUD_BATCH_RECORD; did you mean FRAUD_BATCH_RECORDS"),
         ({"FRAUD_SECRET": "a", "FRAUD_SECRET_FILE": "b"}, "not both"),
         ({"FRAUD_SECRET_FILE": "/nowhere"}, "cannot read /nowhere"),
         ({"FRAUD_SECRET": ""}, "FRAUD_SECRET: .*at least 16 characters; `openssl rand -hex 32` makes one"),
@@ -74,7 +84,7 @@ def test_settings_do_not_change() -> None:
 
 
 def test_every_setting_has_a_line_for_the_table() -> None:
-    rows = settings_table()
+    rows = settings_table(Settings)
     assert len(rows) == len(Settings.model_fields)
     assert all(name.startswith("FRAUD_") and meaning for name, _, meaning in rows)
     assert ("FRAUD_MAX_AHEAD", "3600") in {row[:2] for row in rows}

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from runtime.files import replacing
 from training.data.importing.convert import Converted, Reject, convert
 from training.data.importing.mapping import InvalidMapping, Mapping
 from training.data.importing.read import read_chunks
@@ -103,12 +104,8 @@ def _write(path: Path, table: pa.Table, mapping: Mapping) -> None:
     if mapping.label:
         metadata[MATURITY_KEY] = str(mapping.label.maturity_days).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
+    with replacing(path) as temporary:
         pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write_rejects(path: Path, rejects: list[Reject]) -> None:

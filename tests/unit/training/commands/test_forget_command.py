@@ -55,7 +55,7 @@ def test_what_has_another_key_is_found_by_its_value(store: LedgerStore) -> None:
 def test_kept_data_sets_are_removed_where_their_folder_is_named(store: LedgerStore, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     cache.mkdir()
-    for name in ("dataset-1.npz", ".dataset-2.npz.tmp.npz", "other"):
+    for name in ("dataset-1.npz", ".dataset-2.npz.tmp", "other"):
         (cache / name).touch()
     assert run(store, "alice", "--cache", str(cache)).startswith("2 kept data sets would be removed\n")
     assert run(store, "alice", "--cache", str(cache), "--yes").startswith("2 kept data sets removed\n")

@@ -198,9 +198,11 @@ def test_progress_follows_the_files_onto_the_disk(tmp_path: Path, monkeypatch: p
         synced.append(path)
         save(path, value)
 
-    monkeypatch.setattr(ledger_store, "sync", syncing)
+    for module in (ledger_store, files):
+        monkeypatch.setattr(module, "sync", syncing)
     monkeypatch.setattr(ledger_store, "write_json", saving)
     LedgerStore(tmp_path).append("events", records(0, 2))
     day = tmp_path / "events" / "day=2024-10-04"
     name = f"0-{0:020d}-{1:020d}.parquet"
-    assert synced == [tmp_path / "events", tmp_path, day / f".{name}.tmp", day, tmp_path / "progress.json"]
+    progress = [tmp_path / "progress.json", tmp_path / ".progress.json.tmp", tmp_path]
+    assert synced == [tmp_path / "events", tmp_path, day / f".{name}.tmp", day, *progress]

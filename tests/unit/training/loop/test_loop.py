@@ -11,6 +11,8 @@ import pytest
 
 from fraud.decoding.validation import MAX_BYTES
 from fraud.privacy.card_numbers import tokeniser
+from runtime.errors import Misconfigured
+from runtime.kafka.client import Cluster
 from training.labels.store import RECORDS
 from training.loop.config import HOUR_US, LoopConfig
 from training.loop.drift import Drift, measure, psi
@@ -19,7 +21,7 @@ from training.loop.messages import DECISIONS, decisions_frame, labels_frame
 from training.loop.rollback import verdict
 from training.loop.state import InvalidState, LoopState, ServingPeriod, Unfinished, load_state, save_state
 from training.loop.triggers import due
-from training.settings import InvalidSettings, load_settings
+from training.settings import load_settings
 
 CONFIG = LoopConfig(interval=24 * HOUR_US, cooldown=6 * HOUR_US, new_frauds=30)
 STATE = LoopState(runs=1, last_run=0, frauds_then=100, labels_then=500)
@@ -225,11 +227,11 @@ def test_settings_come_from_the_environment_and_wrong_ones_are_named(
     assert settings.secret is not None
     assert settings.secret.get_secret_value() == "hush, hush, hush, hush"
     monkeypatch.setenv("FRAUD_LOOP_INTERVALL", "7")
-    with pytest.raises(InvalidSettings, match="FRAUD_LOOP_INTERVALL"):
+    with pytest.raises(Misconfigured, match="FRAUD_LOOP_INTERVALL"):
         load_settings()
     monkeypatch.delenv("FRAUD_LOOP_INTERVALL")
     monkeypatch.setenv("FRAUD_LOOP_HOLDOUT_SHARE", "2")
-    with pytest.raises(InvalidSettings, match="FRAUD_LOOP_HOLDOUT_SHARE"):
+    with pytest.raises(Misconfigured, match="FRAUD_LOOP_HOLDOUT_SHARE"):
         load_settings()
 
 
@@ -240,7 +242,7 @@ def test_decisions_keep_their_scores_and_what_is_too_large_only_its_size_and_has
     }  # fmt: skip
     values = [json.dumps(decision).encode(), b'{"card_id":"4111111111111111"}', b"4" * (MAX_BYTES + 1)]
     records = [SimpleNamespace(partition=0, offset=i, timestamp=0, key=b"c", value=v) for i, v in enumerate(values)]
-    feed = KafkaFeed(None, {}, tokeniser(b"secret"))
+    feed = KafkaFeed(None, Cluster("somewhere:1"), {}, tokeniser(b"secret"))
     kept = [record.value for record in feed._converted(records, "decisions", 0, began=0, arrived=0)]
     frame, refused = decisions_frame(kept)
     assert (frame["score"].to_list(), refused) == ([0.4111111111111111], 2)

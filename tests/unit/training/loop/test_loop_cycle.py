@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
+from runtime.errors import Misconfigured
 from training.gate.paired_scores import in_its_time
 from training.labels.ledger import DAY_US
 from training.loop.config import LoopConfig
-from training.settings import InvalidSettings, load_settings
+from training.settings import load_settings
 
 
 def test_a_score_becomes_its_rank_among_payments_of_the_same_month() -> None:
@@ -35,7 +36,7 @@ def test_the_key_that_signs_models_is_handed_on_and_never_shown() -> None:
     config = LoopConfig.of(load_settings(bundle_key="a key of some length"))
     assert config.bundle_key == "a key of some length"
     assert "a key" not in repr(config)
-    with pytest.raises(InvalidSettings, match="FRAUD_BUNDLE_KEY"):
+    with pytest.raises(Misconfigured, match="FRAUD_BUNDLE_KEY"):
         load_settings(bundle_key="short")
 
 

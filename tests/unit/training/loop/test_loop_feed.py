@@ -16,16 +16,18 @@ from kafka.errors import (
 from kafka.structs import OffsetAndTimestamp
 from prometheus_client import CollectorRegistry
 
+from runtime.errors import Misconfigured, Unavailable
+from runtime.kafka import client
+from runtime.kafka.client import Cluster
 from training.labels.store import KINDS, LedgerStore
-from training.loop import kafka
 from training.loop.feed import INCARNATION, KafkaFeed
-from training.loop.kafka import BrokerRefuses, BrokerUnavailable, kafka_config, open_client, translated
 from training.loop.metrics import LoopMetrics
-from training.settings import InvalidSettings, load_settings
+from training.settings import load_settings
 
 DAY = 86_400_000_000
 NOW = 20_000 * DAY
 CREATE, APPEND = 0, 1
+CLUSTER = Cluster("somewhere:1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,9 @@ class Topics:
         self.now = NOW
         self.metrics = LoopMetrics(CollectorRegistry())
         kinds = {kind: kind for kind in KINDS}
-        self.feed = KafkaFeed(self.consumer, kinds, wall=lambda: self.now, faults=self.metrics.faults, **options)  # type: ignore[arg-type]  # built by name
+        self.feed = KafkaFeed(
+            self.consumer, CLUSTER, kinds, wall=lambda: self.now, faults=self.metrics.faults, **options  # type: ignore[arg-type]  # built by name
+        )  # fmt: skip
 
     def stored(self, kind: str) -> list[int]:
         return [int(t) for t in self.store.read(kind)["timestamp"].to_pylist()]  # type: ignore[arg-type]  # a Kind
@@ -124,7 +128,7 @@ def test_no_stamp_ends_the_loop(topics: Topics, kind: str, stamp_ms: int) -> Non
 def test_a_machine_whose_clock_is_behind_files_nothing(topics: Topics) -> None:
     topics.consumer.add("events", NOW, NOW)
     topics.now = NOW - 5 * DAY
-    with pytest.raises(BrokerUnavailable, match="this machine's clock"):
+    with pytest.raises(Unavailable, match="this machine's clock"):
         topics.feed.pull(topics.store)
     topics.now = NOW
     assert topics.feed.pull(topics.store) == 2
@@ -188,16 +192,16 @@ def test_records_that_went_before_they_were_read_are_told_once(topics: Topics) -
 @pytest.mark.parametrize(
     ("error", "reaction"),
     [
-        (SaslAuthenticationFailedError("no"), BrokerRefuses),
-        (TopicAuthorizationFailedError("no"), BrokerRefuses),
-        (KafkaConnectionError("no"), BrokerUnavailable),
-        (OffsetOutOfRangeError({}), BrokerUnavailable),
+        (SaslAuthenticationFailedError("no"), Misconfigured),
+        (TopicAuthorizationFailedError("no"), Misconfigured),
+        (KafkaConnectionError("no"), Unavailable),
+        (OffsetOutOfRangeError({}), Unavailable),
     ],
 )
 def test_wrong_credentials_and_rights_are_not_tried_again_a_broker_that_is_away_is(
     error: KafkaError, reaction: type[Exception]
 ) -> None:
-    with pytest.raises(reaction, match=type(error).__name__), translated("somewhere"):
+    with pytest.raises(reaction, match=type(error).__name__), CLUSTER.translated("reading"):
         raise error
 
 
@@ -215,7 +219,7 @@ def test_a_refusal_that_the_library_hides_behind_its_patience_is_still_one(monke
         def close(self) -> None:
             closed["network"] += 1
 
-    def client(kafka_client: type[Network], **_: object) -> None:
+    def consumer(kafka_client: type[Network], **_: object) -> None:
         network = kafka_client()
         try:
             raise refused
@@ -223,14 +227,17 @@ def test_a_refusal_that_the_library_hides_behind_its_patience_is_still_one(monke
             network._manager.update_backoff(0)
         raise KafkaConnectionError
 
-    monkeypatch.setattr(kafka, "KafkaNetClient", Network)
-    with pytest.raises(BrokerRefuses, match="wrong password"):
-        open_client(client, {"bootstrap_servers": ["localhost:1"]})
+    monkeypatch.setattr(client, "KafkaNetClient", Network)
+    with pytest.raises(Misconfigured, match="wrong password"), CLUSTER.translated("connecting"):
+        client.connect(consumer, CLUSTER.config())
     assert closed["network"] == 1
 
 
 def test_a_certificate_that_does_not_exist_is_named(tmp_path: Path) -> None:
     settings = load_settings(kafka_security_protocol="SSL", kafka_ssl_cafile=tmp_path / "ca.pem")
-    with pytest.raises(InvalidSettings, match=r"FRAUD_KAFKA_SSL_CAFILE: .*ca.pem does not exist"):
-        kafka_config(settings)
-    assert kafka_config(load_settings())["reconnect_backoff_max_ms"] == 1_000
+    with (
+        pytest.raises(Misconfigured, match=r"FRAUD_KAFKA_SSL_CAFILE: .*ca.pem does not exist"),
+        Cluster.of(settings).translated("connecting"),
+    ):
+        pass
+    assert Cluster.of(load_settings()).config()["reconnect_backoff_max_ms"] == 1_000

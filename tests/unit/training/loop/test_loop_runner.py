@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from fraud.contracts.outbound import Announcement
+from runtime.errors import Unavailable
 from simulator.output.json_lines import labels_to_json
 from tests.unit.training.data.test_datasets import T0, events_table, labels_table
 from tests.unit.training.evaluation.test_evaluate import publish
@@ -18,7 +19,6 @@ from training.gate.rule import Finding, Judgement, Verdict
 from training.labels.store import LedgerStore, Record
 from training.loop.config import HOUR_US, LoopConfig
 from training.loop.drift import Drift
-from training.loop.kafka import BrokerUnavailable
 from training.loop.ledger_view import View
 from training.loop.metrics import LoopMetrics
 from training.loop.record import all_records
@@ -68,7 +68,7 @@ class Said:
             raise KeyboardInterrupt
         if self.away:
             self.away -= 1
-            raise BrokerUnavailable("nobody answers")
+            raise Unavailable("nobody answers")
         self.all.append(announcement)
 
 

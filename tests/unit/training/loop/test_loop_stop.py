@@ -4,17 +4,17 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from runtime.errors import Misconfigured
+from runtime.shutdown import Shutdown
 from tests.unit.training.loop.test_loop_runner import NOW, Ready, Shop
 from training.commands import loop as cli
 from training.commands.loop import Stopped, loop_command, stopping, until
-from training.loop.kafka import BrokerRefuses
 from training.loop.ledger_view import View
 from training.loop.runner import Loop
 from training.loop.state import LoopState, Unfinished, load_state
@@ -22,10 +22,10 @@ from training.loop.training_run import Outcome
 
 
 def test_a_run_ends_at_its_next_step_once_told_to_stop() -> None:
-    stop = threading.Event()
+    stop = Shutdown(seconds=1, monotonic=lambda: 0.0)
     check = until(stop)
     check("teacher 1", 0.1)
-    stop.set()
+    stop.request()
     with pytest.raises(Stopped):
         check("teacher 1", 0.2)
 
@@ -34,13 +34,14 @@ def test_a_signal_sets_the_flag_and_handlers_are_restored() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with stopping() as stop:
         os.kill(os.getpid(), signal.SIGTERM)
-        assert stop.wait(10)
+        stop.wait(10)
+        assert stop.requested
     assert signal.getsignal(signal.SIGTERM) is before
 
 
 HANGING = """
 import time
-from training.loop import cli
+from training.commands import loop as cli
 cli.GRACE_SECONDS = 0.2
 with cli.stopping():
     print("ready", flush=True)
@@ -96,7 +97,7 @@ def test_a_broker_that_refuses_ends_the_loop_with_one_line_and_the_services_exit
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def connect(*_: object, **__: object) -> Loop:
-        raise BrokerRefuses("localhost:9092: SaslAuthenticationFailedError: wrong password")
+        raise Misconfigured("localhost:9092: SaslAuthenticationFailedError: wrong password")
 
     monkeypatch.setattr(cli, "connect", connect)
     monkeypatch.setattr(cli, "configure_logs", lambda: None)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from fraud.privacy.keys import KEY_FILE, kept_key
 from runtime.errors import Misconfigured
+from runtime.key_file import KEY_FILE, kept_key
 from service.bootstrap import card_key
 from service.settings import Settings
 from training.commands.loop import feature_context
-from training.settings import InvalidSettings, load_settings
+from training.settings import load_settings
 
 PAN = "4111111111111111"
 
@@ -50,5 +50,5 @@ def test_what_is_no_key_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / KEY_FILE).write_bytes(b"short")
     with pytest.raises(Misconfigured, match="is no key of 32 bytes"):
         card_key(Settings(instance_id="a", snapshots_dir=tmp_path))
-    with pytest.raises(InvalidSettings, match="is no key of 32 bytes"):
+    with pytest.raises(Misconfigured, match="is no key of 32 bytes"):
         feature_context(load_settings(loop_data_dir=tmp_path))

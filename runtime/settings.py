@@ -1,0 +1,160 @@
+"""Settings of any program: read once from the environment, validated whole, frozen.
+
+The variables are the field names in capitals behind `FRAUD_`. A secret may come from a file instead: the variable with
+`_FILE` behind it names that file. A variable that no field claims is an error: a typing slip in a setting must not
+leave the default in force.
+"""
+
+import difflib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Self, TypeAlias, get_args
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from runtime.errors import Misconfigured
+
+PREFIX: Final = "fraud_"
+"""Of the environment variables."""
+
+ELSEWHERE: Final = frozenset({"fraud_data_dir"})
+"""Variables with our prefix that belong to the tests."""
+
+_SHORTEST: Final = 16
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    stripped = secret.get_secret_value().strip()
+    if len(stripped) < _SHORTEST:
+        raise ValueError(f"must have at least {_SHORTEST} characters; `openssl rand -hex 32` makes one")
+    return SecretStr(stripped)
+
+
+def _seconds(value: object) -> object:
+    """Turns a plain number of seconds, as an environment variable writes it, into what pydantic reads."""
+    try:
+        return timedelta(seconds=float(value)) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+Password: TypeAlias = SecretStr
+"""A secret that somebody else chose, however short; never shown."""
+
+Secret = Annotated[SecretStr, AfterValidator(_long_enough)]
+"""A setting that nobody can guess; white space around it, as a file or a variable may have, does not count."""
+
+Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+"""Seconds, or ISO 8601."""
+
+
+def revealed(secret: SecretStr | None) -> str | None:
+    """What a secret hides; None without one."""
+    return None if secret is None else secret.get_secret_value()
+
+
+class ProgramSettings(BaseSettings):
+    """What the settings of every program do alike."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=True)
+
+    @classmethod
+    def claims(cls, variable: str) -> bool:  # noqa: ARG003 - programs that share an environment look at it
+        """Whether a variable with our prefix, in small letters, can only be meant for this program."""
+        return True
+
+    @classmethod
+    def load(cls, **given: object) -> Self:
+        """The settings of this process's environment; arguments go before variables.
+
+        Raises:
+            Misconfigured: one line that names every wrong variable.
+        """
+        try:
+            return cls(**given)  # type: ignore[arg-type] # pydantic validates
+        except ValidationError as error:
+            raise Misconfigured(_what_is_wrong(error)) from None
+        except SettingsError as error:
+            raise Misconfigured(f"{error}: it must be JSON") from None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic-settings'
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments before variables, variables before the files that they name."""
+        return init_settings, env_settings, _SecretFiles(settings_cls)
+
+
+def settings_table(settings: type[ProgramSettings]) -> list[tuple[str, str, str]]:
+    """Variable, default and meaning of every setting."""
+    return [
+        (f"{PREFIX}{name}".upper(), _shown(field.default), field.description or "")
+        for name, field in settings.model_fields.items()
+    ]
+
+
+class _SecretFiles(EnvSettingsSource):
+    """Reads each secret whose `_FILE` variable is set, and refuses variables that nothing claims."""
+
+    def __call__(self) -> dict[str, Any]:  # pydantic-settings' own signature
+        fields = self.settings_cls.model_fields
+        files = {f"{PREFIX}{name}_file": name for name, field in fields.items() if _is_secret(field.annotation)}
+        known = {PREFIX + name for name in fields} | files.keys()
+        claims = self.settings_cls.claims if issubclass(self.settings_cls, ProgramSettings) else bool
+        for name in sorted(self.env_vars):
+            if name.startswith(PREFIX) and claims(name) and name not in known | ELSEWHERE:
+                close = difflib.get_close_matches(name, known, 1)
+                hint = f"; did you mean {close[0].upper()}?" if close else ""
+                raise Misconfigured(f"unknown setting {name.upper()}{hint}")
+        found = {name: _read_secret(variable, self.env_vars) for variable, name in files.items()}
+        return {name: text for name, text in found.items() if text is not None}
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Nothing field by field: `__call__` reads them all."""
+        raise NotImplementedError
+
+
+def _is_secret(annotation: object) -> bool:
+    return annotation is SecretStr or any(map(_is_secret, get_args(annotation)))
+
+
+def _read_secret(variable: str, variables: Mapping[str, str | None]) -> str | None:
+    path = variables.get(variable)
+    if not path:
+        return None
+    if variables.get(variable.removesuffix("_file")):
+        raise Misconfigured(f"set {variable.upper()} or {variable.upper().removesuffix('_FILE')}, not both")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{variable.upper()}: cannot read {path}: {getattr(error, 'strerror', error)}") from None
+
+
+def _what_is_wrong(error: ValidationError) -> str:
+    """Every wrong setting by the name of its variable, in one line; values, which may be secrets, are left out."""
+    return "; ".join(
+        f"{(PREFIX + str(item['loc'][0])).upper()}: {item['msg']}" if item["loc"] else str(item["ctx"]["error"])
+        for item in error.errors(include_url=False, include_input=False)
+    )
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, timedelta):
+        return f"{default.total_seconds():g}"
+    if isinstance(default, bool):
+        return str(default).lower()
+    return "" if default is None or default == () else str(default)
