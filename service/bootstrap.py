@@ -47,7 +47,7 @@ from service.outputs.serializer import OutputSerializer
 from service.pipeline import Pipeline
 from service.ports import Channel, Clock, Log, ModelSource, SnapshotStore
 from service.recovery import HistoryRecovery
-from service.runner import Runner, Timing
+from service.runner import Runner
 from service.settings import Settings
 from service.warming import warm_up
 
@@ -301,7 +301,7 @@ def compose(
         health=health,
         clock=clock,
         stop=stop,
-        timing=Timing(snapshots=settings.snapshot_interval.total_seconds()),
+        snapshot_seconds=settings.snapshot_interval.total_seconds(),
         cap=DeadLetterCap() if settings.deadletter_cap else None,
         topic=settings.transactions_topic,
         set_aside=settings.set_aside,

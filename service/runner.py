@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import structlog
@@ -44,13 +43,6 @@ class _Interrupted(ServiceError):  # noqa: N818 - as above
     """A stop was requested in the middle of a restore."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How often things happen, in seconds."""
-
-    snapshots: float = 300.0
-
-
 class Runner:
     """Turns the pipeline over the log until asked to stop."""
 
@@ -67,7 +59,7 @@ class Runner:
         health: Health,
         clock: Clock,
         stop: Shutdown,
-        timing: Timing,
+        snapshot_seconds: float,
         cap: DeadLetterCap | None,
         topic: str,
         set_aside: bool,
@@ -82,7 +74,7 @@ class Runner:
         self._health = health
         self._clock = clock
         self._stop = stop
-        self._timing = timing
+        self._snapshot_seconds = snapshot_seconds
         self._cap = cap
         self._topic = topic
         self._set_aside = set_aside
@@ -102,7 +94,7 @@ class Runner:
         """
         self._until_reached(self._log.open)
         self._until_reached(lambda: self._snapshots.open(self._log.identity()))
-        self._snapshots_due = self._clock.monotonic() + self._timing.snapshots
+        self._snapshots_due = self._clock.monotonic() + self._snapshot_seconds
         while not self._stop.requested:
             polled = self._poll()
             self._metrics.latency.waiting.look(polled, self._log.lag(), self._clock.now_us())
@@ -263,7 +255,7 @@ class Runner:
             self._gauges_due = now + GAUGE_SECONDS
             self._show()
         if now >= self._snapshots_due:
-            self._snapshots_due = now + self._timing.snapshots
+            self._snapshots_due = now + self._snapshot_seconds
             self._save_snapshots()
 
     def _show(self) -> None:

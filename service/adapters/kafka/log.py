@@ -1,6 +1,6 @@
 """`service.ports.Log` on Kafka: a group member, a publisher and a reader, tied by one commit."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from kafka.errors import KafkaError, RetriableError
 
@@ -9,7 +9,7 @@ from runtime.kafka.client import Cluster
 from runtime.kafka.private_parts import check_private_parts
 from service.adapters.kafka.group import Group, Reader
 from service.adapters.kafka.publisher import OrderedPublisher, Publisher, TransactionalPublisher
-from service.ports import Assignment, Channel, Output, Records
+from service.ports import Assignment, Channel, Output
 
 
 class KafkaLog:
@@ -61,6 +61,11 @@ class KafkaLog:
                 consumer=lambda: self._group.consumer,
             )
         )
+        # What is the work of one of them alone.
+        self.poll, self.joined = self._group.poll, self._group.joined
+        self.resume, self.lag = self._group.resume, self._group.lag
+        self.identity, self.bounds, self.replay = self._reader.identity, self._reader.bounds, self._reader.replay
+        self.offset_at, self.timestamp_at = self._reader.offset_at, self._reader.timestamp_at
 
     def open(self) -> None:
         """Connects; refuses another kafka-python than this is written for, and topics that do not exist."""
@@ -81,24 +86,12 @@ class KafkaLog:
             "kept by partition, and the model was made for that number"
         )
 
-    def poll(self, timeout: float) -> list[Records]:
-        """See `service.ports.Log.poll`."""
-        return self._group.poll(timeout)
-
     def assignment(self) -> Assignment:
         """See `service.ports.Log.assignment`."""
         assignment = self._group.assignment()
         if max(assignment.partitions, default=0) >= self._partitions:
             raise self._of_another_size(f"at least {max(assignment.partitions) + 1}")
         return assignment
-
-    def joined(self) -> bool:
-        """See `service.ports.Log.joined`."""
-        return self._group.joined()
-
-    def identity(self) -> str:
-        """See `service.ports.Log.identity`."""
-        return self._reader.identity()
 
     def committed(self, partition: int) -> int | None:
         """See `service.ports.Log.committed`."""
@@ -108,26 +101,6 @@ class KafkaLog:
         with self._cluster.translated("settling transactions"):
             self._publisher.open()
         return self._group.committed(partition)
-
-    def bounds(self, partition: int) -> tuple[int, int]:
-        """See `service.ports.Log.bounds`."""
-        return self._reader.bounds(partition)
-
-    def offset_at(self, partition: int, timestamp_us: int) -> int:
-        """See `service.ports.Log.offset_at`."""
-        return self._reader.offset_at(partition, timestamp_us)
-
-    def timestamp_at(self, partition: int, offset: int) -> int | None:
-        """See `service.ports.Log.timestamp_at`."""
-        return self._reader.timestamp_at(partition, offset)
-
-    def replay(self, partition: int, start: int, end: int) -> Iterator[Records]:
-        """See `service.ports.Log.replay`."""
-        return self._reader.replay(partition, start, end)
-
-    def resume(self, partition: int, position: int) -> None:
-        """See `service.ports.Log.resume`."""
-        self._group.resume(partition, position)
 
     def commit(self, outputs: Sequence[Output]) -> Mapping[str, float]:
         """See `service.ports.Log.commit`."""
@@ -152,10 +125,6 @@ class KafkaLog:
         self._group.rejoin()
         with self._cluster.translated("settling transactions"):
             self._publisher.open()
-
-    def lag(self) -> dict[int, int]:
-        """See `service.ports.Log.lag`."""
-        return self._group.lag()
 
     def close(self) -> None:
         """See `service.ports.Log.close`."""
