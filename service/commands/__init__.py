@@ -1,1 +1,1 @@
-"""What an operator runs beside the service."""
+"""The command line: a module for each command, which loads what it needs when it is called."""

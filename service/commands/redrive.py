@@ -1,167 +1,69 @@
-"""`redrive`: sends chosen dead letters to where they came from, with their own key, to be scored after all."""
+"""`python -m service redrive`: dead letters on their way back."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections import Counter
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
-from pydantic import ValidationError
+import click
 
 from fraud.contracts.inbound import Reason
-from fraud.contracts.outbound import DeadLetter
-from runtime.errors import Misconfigured, ServiceError
-from runtime.kafka.client import Cluster
-from service.adapters.kafka.group import Reader
-from service.adapters.kafka.publisher import Outgoing, send_all
-from service.commands.redriven import REMEMBERED, Entry, Origin, Recorded, append, opened, recorded
-from service.outputs.dead_letters import ATTEMPT_HEADER
-
-__all__ = ["Letter", "Selection", "recorded", "redrive", "select"]
-
-SHARE: Final = 500
-"""Letters sent, confirmed and recorded together."""
+from service.commands.console import ready
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which dead letters; what is None does not restrict.
+@click.command("redrive")
+@click.option(
+    "--reason",
+    "reasons",
+    multiple=True,
+    type=click.Choice([reason.value for reason in Reason]),
+    help="Only these; may be repeated.",
+)
+@click.option("--since", type=click.DateTime(), help="Set aside at or after this time (UTC).")
+@click.option("--until", type=click.DateTime(), help="Set aside before this time (UTC).")
+@click.option("--offsets", type=(int, int), help="First and last offset in the source topic.")
+@click.option("--attempts", default=3, show_default=True, help="Leave those that were redriven as often as this.")
+@click.option(
+    "--record", type=click.Path(path_type=Path),
+    help="File that lists what was redriven; letters in it are left. By default redriven.jsonl in FRAUD_SNAPSHOTS_DIR.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
+def redrive_command(
+    *,
+    reasons: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    offsets: tuple[int, int] | None,
+    attempts: int,
+    record: Path | None,
+    dry_run: bool,
+) -> None:
+    """Send dead letters to where they came from again, with their own key."""
+    from runtime.kafka.client import Cluster
+    from service.adapters.kafka.group import Reader
+    from service.operations.redrive import Selection, recorded, redrive, select
 
-    Attributes:
-        reasons: any of these.
-        since: set aside at or after this time.
-        until: set aside before this time.
-        offsets: first and last offset of the source, inclusive.
-        attempts: redriven fewer times than this before.
-    """
-
-    reasons: frozenset[Reason] = frozenset()
-    since: datetime | None = None
-    until: datetime | None = None
-    offsets: tuple[int, int] | None = None
-    attempts: int = 3
-
-    def takes(self, letter: DeadLetter) -> bool:
-        """Whether it is one of them. A cut letter never is: what is left of it is not what was sent."""
-        return (
-            not letter.truncated
-            and (not self.reasons or letter.reason in self.reasons)
-            and (self.since is None or letter.time >= self.since)
-            and (self.until is None or letter.time < self.until)
-            and (self.offsets is None or self.offsets[0] <= letter.source_offset <= self.offsets[1])
-            and letter.attempt < self.attempts
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A dead letter as it stands in its topic."""
-
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes
-    headers: Sequence[tuple[str, bytes]]
-    facts: DeadLetter
-
-    def outgoing(self) -> Outgoing:
-        """What is sent: the value and key as they came, the source's own headers, and the count of attempts."""
-        own = set(DeadLetter.model_fields)
-        kept = [(name, value) for name, value in self.headers if name not in own]
-        attempt = (ATTEMPT_HEADER, str(self.facts.attempt + 1).encode())
-        return Outgoing(self.facts.source_topic, self.facts.source_partition, self.key, self.value, [*kept, attempt])
-
-    @property
-    def origin(self) -> Origin:
-        """Where it came from."""
-        return self.facts.source_topic, self.facts.source_partition, self.facts.source_offset
-
-    def entry(self, now: datetime) -> Entry:
-        """Its line of the record."""
-        facts = self.facts
-        return Entry(
-            self.partition,
-            self.offset,
-            facts.reason,
-            facts.source_topic,
-            facts.source_partition,
-            facts.source_offset,
-            facts.attempt + 1,
-            now.isoformat(),
-        )
+    settings = ready()
+    record = record or settings.snapshots_dir / "redriven.jsonl"
+    selection = Selection(frozenset(map(Reason, reasons)), _utc(since), _utc(until), offsets, attempts)
+    before = recorded(record)
+    with closing(Reader(Cluster.of(settings), settings.dlq_topic)) as reader:
+        found = list(select(reader, selection, before))
+    chosen = [letter for letter in found if letter.facts.source_topic == settings.transactions_topic]
+    for reason, count in sorted(Counter(letter.facts.reason for letter in chosen).items()):
+        click.echo(f"{count:8} {reason}")
+    if len(chosen) < len(found):
+        click.echo(f"{len(found) - len(chosen)} letters came from elsewhere than {settings.transactions_topic}: left")
+    doubtful = sum(letter.origin in before.doubtful for letter in chosen)
+    if doubtful:
+        click.echo(f"{doubtful} may have been sent by a run that stopped; the service drops what it has scored before")
+    if dry_run:
+        click.echo(f"{len(chosen)} letters would be sent")
+        return
+    now = datetime.now(UTC)
+    sent = redrive(Cluster.of(settings), chosen, record, topic=settings.transactions_topic, now=now)
+    click.echo(f"{sent} letters sent, recorded in {record}")
 
 
-def select(reader: Reader, selection: Selection, done: Recorded) -> Iterator[Letter]:
-    """The chosen letters that were not redriven before, in log order."""
-    for partition in reader.partitions():
-        for records in reader.replay(partition, *reader.bounds(partition)):
-            columns = zip(records.offsets, records.keys, records.values, records.headers, strict=True)
-            for offset, key, value, headers in columns:
-                facts = _facts(headers)
-                if facts is None or not selection.takes(facts):
-                    continue
-                letter = Letter(partition, offset, key, value or b"", headers, facts)
-                if letter.origin not in done.sent:
-                    yield letter
-
-
-def redrive(cluster: Cluster, letters: Sequence[Letter], record: Path, *, topic: str, now: datetime) -> int:
-    """Sends the letters and keeps a record of them; how many were sent.
-
-    Args:
-        cluster: where to.
-        letters: from `select`.
-        record: see `service.commands.redriven`.
-        topic: the service's input. Letters from elsewhere are refused: their header is the word of whoever wrote it,
-            and would have this command write to any topic.
-        now: wall time, for the record.
-
-    Raises:
-        Misconfigured: nothing was sent, because of a letter or the record.
-        Unavailable: an unknown part of a share was; a repetition sends it again.
-        ServiceError: the record could not be written any more, which may have hit after a share was sent.
-    """
-    foreign = [letter for letter in letters if letter.facts.source_topic != topic]
-    if foreign:
-        raise Misconfigured(f"{_place(foreign[0])} says that it came from {foreign[0].facts.source_topic}, not {topic}")
-    sent = 0
-    with opened(record) as file:
-        before = recorded(record)
-        _check_doubtful(letters, before, record, now)
-        left = [letter for letter in letters if letter.origin not in before.sent]
-        for first in range(0, len(left), SHARE):
-            share = left[first : first + SHARE]
-            entries = [letter.entry(now) for letter in share]
-            try:
-                append(file, entries, "sending")
-                send_all(cluster, [letter.outgoing() for letter in share])
-                sent += len(share)
-                append(file, entries, "sent")
-            except OSError as error:
-                raise ServiceError(
-                    f"{sent} letters were sent, then {record} could not be written: {error.strerror}; make room and "
-                    "repeat within a day, what is sent twice is dropped"
-                ) from None
-    return sent
-
-
-def _check_doubtful(letters: Sequence[Letter], before: Recorded, record: Path, now: datetime) -> None:
-    for letter in letters:
-        at = before.doubtful.get(letter.origin)
-        if at is not None and now - at > REMEMBERED:
-            raise Misconfigured(
-                f"{_place(letter)} was being sent when a run stopped at {at.isoformat()}, too long ago for the service "
-                f"to drop it if it was: look for it in {letter.facts.source_topic}, then remove its line from {record} "
-                'or change "sending" to "sent"'
-            )
-
-
-def _place(letter: Letter) -> str:
-    return f"the dead letter at partition {letter.partition}, offset {letter.offset}"
-
-
-def _facts(headers: Sequence[tuple[str, bytes]]) -> DeadLetter | None:
-    try:
-        return DeadLetter.from_headers(list(headers))
-    except (ValidationError, UnicodeDecodeError):
-        return None
+def _utc(time: datetime | None) -> datetime | None:
+    return None if time is None else time.replace(tzinfo=UTC)

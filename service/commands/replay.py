@@ -1,145 +1,28 @@
-"""`replay`: what would have been flagged, by which model: the service's own pipeline over history, side by side."""
+"""`python -m service replay`: models side by side on past events."""
 
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
+import click
 
-import msgspec
-import numpy as np
-
-from fraud.decisions.policy import ACTIONS
-from fraud.decoding.batch import Batch
-from fraud.history.history import History
-from fraud.models.bundle import InvalidBundle
-from fraud.money import MICRO
-from runtime.errors import Misconfigured
-from runtime.kafka.client import Cluster
-from service.adapters.kafka.group import Reader
-from service.adapters.model_directory import load
-from service.batch import PartitionBatch
-from service.bootstrap import build_pipeline, domain, expected
-from service.commands.sources import jsonl_records, parquet_records
-from service.partition import Partition
-from service.ports import Models, Records
-from service.scored_batch import ScoredBatch
-from service.scoring import choose_actions, score
-from service.settings import Settings
-
-FILES: Final = {".jsonl", ".json", ".parquet"}
-SHARE: Final = 5_000
-"""Records scored together; features do not depend on it."""
+from service.commands.console import ready
 
 
-@dataclass
-class Tally:
-    """What one model made of the replayed transactions.
+@click.command("replay")
+@click.option("--from", "source", required=True, help="A .jsonl or .parquet file of events in log order, or a topic.")
+@click.option("--model", "versions", type=int, multiple=True, required=True, help="Version; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
+def replay_command(source: str, versions: tuple[int, ...], as_json: bool) -> None:
+    """Show what models would have flagged, side by side, by the service's own pipeline over past events."""
+    from service.operations.replay import replay, to_json
 
-    Attributes:
-        version: of the model.
-        transactions: scored.
-        actions: how many of each action.
-        flagged_amount: money in flagged transactions, base currency units.
-        amount: money in all of them.
-        only_here: flagged by this model and not by the first one.
-        missed: flagged by the first one and not by this.
-    """
-
-    version: int
-    transactions: int = 0
-    actions: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ACTIONS, 0))
-    flagged_amount: float = 0.0
-    amount: float = 0.0
-    only_here: int = 0
-    missed: int = 0
-
-    def add(self, part: PartitionBatch, scored: ScoredBatch, first: ScoredBatch) -> None:
-        """Takes in a share."""
-        flagged, reference = scored.action != 0, first.action != 0
-        amounts = part.batch.amount / MICRO
-        self.transactions += len(flagged)
-        for number, name in enumerate(ACTIONS):
-            self.actions[name] += int(np.count_nonzero(scored.action == number))
-        self.amount += float(amounts.sum())
-        self.flagged_amount += float(amounts[flagged].sum())
-        self.only_here += int(np.count_nonzero(flagged & ~reference))
-        self.missed += int(np.count_nonzero(reference & ~flagged))
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """The outcome: one tally a model, records read and refused, and how fast."""
-
-    tallies: Sequence[Tally]
-    records: int
-    dead_letters: int
-    seconds: float
-
-
-def replay(settings: Settings, source: str, versions: Sequence[int]) -> Replay:
-    """Runs the source's records through the pipeline, all models on the same features.
-
-    Args:
-        settings: of the service.
-        source: a `.jsonl` or `.parquet` file, or a topic.
-        versions: in the model directory, blessed or not; the first is what the others are compared to.
-
-    Raises:
-        Misconfigured: a model or the source cannot be used.
-    """
-    code = domain(settings)
-    quiet = settings.model_copy(update={"decisions": "off", "explore_share": 0.0})
-    pipeline = build_pipeline(quiet, code, time.monotonic)
-    models = [_load(settings, version) for version in versions]
-    is_file = Path(source).suffix in FILES
-    for partition in range(1 if is_file else settings.partitions):
-        pipeline.adopt(partition, History(code.config), None)
-    paces = [{p: Partition(state.encoder, None) for p, state in pipeline.partitions.items()} for _ in models]
-    tallies = [Tally(version) for version in versions]
-    began, records, dead = time.monotonic(), 0, 0
-    for share in _records(settings, source):
-        result = pipeline.process([share], models[0], 0)
-        records += len(share)
-        for part, first in zip(result.parts, result.scored, strict=True):
-            dead += len(part.dead)
-            for tally, loaded, pace in zip(tallies, models, paces, strict=True):
-                scored = first
-                if loaded is not models[0]:
-                    scores = score(loaded, code.spec, part.features, Batch.concatenate([part.batch]))
-                    scored = choose_actions(loaded, scores, part, pace[share.partition], None)
-                tally.add(part, scored, first)
-    return Replay(tallies, records, dead, time.monotonic() - began)
-
-
-def to_json(found: Replay) -> bytes:
-    """The outcome as one JSON object."""
-    return msgspec.json.encode(found)
-
-
-def _load(settings: Settings, version: int) -> Models:
-    path = settings.models_dir / str(version)
-    if not path.is_dir():
-        path = settings.models_dir / "candidates" / str(version)
-    try:
-        return Models(load(path, expected(settings, domain(settings)), batch_records=SHARE, shadow=True))
-    except InvalidBundle as error:
-        raise Misconfigured(str(error)) from None
-
-
-def _records(settings: Settings, source: str) -> Iterator[Records]:
-    path = Path(source)
-    if path.suffix == ".parquet":
-        yield from parquet_records(path, SHARE)
-    elif path.suffix in {".jsonl", ".json"}:
-        yield from jsonl_records(path, SHARE)
-    else:
-        reader = Reader(Cluster.of(settings), source)
-        try:
-            partitions = reader.partitions()
-            if len(partitions) != settings.partitions:
-                raise Misconfigured(f"topic {source} has {len(partitions)} partitions, FRAUD_PARTITIONS differs")
-            for partition in partitions:
-                yield from reader.replay(partition, *reader.bounds(partition))
-        finally:
-            reader.close()
+    found = replay(ready(), source, versions)
+    if as_json:
+        click.echo(to_json(found))
+        return
+    rate = found.records / max(found.seconds, 1e-9)
+    click.echo(f"{found.records} records, {found.dead_letters} dead letters, {rate:.0f} a second")
+    for tally in found.tallies:
+        actions = ", ".join(f"{count} {action}" for action, count in tally.actions.items())
+        click.echo(
+            f"model {tally.version}: {tally.transactions} transactions, {actions}; flagged money "
+            f"{tally.flagged_amount:.2f} of {tally.amount:.2f}; {tally.only_here} flagged beyond the first model, "
+            f"{tally.missed} fewer"
+        )

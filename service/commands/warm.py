@@ -1,58 +1,16 @@
-"""`warm`: builds snapshots from the topic, so that a service that starts next need not."""
+"""`python -m service warm`: snapshots made ahead of a start."""
 
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+import click
 
-from runtime.kafka.admin import committed_positions
-from runtime.kafka.client import Cluster
-from service.adapters.kafka.group import Reader
-from service.bootstrap import build_pipeline, card_key, domain, snapshot_directory
-from service.ports import Snapshot
-from service.recovery import HistoryRecovery
-from service.settings import Settings
+from service.commands.console import ready
 
 
-@dataclass(frozen=True, slots=True)
-class Warmed:
-    """One partition's snapshot.
+@click.command("warm")
+def warm_command() -> None:
+    """Build a snapshot of every partition's history from the topic, beside or before a running service."""
+    from service.operations.snapshot_builder import build_snapshots
 
-    Attributes:
-        partition: whose.
-        position: that it stands for.
-        events: that its history has processed.
-        complete: whether it reaches back over the whole horizon.
-    """
-
-    partition: int
-    position: int
-    events: int
-    complete: bool
-
-
-def warm(settings: Settings) -> Iterator[Warmed]:
-    """Writes a snapshot of each partition at the group's committed position, or at the end of the log without one.
-
-    Needs no membership and disturbs no running service. A snapshot at the end of the log serves a group whose offsets
-    are set there, to begin with new payments and a full history.
-    """
-    where, code = Cluster.of(settings), domain(settings)
-    reader = Reader(where, settings.transactions_topic)
-    try:
-        committed = committed_positions(where, settings.group_id, settings.transactions_topic)
-        numbers = reader.partitions()
-        snapshots = snapshot_directory(settings, code, wrote=lambda _: None, failed=lambda: None)
-        snapshots.open(reader.identity())
-        pipeline = build_pipeline(settings, code, time.monotonic, card_key=card_key(settings))
-        recovery = HistoryRecovery(
-            log=reader, snapshots=snapshots, pipeline=pipeline, config=code.config, salt=code.salt
-        )
-        for partition in numbers:
-            recovery.restore(partition, committed.get(partition, reader.bounds(partition)[1]), lambda: None)
-            state = pipeline.partitions.pop(partition)
-            history, position = state.encoder.history, state.position or 0
-            snapshots.save(Snapshot(partition, position, history, state.history_from))
-            snapshots.wait()
-            yield Warmed(partition, position, history.events, state.history_from is None)
-    finally:
-        reader.close()
+    settings = ready()
+    for built in build_snapshots(settings):
+        complete = "complete" if built.complete else "shorter than the horizon"
+        click.echo(f"partition {built.partition}: position {built.position}, {built.events} events, {complete}")

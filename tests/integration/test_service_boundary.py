@@ -17,7 +17,7 @@ from runtime.kafka.topics import Topic, TopicAdmin
 from service.adapters.kafka.group import Reader
 from service.adapters.kafka.log import KafkaLog
 from service.bootstrap import wanted_topics
-from service.commands.check import findings
+from service.operations.checks import findings
 from service.ports import Channel, Messages, Output
 from service.settings import Settings
 from tests.conftest import MakeTopic

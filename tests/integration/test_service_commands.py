@@ -21,13 +21,13 @@ from local.testbed.scorer_run import ScorerRun
 from runtime.clock import SystemClock
 from runtime.kafka.admin import committed_positions
 from runtime.kafka.topics import TopicAdmin
-from service.__main__ import commands
+from service.__main__ import main
 from service.adapters.kafka.group import Reader
 from service.bootstrap import Adapters, compose, domain, kafka_log, snapshot_directory, wanted_topics
-from service.commands import forget, redrive
-from service.commands.replay import replay
-from service.commands.warm import warm
 from service.observability.metrics import Metrics
+from service.operations import erasure, redrive
+from service.operations.replay import replay
+from service.operations.snapshot_builder import build_snapshots
 from service.settings import Settings
 from tests.support.memory_log import MemorySnapshots
 
@@ -84,7 +84,7 @@ class Place:
 
     def enter(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Gives commands of this process the place's settings."""
-        monkeypatch.setattr("service.__main__.configure_logs", lambda _: None)
+        monkeypatch.setattr("service.commands.console.configure_logs", lambda _: None)
         for name, value in self.settings.model_dump(exclude_unset=True).items():
             monkeypatch.setenv(f"FRAUD_{name.upper()}", str(value))
 
@@ -142,7 +142,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
     record = tmp_path / "redriven.jsonl"
     asked = ["redrive", "--reason", "too_far_ahead", "--reason", "not_json", "--record", str(record)]
     before = place.world.positions(), place.end()
-    dry = CliRunner().invoke(commands, [*asked, "--dry-run"])
+    dry = CliRunner().invoke(main, [*asked, "--dry-run"])
     assert dry.exit_code == 0, dry.output
     assert [line.split() for line in dry.output.splitlines()] == [
         ["2", "not_json"],
@@ -151,7 +151,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
     ]
     assert (place.world.positions(), place.end()) == before
     assert not record.exists()
-    sent = CliRunner().invoke(commands, [*asked, "--offsets", "0", "22"])
+    sent = CliRunner().invoke(main, [*asked, "--offsets", "0", "22"])
     assert sent.output.splitlines()[-1] == f"3 letters sent, recorded in {record}"
     assert place.end() == before[1] + 3
     entries = [json.loads(line) for line in record.read_text().splitlines()]
@@ -173,7 +173,7 @@ def test_a_letter_that_is_refused_again_counts_its_attempts(place: Place, tmp_pa
 
 
 def test_warm_builds_the_history_at_the_committed_position(place: Place) -> None:
-    (made,) = list(warm(place.settings))
+    (made,) = list(build_snapshots(place.settings))
     committed = committed_positions(place.world.cluster, place.world.name, place.settings.transactions_topic)
     assert (made.position, made.events, made.complete) == (committed[0], 20, True)
     store = snapshot_directory(place.settings, domain(place.settings), wrote=lambda _: None, failed=lambda: None)
@@ -185,29 +185,29 @@ def test_warm_builds_the_history_at_the_committed_position(place: Place) -> None
 
 
 def test_a_forgotten_customer_is_gone_from_the_dead_letters_and_others_stay(place: Place) -> None:
-    list(warm(place.settings))
+    list(build_snapshots(place.settings))
     before = place.times(place.settings.dlq_topic)
-    assert forget.erase(place.settings, "later", really=False) == forget.Erased(3, 1)
+    assert erasure.erase(place.settings, "later", really=False) == erasure.Erased(3, 1)
     assert len(place.letters()) == 5
-    assert forget.erase(place.settings, "later", really=True) == forget.Erased(3, 1)
+    assert erasure.erase(place.settings, "later", really=True) == erasure.Erased(3, 1)
     assert [key for key, _ in place.letters()] == [b"broken"] * 2
     assert place.times(place.settings.dlq_topic) == before[3:], "their retention goes on where it was"
-    assert forget.erase(place.settings, "later", really=True) == forget.Erased(0, 0)
+    assert erasure.erase(place.settings, "later", really=True) == erasure.Erased(0, 0)
 
 
 def test_without_yes_a_customer_is_only_counted(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.enter(monkeypatch)
-    counted = CliRunner().invoke(commands, ["forget", "later"])
+    counted = CliRunner().invoke(main, ["forget", "later"])
     assert counted.output.startswith("3 dead letters would be erased")
     assert len(place.letters()) == 5
-    assert CliRunner().invoke(commands, ["forget", "later", "--yes"]).output.startswith("3 dead letters erased")
+    assert CliRunner().invoke(main, ["forget", "later", "--yes"]).output.startswith("3 dead letters erased")
     assert len(place.letters()) == 2
 
 
 def test_letters_that_were_redriven_stay_so_when_a_customer_is_forgotten(place: Place, tmp_path: Path) -> None:
     record, selection = tmp_path / "redriven.jsonl", redrive.Selection(reasons=frozenset({Reason.NOT_JSON}))
     assert place.redrive(place.select(selection, record), record) == 2
-    forget.erase(place.settings, "later", really=True)
+    erasure.erase(place.settings, "later", really=True)
     assert len(place.letters()) == 2
     assert place.select(selection, record) == []
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from fraud.history.history import HistoryConfig, most_bytes
-from service.commands import check
 from service.memory import GIB, most_memory
+from service.operations import checks
 from service.settings import Settings
 
 
@@ -28,7 +28,7 @@ def test_the_table_of_operations_is_what_the_function_says() -> None:
 
 def test_check_says_how_much_memory_the_settings_may_take() -> None:
     few, many = (
-        next(finding for finding in check.findings(Settings(**given)) if finding.subject == "memory")  # type: ignore[arg-type]
+        next(finding for finding in checks.findings(Settings(**given)) if finding.subject == "memory")  # type: ignore[arg-type]
         for given in ({}, {"dedupe_records": 1 << 26, "partitions": 2})
     )
     assert few.text.startswith("at most 3.3 GiB with all 1 partition(s)")

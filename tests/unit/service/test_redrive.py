@@ -11,8 +11,8 @@ from fraud.contracts.outbound import DeadLetter
 from runtime.errors import Misconfigured, ServiceError, Unavailable
 from runtime.kafka.client import Cluster
 from service.adapters.kafka.publisher import Outgoing
-from service.commands import redrive as command
-from service.commands.redrive import Letter, recorded, redrive
+from service.operations import redrive as command
+from service.operations.redrive import Letter, recorded, redrive
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 INPUT = "payments"
@@ -125,7 +125,7 @@ def test_a_letter_that_names_another_topic_is_not_sent_there(topic: Topic, tmp_p
 
 
 def test_two_runs_at_once_do_not_send_the_same(topic: Topic, tmp_path: Path) -> None:
-    from service.commands.redriven import opened
+    from service.operations.redrive_record import opened
 
     record = tmp_path / "redriven.jsonl"
     with opened(record), pytest.raises(Misconfigured, match="another redrive holds"):
