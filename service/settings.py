@@ -99,7 +99,6 @@ class Settings(BrokerSettings):
     liveness: Duration = Field(
         timedelta(seconds=60), description="time without a turn of the loop that fails /healthz, in seconds"
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe log line")
 
     @classmethod
     def claims(cls, variable: str) -> bool:

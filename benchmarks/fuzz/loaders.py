@@ -20,7 +20,8 @@ from fraud.decoding.decoder import Decoder
 from fraud.features.encoder import SPEC, Encoder
 from fraud.features.risk_tables import RISK_WINDOWS_DAYS, RiskTable, RiskTables
 from fraud.history.history import History, HistoryConfig
-from fraud.models.bundle import MANIFEST, SERVING, checksum
+from fraud.models.bundle import MANIFEST, checksum
+from fraud.models.serving import SERVING
 from fraud.money import Rates
 from local.testbed.bundles import AMOUNT, fingerprint, serve, write_bundle
 from service.adapters.model_directory import ModelDirectory

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from fraud.features.encoder import SPEC, features_fingerprint
 from fraud.history.history import HistoryConfig
-from fraud.models.bundle import SERVING, InvalidBundle, read_serving
+from fraud.models.bundle import InvalidBundle
+from fraud.models.serving import SERVING, read_serving
 from local.programs import run_program
 
 FOLDER = Path("build/bench/peers")

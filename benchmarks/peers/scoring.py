@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fraud.decoding.decoder import Decoder
 from fraud.features.encoder import SPEC, Encoder, Status, features_fingerprint
 from fraud.history.history import History, HistoryConfig
-from fraud.models.bundle import read_serving
+from fraud.models.serving import read_serving
 from fraud.money import Rates
 
 Float32s: TypeAlias = npt.NDArray[np.float32]

@@ -6,7 +6,7 @@ Layout (that of TensorFlow Serving, so that it can serve the same directory):
     <root>/<n>/manifest.hmac the manifest's signature, where the platform has a key
     <root>/candidates/<n>/   the same, until blessed
     <root>/bases/<n>/        pre-trained models, to adapt from; never served
-    <root>/serving.json      which version serves which features
+    <root>/serving.json      which version serves which features, see `fraud.models.serving`
 
 Nothing here needs TensorFlow: whoever loads the SavedModel hands a scorer to `check_golden`.
 """
@@ -23,7 +23,7 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from fraud.models.graph import SAVED_MODEL, InvalidGraph, check_graph
 from fraud.privacy.keys import MANIFESTS, derived
@@ -38,7 +38,6 @@ FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.hmac"
 BLESSED: Final = "BLESSED"
-SERVING: Final = "serving.json"
 BASE: Final = "pretrain"
 """The strategy of a pre-trained base; it holds weights and a source sample, no SavedModel."""
 
@@ -133,31 +132,6 @@ class Manifest(BaseModel):
         return files
 
 
-class Slot(BaseModel):
-    """Who serves one features fingerprint: a champion and, scored beside it without effect, an optional shadow."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    champion: int = Field(ge=1)
-    shadow: int | None = Field(default=None, ge=1)
-
-
-class Serving(RootModel[dict[str, Slot]]):
-    """`serving.json`: features fingerprint -> `Slot`, so that old and new code run side by side during a rollout."""
-
-    model_config = ConfigDict(frozen=True)
-
-    def slot(self, features_fingerprint: str) -> Slot:
-        """The slot of this code's features; InvalidBundle when no version was promoted for them."""
-        slot = self.root.get(features_fingerprint)
-        if slot is None:
-            known = ", ".join(sorted(self.root)) or "none"
-            raise InvalidBundle(
-                f"{SERVING} names no champion for features {features_fingerprint} (it has: {known}); promote a version"
-            )
-        return slot
-
-
 @dataclass(frozen=True, slots=True)
 class Golden:
     """Rows with the scores that the exporting program saw: features [m, d], score [m], raw [m], all float32."""
@@ -171,17 +145,6 @@ def checksum(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def read_serving(root: Path) -> Serving:
-    """`<root>/serving.json`; InvalidBundle when it is absent or broken."""
-    path = root / SERVING
-    try:
-        return Serving.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise InvalidBundle(f"{path} is missing: no model was promoted yet") from None
-    except (OSError, ValidationError) as error:
-        raise InvalidBundle(f"{path}: {_line(error)}") from None
 
 
 def read_manifest(path: Path, key: str | None = None) -> Manifest:
@@ -203,7 +166,7 @@ def read_manifest(path: Path, key: str | None = None) -> Manifest:
     except FileNotFoundError:
         raise InvalidBundle(f"{file} is missing: not a bundle") from None
     except (OSError, ValidationError) as error:
-        raise InvalidBundle(f"{file}: {_line(error)}") from None
+        raise InvalidBundle(f"{file}: {first_line(error)}") from None
     if str(manifest.version) != path.name:
         raise InvalidBundle(f"{file} is of version {manifest.version}: copy that version into its own folder")
     return manifest
@@ -296,7 +259,7 @@ def _check_operations(path: Path) -> None:
     try:
         check_graph(path / SAVED_MODEL)
     except (OSError, InvalidGraph) as error:
-        raise InvalidBundle(f"{path}: {_line(error)}") from None
+        raise InvalidBundle(f"{path}: {first_line(error)}") from None
 
 
 def _check_names(path: Path, manifest: Manifest) -> None:
@@ -315,7 +278,7 @@ def read_golden(path: Path) -> Golden:
         with file.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
             golden = Golden(*(arrays[name].astype(np.float32) for name in ("features", "score", "raw")))
     except Exception as error:  # noqa: BLE001 - numpy, zipfile and zlib raise a dozen kinds on a damaged file
-        raise InvalidBundle(f"{file}: {_line(error)}") from None
+        raise InvalidBundle(f"{file}: {first_line(error)}") from None
     rows = golden.features.shape[:1]
     if golden.features.ndim != 2 or rows == (0,) or (golden.score.shape, golden.raw.shape) != (rows, rows):
         raise InvalidBundle(f"{file} holds no usable rows: export the bundle again")
@@ -355,8 +318,8 @@ def check_extremes(path: Path, width: int, scorer: Scorer) -> None:
             )
 
 
-def _line(error: Exception) -> str:
-    """An error as one line."""
+def first_line(error: Exception) -> str:
+    """An error of reading or validating, as one line."""
     if isinstance(error, ValidationError):
         first = json.loads(error.json(include_url=False, include_input=False))[0]
         return f"{'.'.join(map(str, first['loc'])) or 'content'}: {first['msg']}"

@@ -12,7 +12,8 @@ from fraud.decisions.policy import CostModel, Policy
 from fraud.features.encoder import SPEC, features_fingerprint
 from fraud.features.risk_tables import RiskTables
 from fraud.history.history import HistoryConfig, history_fingerprint
-from fraud.models.bundle import BLESSED, SERVING, Manifest, checksum, write_manifest
+from fraud.models.bundle import BLESSED, Manifest, checksum, write_manifest
+from fraud.models.serving import SERVING
 from service.ports import Float32s, Models
 
 AMOUNT = SPEC.names.index("amount")

@@ -20,17 +20,15 @@ from fraud.features.risk_tables import RiskTables
 from fraud.models.bundle import (
     BLESSED,
     MANIFEST,
-    SERVING,
     SIGNATURE,
     InvalidBundle,
     Manifest,
-    Slot,
     check_extremes,
     check_golden,
     read_manifest,
-    read_serving,
     verify,
 )
+from fraud.models.serving import SERVING, Slot, read_serving, version_path
 from runtime.errors import Misconfigured
 from service.ports import Float32s, Model, Models
 
@@ -318,9 +316,7 @@ class ModelDirectory:
 
     def _version(self, number: int, *, shadow: bool) -> Model:
         """A loaded version, from memory where it serves or has just served."""
-        path = self._root / str(number)
-        if shadow and not path.is_dir():
-            path = self._root / "candidates" / str(number)
+        path = version_path(self._root, number, blessed=not shadow)
         known = self._in_memory(number)
         if known is not None:
             _verify(

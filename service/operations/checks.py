@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from fraud.history.history import most_bytes
-from fraud.models.bundle import InvalidBundle, Manifest, read_serving, verify
+from fraud.models.bundle import InvalidBundle, Manifest, verify
+from fraud.models.serving import read_serving, version_path
 from runtime.errors import ServiceError
 from runtime.kafka.client import Cluster
 from runtime.kafka.permissions import missing_permissions
@@ -172,12 +173,9 @@ def _bundle(settings: Settings, code: Domain) -> Iterator[Finding]:
     root = settings.models_dir
     try:
         slot = read_serving(root).slot(code.features_fingerprint)
-        yield _version(settings, code, root / str(slot.champion), role="champion")
+        yield _version(settings, code, version_path(root, slot.champion, blessed=True), role="champion")
         if slot.shadow is not None:
-            path = root / str(slot.shadow)
-            yield _version(
-                settings, code, path if path.is_dir() else root / "candidates" / str(slot.shadow), role="shadow"
-            )
+            yield _version(settings, code, version_path(root, slot.shadow, blessed=False), role="shadow")
     except InvalidBundle as error:
         yield Finding("error", "model", str(error))
 

@@ -13,6 +13,7 @@ from fraud.decisions.policy import ACTIONS
 from fraud.decoding.batch import Batch
 from fraud.history.history import History
 from fraud.models.bundle import InvalidBundle
+from fraud.models.serving import version_path
 from fraud.money import MICRO
 from runtime.errors import Misconfigured
 from runtime.kafka.client import Cluster
@@ -118,9 +119,7 @@ def to_json(found: Replay) -> bytes:
 
 
 def _load(settings: Settings, version: int) -> Models:
-    path = settings.models_dir / str(version)
-    if not path.is_dir():
-        path = settings.models_dir / "candidates" / str(version)
+    path = version_path(settings.models_dir, version, blessed=False)
     try:
         return Models(load(path, expected(settings, domain(settings)), batch_records=SHARE, shadow=True))
     except InvalidBundle as error:

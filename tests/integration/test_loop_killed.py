@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from fraud.models.bundle import read_serving, verify
+from fraud.models.bundle import verify
+from fraud.models.serving import area_folder, read_serving
 from tests.support.killed_loop import FileFeed, label, loop_over, prepare, turn
 from training.labels.store import LedgerStore
 from training.loop.record import all_records
@@ -35,7 +36,7 @@ def test_every_bundle_is_whole_and_serving_json_names_one_that_the_service_takes
     champion = read_serving(root).slot(survivor.features).champion
     assert champion in {v.version for v in known if v.area == "live"}
     for version in known:
-        path = registry.folder(root, version.area) / str(version.version)
+        path = area_folder(root, version.area) / str(version.version)
         blessed = version.area == "live"
         verify(path, features_fingerprint=survivor.features, partitions=1, stage="pre_auth", require_blessing=blessed)
     numbered = [p for p in (*root.iterdir(), *(root / "candidates").iterdir()) if p.name.isdecimal()]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fraud.models.bundle import SERVING
+from fraud.models.serving import SERVING
 from local.broker.address import KafkaAddress
 
 

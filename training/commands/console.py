@@ -41,13 +41,21 @@ policy_option = click.option(
 cache_option = click.option("--cache", type=FOLDER, help="Keep replayed data sets here, by content.")
 
 
+class WrongSettings(click.ClickException):
+    """What a setting, a topic or a right is wrong with: trying again would not help."""
+
+    exit_code = Misconfigured.code
+
+
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turns what users can mend into one line and exit code 1."""
+    """Turns what users can mend into one line and exit code 1, or 2 where it is a setting."""
     try:
         yield
-    except (InvalidDataset, InvalidBundle, RegistryError, Misconfigured, FloatingPointError) as error:
+    except (InvalidDataset, InvalidBundle, RegistryError, FloatingPointError) as error:
         raise click.ClickException(str(error)) from None
+    except Misconfigured as error:
+        raise WrongSettings(str(error)) from None
 
 
 @contextmanager

@@ -1,25 +1,24 @@
 """`python -m training loop`: settings → connections → turns, until it is told to stop."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import click
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from fraud.features.encoder import default_spec
 from fraud.privacy.card_numbers import tokeniser
 from runtime.clock import SystemClock
-from runtime.errors import Misconfigured, Unavailable
-from runtime.http_server import Endpoint, health
+from runtime.errors import Unavailable
+from runtime.http import Endpoint
 from runtime.kafka.client import Cluster, open_producer
 from runtime.key_file import card_number_key
+from runtime.logging import configure_logs
 from runtime.rates_file import read_rates
 from runtime.shutdown import Shutdown
 from training.commands.console import one_line_errors
@@ -89,15 +88,22 @@ def connect(
     )
 
 
-def endpoint_of(settings: Settings, registry: CollectorRegistry) -> Endpoint:
-    """/metrics, and /healthz: that the process answers. A turn lasts as long as training does, so it has no limit."""
+@dataclass(slots=True)
+class Readiness:
+    """What /readyz says: None once the loop is connected."""
+
+    unready: str | None = "not connected to the broker yet"
+
+
+def endpoint_of(settings: Settings, registry: CollectorRegistry, readiness: Readiness) -> Endpoint:
+    """/metrics, /readyz, and /healthz: that the process answers. A turn lasts as long as training does: no limit."""
     return Endpoint(
         settings.loop_http_host,
         settings.loop_http_port,
-        {
-            "/metrics": lambda: (200, CONTENT_TYPE_LATEST, generate_latest(registry)),
-            "/healthz": lambda: health(None),
-        },
+        registry=registry,
+        stuck=lambda: None,
+        unready=lambda: readiness.unready,
+        variables="FRAUD_LOOP_HTTP",
     )
 
 
@@ -110,37 +116,27 @@ def endpoint_of(settings: Settings, registry: CollectorRegistry) -> Endpoint:
 def loop_command(*, models: Path | None, data: Path | None, once: bool, trust_labels: bool, as_json: bool) -> None:
     """Adapt the model again and again as labels arrive; settings come from FRAUD_… variables."""
     given = {name: value for name, value in (("models_dir", models), ("loop_data_dir", data)) if value}
-    try:
+    with one_line_errors():
         settings = load_settings(**given)
-    except Misconfigured as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(2) from None
-    configure_logs()
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    with one_line_errors(), stopping() as stop:
-        server = endpoint_of(settings, registry)
-        try:
-            port = server.open()
-        except OSError as error:
-            where = f"{settings.loop_http_host}:{settings.loop_http_port}"
-            raise click.ClickException(f"cannot listen on {where}: {error.strerror}") from None
-        log.info("metrics", host=settings.loop_http_host, port=port)
-        try:
-            loop = wait_for(lambda: connect(settings, registry, progress=until(stop)), stop, settings.loop_poll_seconds)
-            if loop is not None:
-                if trust_labels:
-                    loop.trust()
-                turns(loop, settings, stop, once=once, as_json=as_json)
-        except Stopped:
-            log.info("stopped within a run", then="the next start takes it up again")
-        except Misconfigured as error:
-            click.echo(f"Error: {error}", err=True)
-            raise SystemExit(2) from None
-        except InvalidState as error:
-            raise click.ClickException(str(error)) from None
-        finally:
-            server.close()
+        configure_logs(settings.log_level)
+        registry, readiness = CollectorRegistry(), Readiness()
+        ProcessCollector(registry=registry)
+        server = endpoint_of(settings, registry, readiness)
+        log.info("metrics", host=settings.loop_http_host, port=server.open())
+        with closing(server), stopping() as stop:
+            try:
+                loop = wait_for(
+                    lambda: connect(settings, registry, progress=until(stop)), stop, settings.loop_poll_seconds
+                )
+                if loop is not None:
+                    readiness.unready = None
+                    if trust_labels:
+                        loop.trust()
+                    turns(loop, settings, stop, once=once, as_json=as_json)
+            except Stopped:
+                log.info("stopped within a run", then="the next start takes it up again")
+            except InvalidState as error:
+                raise click.ClickException(str(error)) from None
 
 
 def turns(loop: Loop, settings: Settings, stop: Shutdown, *, once: bool, as_json: bool) -> None:
@@ -206,15 +202,3 @@ def stopping() -> Iterator[Shutdown]:
 
     with stop.on_signals(), stop.enforced(say):
         yield stop
-
-
-def configure_logs() -> None:
-    """JSON lines on standard error."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-    )

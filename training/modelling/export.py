@@ -22,13 +22,14 @@ import tensorflow as tf
 
 from fraud.models.bundle import InvalidBundle, Manifest, TrainedOn, check_extremes, checksum, write_manifest
 from fraud.models.graph import SAVED_MODEL, InvalidGraph, check_graph
+from fraud.models.serving import Area
 from training.data.dataset import Identity
 from training.modelling.boosting_graph import Forest
 from training.modelling.calibration import Calibration
 from training.modelling.contributions import Attribution, ForestAttribution, NetAttribution
 from training.modelling.network import FraudNet
 from training.modelling.strategies.task import Scorer
-from training.registry.versions import Area, publish, workspace
+from training.registry.versions import publish, workspace
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 

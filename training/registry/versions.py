@@ -18,15 +18,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
+from pydantic import ValidationError
 
-from fraud.models.bundle import BLESSED, SERVING, InvalidBundle, Manifest, read_manifest, verify_files
+from fraud.models.bundle import BLESSED, InvalidBundle, Manifest, read_manifest, verify_files
+from fraud.models.serving import AREAS, SERVING, Area, Serving, Slot, area_folder, find_version
 from runtime.files import sync, sync_tree, write_json
 
-Area: TypeAlias = Literal["live", "candidates", "bases"]
-AREAS: Final[tuple[Area, ...]] = ("live", "candidates", "bases")
 REFUSED: Final = "REFUSED.json"
 ROLLED_BACK: Final = "ROLLED_BACK.json"
 TEMPORARY: Final = ".new-"
@@ -37,22 +36,6 @@ KEEP_PREVIOUS: Final = 20
 
 class RegistryError(Exception):
     """A move that cannot be made; the text is one line: what, where, and how to mend it."""
-
-
-class Slot(BaseModel):
-    """Who serves one features fingerprint, and who did before (newest first)."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    champion: int = Field(ge=1)
-    shadow: int | None = Field(default=None, ge=1)
-    previous: tuple[int, ...] = ()
-
-
-class Slots(RootModel[dict[str, Slot]]):
-    """All of `serving.json`."""
-
-    model_config = ConfigDict(frozen=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +73,6 @@ class Version:
         }
 
 
-def folder(root: Path, area: Area) -> Path:
-    """Where versions of an area lie."""
-    return root if area == "live" else root / area
-
-
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
     """Holds the directory's lock; waits for whoever has it. It ends with the process, however that ends."""
@@ -106,7 +84,7 @@ def locked(root: Path) -> Iterator[None]:
 
 def next_version(root: Path) -> int:
     """One more than the highest number in any area. Hold the lock between asking and using it."""
-    numbers = (int(path.name) for area in AREAS for path in _numbered(folder(root, area)))
+    numbers = (int(path.name) for area in AREAS for path in _numbered(area_folder(root, area)))
     served = (n for slot in read_slots(root).root.values() for n in (slot.champion, *slot.previous))
     return max((0, *numbers, *served)) + 1
 
@@ -134,7 +112,7 @@ def publish(root: Path, built: Path, area: Area, finish: Callable[[int], None]) 
         version = next_version(root)
         finish(version)
         sync_tree(built)
-        target = folder(root, area) / str(version)
+        target = area_folder(root, area) / str(version)
         target.parent.mkdir(parents=True, exist_ok=True)
         built.rename(target)
         sync(target.parent)
@@ -143,21 +121,20 @@ def publish(root: Path, built: Path, area: Area, finish: Callable[[int], None]) 
 
 def find(root: Path, version: int) -> tuple[Area, Path]:
     """Where a version lies; RegistryError when it does not exist."""
-    for area in AREAS:
-        path = folder(root, area) / str(version)
-        if path.is_dir():
-            return area, path
+    found = find_version(root, version)
+    if found is not None:
+        return found
     known = ", ".join(str(v.version) for v in versions(root)) or "none"
     raise RegistryError(f"version {version} does not exist in {root} (it has: {known})")
 
 
-def read_slots(root: Path) -> Slots:
+def read_slots(root: Path) -> Serving:
     """`serving.json` with its history; empty when nothing was promoted yet."""
     path = root / SERVING
     try:
-        return Slots.model_validate_json(path.read_bytes())
+        return Serving.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        return Slots({})
+        return Serving({})
     except ValidationError as error:
         raise RegistryError(f"{path} is broken ({error.error_count()} errors): restore it from a copy") from None
 
@@ -190,7 +167,7 @@ def versions(root: Path) -> list[Version]:
     roles = _roles(read_slots(root))
     found: list[Version] = []
     for area in AREAS:
-        for path in _numbered(folder(root, area)):
+        for path in _numbered(area_folder(root, area)):
             try:
                 manifest = read_manifest(path)
             except InvalidBundle:
@@ -290,10 +267,10 @@ def prune(root: Path, *, keep: int) -> list[int]:
         parents = {v.manifest.parent for v in known if v.version in stays}
         for v in known:
             if v.version not in stays and v.version not in parents:
-                _remove(folder(root, v.area) / str(v.version))
+                _remove(area_folder(root, v.area) / str(v.version))
                 removed.append(v.version)
         oldest = _now_of(root) - ABANDONED_SECONDS
-        for path in [found for area in AREAS for found in folder(root, area).glob(f"{TEMPORARY}*")]:
+        for path in [found for area in AREAS for found in area_folder(root, area).glob(f"{TEMPORARY}*")]:
             if max(_changed(found) for found in (path, *path.rglob("*"))) < oldest:
                 shutil.rmtree(path, ignore_errors=True)
     return removed
@@ -331,7 +308,7 @@ def _write_slots(root: Path, slots: dict[str, Slot]) -> None:
     write_json(root / SERVING, {name: slot.model_dump(mode="json") for name, slot in slots.items()})
 
 
-def _roles(slots: Slots) -> dict[int, str]:
+def _roles(slots: Serving) -> dict[int, str]:
     roles: dict[int, str] = {}
     for slot in slots.root.values():
         roles |= dict.fromkeys(slot.previous[:1], "previous")

@@ -11,8 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from runtime.errors import Misconfigured
-from runtime.http import Endpoint
-from runtime.http_server import CONNECTIONS
+from runtime.http import CONNECTIONS, Endpoint
 from service.observability.health import Health
 from service.observability.histogram import BulkHistogram
 from service.observability.metrics import Metrics
@@ -101,7 +100,7 @@ def is_over(connection: socket.socket) -> bool:
 def test_connections_are_bounded_and_those_that_say_nothing_make_room(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runtime.http_server.CONNECTION_SECONDS", 1.0)
+    monkeypatch.setattr("runtime.http.CONNECTION_SECONDS", 1.0)
     port = int(url.rpartition(":")[2])
     before = threading.active_count()
     held = [half_a_request(port) for _ in range(60)]
@@ -116,7 +115,7 @@ def test_connections_are_bounded_and_those_that_say_nothing_make_room(
 
 
 def test_a_request_that_dribbles_is_cut_off_all_the_same(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.http_server.CONNECTION_SECONDS", 0.5)
+    monkeypatch.setattr("runtime.http.CONNECTION_SECONDS", 0.5)
     with half_a_request(int(url.rpartition(":")[2])) as connection:
         for _ in range(100):
             connection.settimeout(0.1)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fraud.models.bundle import Floats, InvalidBundle, check_golden, checksum, read_manifest, read_serving, verify
+from fraud.models.bundle import Floats, InvalidBundle, check_golden, checksum, read_manifest, verify
+from fraud.models.serving import read_serving
 
 EMPTY_GRAPH = b"\x12\x04\x12\x00\x3a\x00"
 """A SavedModel with a graph and objects, both empty."""

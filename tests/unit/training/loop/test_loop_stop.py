@@ -82,7 +82,7 @@ def test_sigterm_within_a_run_is_exit_0_and_the_next_start_takes_the_run_up(
         return shop.loop()
 
     monkeypatch.setattr(cli, "connect", connect)
-    monkeypatch.setattr(cli, "configure_logs", lambda: None)
+    monkeypatch.setattr(cli, "configure_logs", lambda _level: None)
     monkeypatch.setattr(cli, "wall_time", lambda: NOW)
     monkeypatch.setenv("FRAUD_LOOP_HTTP_PORT", "0")
     result = CliRunner().invoke(loop_command, ["--data", str(tmp_path)])
@@ -100,7 +100,7 @@ def test_a_broker_that_refuses_ends_the_loop_with_one_line_and_the_services_exit
         raise Misconfigured("localhost:9092: SaslAuthenticationFailedError: wrong password")
 
     monkeypatch.setattr(cli, "connect", connect)
-    monkeypatch.setattr(cli, "configure_logs", lambda: None)
+    monkeypatch.setattr(cli, "configure_logs", lambda _level: None)
     monkeypatch.setenv("FRAUD_LOOP_HTTP_PORT", "0")
     result = CliRunner().invoke(loop_command, ["--data", str(tmp_path)])
     assert result.exit_code == 2

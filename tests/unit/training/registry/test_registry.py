@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from fraud.models.bundle import BLESSED, REQUIRED, InvalidBundle, Manifest, read_serving, verify, write_manifest
+from fraud.models.bundle import BLESSED, REQUIRED, InvalidBundle, Manifest, verify, write_manifest
+from fraud.models.serving import Area, read_serving
 from training.registry import versions as registry
-from training.registry.versions import Area, RegistryError
+from training.registry.versions import RegistryError
 
 AT = "2026-01-01T00:00:00+00:00"
 FEATURES = "f" * 16
@@ -167,7 +168,7 @@ PUBLISHER = """
 import sys
 from pathlib import Path
 from tests.unit.training.registry.test_registry import AT, publish
-from training import registry
+from training.registry import versions as registry
 for _ in range(8):
     registry.promote(Path(sys.argv[1]), publish(Path(sys.argv[1])), reason="", at=AT)
 """
