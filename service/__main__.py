@@ -12,7 +12,7 @@ import structlog
 from fraud.contracts.inbound import Reason
 from runtime.errors import ServiceError
 from runtime.logging import configure_logs
-from service.adapters.model_directory import skip_keras_import
+from service.process import skip_keras_import
 from service.settings import Settings, load_settings
 
 _log = structlog.get_logger("service")
@@ -77,7 +77,7 @@ def topics() -> None:
     """Create the topics that are missing, with the right configuration; may be run again."""
     from runtime.kafka.client import Cluster
     from runtime.kafka.topics import TopicAdmin
-    from service.bootstrap import wanted_topics
+    from service.topics import wanted_topics
 
     settings = ready()
     for name, done in TopicAdmin(Cluster.of(settings)).create(wanted_topics(settings)).items():
