@@ -1,8 +1,6 @@
 """The composition root: settings to a service. Tests come through here too, with adapters of their own."""
 
-import gc
 import secrets
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -30,7 +28,6 @@ from runtime.clock import SystemClock
 from runtime.http import Endpoint
 from runtime.instance_lock import hold_instance_lock
 from runtime.kafka.client import Cluster
-from runtime.kafka.topics import DAY_MS, Topic
 from runtime.key_file import card_number_key
 from runtime.rates_file import read_rates
 from runtime.settings import revealed
@@ -45,24 +42,13 @@ from service.observability.metrics import Metrics
 from service.outputs.dead_letters import DeadLetterCap, DeadLetters
 from service.outputs.serializer import OutputSerializer
 from service.pipeline import Pipeline
-from service.ports import Channel, Clock, Log, ModelSource, SnapshotStore
+from service.ports import Clock, Log, ModelSource, SnapshotStore
+from service.process import tune_for_scoring
 from service.recovery import HistoryRecovery
 from service.runner import Runner
 from service.settings import Settings
+from service.topics import output_topics
 from service.warming import warm_up
-
-SWITCH_SECONDS: Final = 0.0005
-"""How long a thread keeps the interpreter when others wait. A batch passes between threads several times; while a model
-is loaded in the background, each time would cost Python's default of 5 ms."""
-
-LETTER_BYTES: Final = 2 << 20
-"""Largest message of the dead letters' topic: letters hold what the input held, with headers on top."""
-
-MAX_AHEAD_MS: Final = 3_600_000
-"""How far a record's timestamp may lie ahead of the broker's clock, ms."""
-
-COLLECT_AFTER: Final = 200_000
-"""New objects after which Python looks for cycles among them: more than a batch of the usual size makes."""
 
 LOADING: Final = 10
 """Times the liveness limit that the model directory may go without a look: loading takes its time beside scoring."""
@@ -118,15 +104,6 @@ def domain(settings: Settings) -> Domain:
         HistoryConfig(recent_capacity=settings.dedupe_records),
         int.from_bytes(key[:8]) if key else 0,
     )
-
-
-def output_topics(settings: Settings) -> dict[Channel, str]:
-    """The topic of each channel."""
-    return {
-        Channel.ALERTS: settings.alerts_topic,
-        Channel.DECISIONS: settings.decisions_topic,
-        Channel.DEAD_LETTERS: settings.dlq_topic,
-    }
 
 
 def kafka_log(settings: Settings) -> KafkaLog:
@@ -346,8 +323,7 @@ def serve(settings: Settings) -> None:
                 models.open()
                 warming.warm_up()
                 warm_up(service.pipeline, models.current(), code.config)
-                freeze_garbage_collector()
-                sys.setswitchinterval(SWITCH_SECONDS)
+                tune_for_scoring()
                 service.runner.run()
         finally:
             models.close()
@@ -366,39 +342,3 @@ def _exploration(settings: Settings) -> Exploration | None:
 
 def _ms(seconds: float) -> int:
     return int(seconds * 1000)
-
-
-def wanted_topics(settings: Settings) -> list[Topic]:
-    """All topics as they shall be."""
-    keep = {"retention.ms": str(settings.retention_days * DAY_MS)}
-    dead = {"retention.ms": str(settings.dlq_retention_days * DAY_MS), "max.message.bytes": str(LETTER_BYTES)}
-    compact = {"cleanup.policy": "compact"}
-    configs = {
-        settings.transactions_topic: {
-            **keep,
-            # The broker unpacks what comes, and so applies max.message.bytes to what is inside.
-            "compression.type": "uncompressed",
-            # Producers choose timestamps. One of the far future would blind a history, which forgets by them.
-            "message.timestamp.after.max.ms": str(MAX_AHEAD_MS),
-            # One that is older than the retention would be deleted at once anyway.
-            "message.timestamp.before.max.ms": keep["retention.ms"],
-        },
-        settings.alerts_topic: keep,
-        settings.decisions_topic: keep,
-        settings.dlq_topic: dead,
-        # When a label became known is for the broker to say: its sender could date it back.
-        settings.labels_topic: {"retention.ms": "-1", "message.timestamp.type": "LogAppendTime"},
-        settings.models_topic: compact,
-    }
-    return [Topic(name, settings.partitions, settings.replication, config) for name, config in configs.items()]
-
-
-def freeze_garbage_collector() -> None:
-    """Keeps Python's cycle collector from walking TensorFlow's objects, and each batch, while a batch is made.
-
-    A batch is thousands of objects without cycles, gone when it is committed; by default they set off a collection of
-    everything several times a second.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)

@@ -21,8 +21,8 @@ from runtime.kafka.batch_writer import append
 from runtime.kafka.client import Cluster
 from runtime.kafka.topics import TopicAdmin
 from service.adapters.kafka.group import Reader
-from service.bootstrap import wanted_topics
 from service.settings import Settings
+from service.topics import wanted_topics
 
 BULK_RATE = 2_000.0
 MOST_AT_ONCE = 2_000

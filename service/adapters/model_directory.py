@@ -1,6 +1,5 @@
 """Models from the model directory: verified and warmed up in the background, swapped in between two batches."""
 
-import os
 import shutil
 import stat
 import tempfile
@@ -91,16 +90,6 @@ class SavedModel:
 
         contributions: Float32s = self._explain(features=tf.constant(features))["contributions"].numpy()
         return contributions
-
-
-def skip_keras_import() -> None:
-    """Has TensorFlow, which this process must not have imported yet, leave out what scoring does not need.
-
-    Its import takes most of a start, and half of that is Keras, which it loads only to be ready for models that are
-    built here; ours are SavedModels. It is told so by the variable that selects another Keras, which then is not there.
-    """
-    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # noqa: TID251 - TensorFlow has no other way to be told
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # noqa: TID251 - as above
 
 
 def load(path: Path, expected: Expected, *, batch_records: int, shadow: bool = False) -> SavedModel:

@@ -1,13 +1,12 @@
 """What the service's commands begin with: settings, logs, and TensorFlow told what to leave out."""
 
 from runtime.logging import configure_logs
+from service.process import skip_keras_import
 from service.settings import Settings, load_settings
 
 
 def ready() -> Settings:
     """This process's settings; what is logged and loaded from now on is as they and scoring need it."""
-    from service.adapters.model_directory import skip_keras_import
-
     settings = load_settings()
     configure_logs(settings.log_level)
     skip_keras_import()

@@ -10,7 +10,7 @@ def topics_command() -> None:
     """Create the topics that are missing, with the right configuration; may be run again."""
     from runtime.kafka.client import Cluster
     from runtime.kafka.topics import TopicAdmin
-    from service.bootstrap import wanted_topics
+    from service.topics import wanted_topics
 
     settings = ready()
     for name, done in TopicAdmin(Cluster.of(settings)).create(wanted_topics(settings)).items():

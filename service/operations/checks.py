@@ -17,9 +17,10 @@ from runtime.kafka.topics import DAY_MS, TopicAdmin, TopicState
 from runtime.key_file import KEY_FILE
 from runtime.rates_file import read_rates
 from runtime.settings import revealed
-from service.bootstrap import LETTER_BYTES, MAX_AHEAD_MS, Domain, domain, output_topics
+from service.bootstrap import Domain, domain
 from service.memory import GIB, PROGRAM, most_memory
 from service.settings import Settings
+from service.topics import LETTER_BYTES, MAX_AHEAD_MS, output_topics
 
 LEAST_MESSAGE_BYTES = 1_048_588
 """Kafka's own default; the service fills its requests up to just below."""

@@ -16,10 +16,10 @@ from runtime.kafka.client import Cluster
 from runtime.kafka.topics import Topic, TopicAdmin
 from service.adapters.kafka.group import Reader
 from service.adapters.kafka.log import KafkaLog
-from service.bootstrap import wanted_topics
 from service.operations.checks import findings
 from service.ports import Channel, Messages, Output
 from service.settings import Settings
+from service.topics import wanted_topics
 from tests.conftest import MakeTopic
 
 pytestmark = pytest.mark.kafka

@@ -23,12 +23,13 @@ from runtime.kafka.admin import committed_positions
 from runtime.kafka.topics import TopicAdmin
 from service.__main__ import main
 from service.adapters.kafka.group import Reader
-from service.bootstrap import Adapters, compose, domain, kafka_log, snapshot_directory, wanted_topics
+from service.bootstrap import Adapters, compose, domain, kafka_log, snapshot_directory
 from service.observability.metrics import Metrics
 from service.operations import erasure, redrive
 from service.operations.replay import replay
 from service.operations.snapshot_builder import build_snapshots
 from service.settings import Settings
+from service.topics import wanted_topics
 from tests.support.memory_log import MemorySnapshots
 
 pytestmark = pytest.mark.kafka
