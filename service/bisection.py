@@ -1,4 +1,4 @@
-"""Finding the record that a batch cannot be processed with.
+"""The search for the record that a batch cannot be processed with.
 
 By halves, and each half for good: one that passes is committed, one that fails costs the histories of its partitions,
 which the runner restores from the committed position. So no history is ever left half-way, a failure that passes by

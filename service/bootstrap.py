@@ -32,7 +32,7 @@ from runtime.key_file import card_number_key
 from runtime.rates_file import read_rates
 from runtime.settings import revealed
 from runtime.shutdown import Shutdown
-from service.adapters.kafka import warming
+from service.adapters.kafka import warmup as fetch_warmup
 from service.adapters.kafka.log import KafkaLog
 from service.adapters.model_directory import Expected, ModelDirectory
 from service.adapters.snapshots import SnapshotDirectory
@@ -48,7 +48,7 @@ from service.recovery import HistoryRecovery
 from service.runner import Runner
 from service.settings import Settings
 from service.topics import output_topics
-from service.warming import warm_up
+from service.warmup import warm_up
 
 LOADING: Final = 10
 """Times the liveness limit that the model directory may go without a look: loading takes its time beside scoring."""
@@ -226,7 +226,7 @@ def build_pipeline(
         decoder=reader,
         spec=code.spec,
         dead_letters=DeadLetters(settings.transactions_topic, reader.pan_token),
-        writer=OutputSerializer(
+        serializer=OutputSerializer(
             topic=settings.transactions_topic,
             stage=settings.stage,
             reason_builder=ReasonBuilder(code.spec),
@@ -274,7 +274,7 @@ def compose(
         snapshots=adapters.snapshots,
         recovery=recovery,
         metrics=metrics,
-        notices=SampledWarnings(pseudonyms(settings), clock.monotonic),
+        warnings=SampledWarnings(pseudonyms(settings), clock.monotonic),
         health=health,
         clock=clock,
         stop=stop,
@@ -321,7 +321,7 @@ def serve(settings: Settings) -> None:
         try:
             with hold_instance_lock(settings.snapshots_dir, settings.instance_id):
                 models.open()
-                warming.warm_up()
+                fetch_warmup.warm_up()
                 warm_up(service.pipeline, models.current(), code.config)
                 tune_for_scoring()
                 service.runner.run()

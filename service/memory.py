@@ -1,4 +1,4 @@
-"""What the service takes at most: the bound that limits of containers must follow."""
+"""The bound on the service's memory, which limits of containers must follow."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What the service holds of one input partition: its history, and where in the log that history stands."""
+"""The state of one input partition: its history, and where in the log that history stands."""
 
 from dataclasses import dataclass, field
 from typing import Final

@@ -41,7 +41,7 @@ class Pipeline:
         decoder: Decoder,
         spec: FeatureSpec,
         dead_letters: DeadLetters,
-        writer: OutputSerializer,
+        serializer: OutputSerializer,
         exploration: Exploration | None,
         monotonic: Callable[[], float],
         beat: Callable[[], None] = lambda: None,
@@ -53,7 +53,7 @@ class Pipeline:
             decoder: of the records.
             spec: of the features.
             dead_letters: writes those.
-            writer: of alerts and decisions.
+            serializer: of alerts and decisions.
             exploration: what is let through to learn; None for nothing.
             monotonic: seconds that never go back.
             beat: called between the steps of a batch.
@@ -63,7 +63,7 @@ class Pipeline:
         self._decoder = decoder
         self._spec = spec
         self._dead_letters = dead_letters
-        self._writer = writer
+        self._serializer = serializer
         self._exploration = exploration
         self._monotonic = monotonic
         self._beat = beat
@@ -193,7 +193,7 @@ class Pipeline:
     def _output(self, part: PartitionBatch, scored: ScoredBatch, now: datetime) -> Output:
         self._beat()
         partition = self.partitions[part.records.partition]
-        messages: list[Messages] = self._writer.write(part, scored, history_from=partition.history_from, now=now)
+        messages: list[Messages] = self._serializer.write(part, scored, history_from=partition.history_from, now=now)
         if part.dead:
             messages.append(self._dead_letters.messages(part.records, part.dead, now))
         return Output(part.records.partition, part.start, part.records.end, tuple(m for m in messages if len(m)))

@@ -1,4 +1,4 @@
-"""What the service asks of the world, as protocols, and the values that pass through them.
+"""The ports: what the service needs of the outside, as protocols, and the values that pass through them.
 
 Columns instead of one object per record: at tens of thousands of records a second the objects would cost more than the
 work on them.

@@ -1,4 +1,4 @@
-"""How this process is set up: what it need not import, and how often Python interrupts it."""
+"""The set-up of this process: what it need not import, and how often Python interrupts it."""
 
 import gc
 import os

@@ -1,4 +1,4 @@
-"""Bringing a partition's history back: the newest snapshot, then the records since, without output."""
+"""Recovery of a partition's history: the newest snapshot, then the records since, without output."""
 
 from collections.abc import Callable
 from typing import Final

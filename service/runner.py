@@ -55,7 +55,7 @@ class Runner:
         snapshots: SnapshotStore,
         recovery: HistoryRecovery,
         metrics: Metrics,
-        notices: SampledWarnings,
+        warnings: SampledWarnings,
         health: Health,
         clock: Clock,
         stop: Shutdown,
@@ -70,7 +70,7 @@ class Runner:
         self._snapshots = snapshots
         self._recovery = recovery
         self._metrics = metrics
-        self._notices = notices
+        self._warnings = warnings
         self._health = health
         self._clock = clock
         self._stop = stop
@@ -97,7 +97,7 @@ class Runner:
         self._snapshots_due = self._clock.monotonic() + self._snapshot_seconds
         while not self._stop.requested:
             polled = self._poll()
-            self._metrics.latency.waiting.look(polled, self._log.lag(), self._clock.now_us())
+            self._metrics.latency.records.look(polled, self._log.lag(), self._clock.now_us())
             if polled:
                 self._process(polled)
             self._between_batches()
@@ -115,10 +115,10 @@ class Runner:
             with suppress(_Interrupted):
                 self._reach(self._take_over)
             return ()  # taking over goes back to the committed positions: what was polled before comes again
-        self._tell(None if self._log.joined() else "not a member of the consumer group")
+        self._note_readiness(None if self._log.joined() else "not a member of the consumer group")
         return polled
 
-    def _tell(self, unready: str | None) -> None:
+    def _note_readiness(self, unready: str | None) -> None:
         """Notes whether this instance is ready, and says so when that changes: an outage may raise nothing."""
         if unready != self._health.unready:
             _log.info("ready") if unready is None else _log.warning("not ready", reason=unready)
@@ -223,7 +223,7 @@ class Runner:
         done = result.only(self._pipeline.partitions)
         if len(done):
             self._metrics.batch(done, committed_us=self._clock.now_us(), seconds=laps)
-            self._notices.tell(done)
+            self._warnings.observe(done)
 
     def _settle(self, outputs: Sequence[Output], error: Unavailable) -> Sequence[Output]:
         """After a commit of unknown fate: which outputs must be sent again. The committed positions decide."""

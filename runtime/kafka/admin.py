@@ -1,4 +1,4 @@
-"""What an operator's commands ask of the brokers about groups and records."""
+"""Requests of an operator's commands about groups and records."""
 
 from collections.abc import Mapping
 

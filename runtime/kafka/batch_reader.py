@@ -1,4 +1,4 @@
-"""What a fetch brought, read a batch at a time.
+"""A reader of fetches that takes a record batch at a time.
 
 kafka-python reads every record by itself, byte for byte, in Python, and wraps it twice: about 15 µs each, more than our
 own work on it. Here a compiled loop finds where the fields of a whole batch lie (the record format is Kafka's v2,

@@ -1,4 +1,4 @@
-"""Many records into kafka-python's producer at once.
+"""A writer that hands a batch of records to kafka-python's producer at once.
 
 `KafkaProducer.send` costs about 40 µs a record (a partitioner, two locks, a future and byte-wise encoding for each),
 which is more than all other work on an event. Here a whole batch is encoded in one go, about 1 µs a record, and handed

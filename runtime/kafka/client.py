@@ -1,4 +1,4 @@
-"""How to reach the brokers, and what their errors mean for us."""
+"""Clients of Kafka: where the brokers are, how to be let in, and what their errors mean for us."""
 
 import sys
 from collections.abc import Iterator, Mapping

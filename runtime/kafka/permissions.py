@@ -1,4 +1,4 @@
-"""What this client may do, as the broker tells with its metadata."""
+"""Permissions of this client, as the broker reports them with its metadata."""
 
 from collections.abc import Iterable, Sequence
 

@@ -3,7 +3,7 @@
 What the library keeps to itself may move in any release (docs/adr/0001-kafka-python.md). A part that has moved would
 show in the middle of the stream, as an error that no one understands or as records read wrongly; so it is looked for
 before anything is consumed. Parts are named by their place and looked up here, not imported: a module that is gone is
-told like an attribute that is gone.
+named like an attribute that is gone.
 """
 
 import dis

@@ -1,4 +1,4 @@
-"""What a broker says just before it hangs up.
+"""Transports that deliver a broker's last answer, although it hangs up right after it.
 
 kafka-python 3.0.12 drops what it has received when the end of the connection comes with it (`_read_from_sock`). A
 broker that refuses our credentials answers why and hangs up at once: on a busy machine the reason never arrived, and

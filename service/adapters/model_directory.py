@@ -108,7 +108,7 @@ def load(path: Path, expected: Expected, *, batch_records: int, shadow: bool = F
                 return _load(copy, expected, batch_records=batch_records, shadow=shadow)
             except Exception as error:
                 # One boundary for all that numpy, zipfile, pydantic and TensorFlow raise on what somebody else wrote.
-                raise InvalidBundle(_said(error).replace(str(copy), str(path))) from error
+                raise InvalidBundle(_one_line(error).replace(str(copy), str(path))) from error
     except OSError as error:
         raise InvalidBundle(
             f"{path} cannot be copied into {tempfile.gettempdir()}: {error.strerror or error}"
@@ -162,7 +162,7 @@ def _verify(path: Path, expected: Expected, *, shadow: bool) -> Manifest:
     return manifest
 
 
-def _said(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     """An error as one line."""
     text = " ".join(str(error).split())[:500]
     return text if isinstance(error, InvalidBundle | InvalidPolicy) else f"{type(error).__name__}: {text}"
@@ -273,7 +273,9 @@ class ModelDirectory:
             self._failures += 1
             self._retry_at = self._monotonic() + pause
             self._swapped("refused")
-            _log.error("model refused", error=_said(error), serving=self.current().champion.version, retry_in_s=pause)
+            _log.error(
+                "model refused", error=_one_line(error), serving=self.current().champion.version, retry_in_s=pause
+            )
             return
         self._failures = 0
         before = self._models

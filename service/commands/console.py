@@ -1,4 +1,4 @@
-"""What the service's commands begin with: settings, logs, and TensorFlow told what to leave out."""
+"""The beginning of the service's commands: settings, logs, and what TensorFlow shall leave out."""
 
 from runtime.logging import configure_logs
 from service.process import skip_keras_import

@@ -1,4 +1,4 @@
-"""What the service says of its own health."""
+"""Liveness and readiness of the service."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ _log = structlog.get_logger(__name__)
 
 
 class SampledWarnings:
-    """Tells where the first such record of the last seconds stands, and of how many it is the example.
+    """Logs where the first such record of the last seconds stands, and of how many it is the example.
 
     Customers are named by pseudonyms, which are those of the alerts, and only where there is a secret.
     """
@@ -31,13 +31,13 @@ class SampledWarnings:
         self._counts: dict[str, int] = {}
         self._next: dict[str, float] = {}
 
-    def tell(self, result: ProcessedBatch) -> None:
+    def observe(self, result: ProcessedBatch) -> None:
         """Takes in a committed batch."""
         for part in result.parts:
             if part.dead and self._is_due(DEAD, len(part.dead)):
-                self._say(DEAD, part, part.dead[0].row, reason=str(part.dead[0].reason))
+                self._log_example(DEAD, part, part.dead[0].row, reason=str(part.dead[0].reason))
             if part.decoded.masked and self._is_due(MASKED, part.decoded.masked):
-                self._say(MASKED, part, _masked(part))
+                self._log_example(MASKED, part, _masked(part))
 
     def _is_due(self, event: str, count: int) -> bool:
         self._counts[event] = self._counts.get(event, 0) + count
@@ -47,7 +47,7 @@ class SampledWarnings:
             self._next[event] = now + EVERY
         return due
 
-    def _say(self, event: str, part: PartitionBatch, row: int, **facts: str) -> None:
+    def _log_example(self, event: str, part: PartitionBatch, row: int, **facts: str) -> None:
         customer = self._customer(part.records.keys[row])
         if customer is not None:
             facts["customer"] = customer

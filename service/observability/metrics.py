@@ -14,7 +14,7 @@ from fraud.history.history import History
 from fraud.money import MICRO
 from service.batch import PartitionBatch, ProcessedBatch
 from service.observability.histogram import BulkHistogram
-from service.observability.waiting import Waiting
+from service.observability.record_latency import RecordLatency
 from service.partition import DAY_US
 from service.ports import Models
 from service.scored_batch import ScoredBatch
@@ -143,7 +143,7 @@ class LatencyMetrics:
             "behind_seconds", "Time that a record may have waited by now, at most; 0 when none waits"
         )
         self._consumer_lag = declared.gauge("consumer_lag_records", "Records behind the end of the log", "partition")
-        self.waiting = Waiting()
+        self.records = RecordLatency()
         self._behind: frozenset[int] = frozenset()
 
     def observe(self, result: ProcessedBatch, *, committed_us: int, seconds: Mapping[str, float]) -> None:
@@ -152,11 +152,11 @@ class LatencyMetrics:
         for stage, spent in {**result.laps, **seconds}.items():
             self._batch_seconds.labels(stage).observe(spent)
         for part in result.parts:
-            self._end_to_end.observe(self.waiting.latencies(part.records, committed_us))
+            self._end_to_end.observe(self.records.latencies(part.records, committed_us))
 
     def lag(self, behind: Mapping[int, int], now_us: int) -> None:
         """Notes how far each partition is behind; a partition that went away is shown no more."""
-        self._behind_seconds.set(self.waiting.longest(now_us))
+        self._behind_seconds.set(self.records.longest(now_us))
         for gone in self._behind - behind.keys():
             self._consumer_lag.remove(str(gone))
         for partition, records in behind.items():

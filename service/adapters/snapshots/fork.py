@@ -21,33 +21,33 @@ _MOST: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A forked process and the pipe on which it says what went wrong."""
+    """A forked process and the pipe on which it reports what went wrong."""
 
     pid: int
-    said: int
+    pipe: int
 
     def wait(self, seconds: float) -> str | None:
         """Blocks until it has ended, and ends it after `seconds`; what went wrong, None when nothing did."""
         try:
-            said = self._listen(time.monotonic() + seconds)
+            report = self._listen(time.monotonic() + seconds)
         finally:
-            os.close(self.said)
-        if said is None:
+            os.close(self.pipe)
+        if report is None:
             os.kill(self.pid, signal.SIGKILL)
         code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        if said is None:
+        if report is None:
             return f"not done after {seconds:g} s"
-        return None if code == 0 else said or f"the process that wrote it ended with {code}"
+        return None if code == 0 else report or f"the process that wrote it ended with {code}"
 
     def _listen(self, deadline: float) -> str | None:
-        """All that it said before its end; None when that has not come in time."""
-        poll, said = select.poll(), b""
-        poll.register(self.said, select.POLLIN | select.POLLHUP)
+        """All that it reported before its end; None when that has not come in time."""
+        poll, report = select.poll(), b""
+        poll.register(self.pipe, select.POLLIN | select.POLLHUP)
         while poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            read = os.read(self.said, _MOST)
+            read = os.read(self.pipe, _MOST)
             if not read:
-                return said.decode(errors="replace")
-            said += read
+                return report.decode(errors="replace")
+            report += read
         return None
 
 

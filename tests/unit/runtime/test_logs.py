@@ -1,4 +1,4 @@
-"""What may be read in the logs."""
+"""Contents of the logs."""
 
 import io
 import logging

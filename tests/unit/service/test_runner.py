@@ -697,5 +697,5 @@ def test_an_outage_that_raises_nothing_is_told_once_and_so_is_its_end(lines: lis
     log, turns = running.runner._log, iter(range(20))
     log.joined = lambda: not 5 <= next(turns, 20) < 12  # type: ignore[method-assign]
     run_until(running, lambda: next(turns, 20) == 20)
-    told = [(line["event"], line.get("reason")) for line in lines if "ready" in line["event"]]
-    assert told == [("ready", None), ("not ready", "not a member of the consumer group"), ("ready", None)]
+    changes = [(line["event"], line.get("reason")) for line in lines if "ready" in line["event"]]
+    assert changes == [("ready", None), ("not ready", "not a member of the consumer group"), ("ready", None)]

@@ -1,4 +1,4 @@
-"""What is written is valid under the contracts, and says what was done."""
+"""Alerts, decisions and dead letters are valid under the contracts, and say what was done."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -110,9 +110,9 @@ def test_a_dead_letter_too_large_to_send_is_cut_and_says_so() -> None:
     huge = {**transaction(1), "junk": "x" * 2_000_000}
     messages = written(process([huge]), Channel.DEAD_LETTERS)
     assert len(messages.values[0]) == MAX_VALUE - MARGIN
-    said = dict(messages.headers[0])
-    assert said["truncated"] == b"true"
-    assert (said["size"], said["sha256"]) == (
+    facts = dict(messages.headers[0])
+    assert facts["truncated"] == b"true"
+    assert (facts["size"], facts["sha256"]) == (
         str(len(raw(huge))).encode(),
         hashlib.sha256(raw(huge)).hexdigest().encode(),
     )

@@ -52,7 +52,7 @@ def test_a_secret_may_stand_in_a_file_and_is_never_shown(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "text"),
     [
         ({"FRAUD_TOPIC": "x"}, "unknown setting FRAUD_TOPIC"),
         ({"FRAUD_BATCH_RECORD": "7"}, "unknown setting FRAUD_BATCH_RECORD; did you mean FRAUD_BATCH_RECORDS"),
@@ -69,11 +69,11 @@ def test_a_secret_may_stand_in_a_file_and_is_never_shown(monkeypatch: pytest.Mon
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], text: str
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(Misconfigured, match=said) as error:
+    with pytest.raises(Misconfigured, match=text) as error:
         load_settings()
     assert "\n" not in str(error.value)
 

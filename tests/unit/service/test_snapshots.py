@@ -332,7 +332,7 @@ def test_where_an_incomplete_history_begins_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failure", "said"),
+    ("failure", "expected"),
     [
         (OSError(28, "No space left on device"), "OSError: [Errno 28] No space left on device"),
         (signal.SIGKILL, "the process that wrote it ended with -9"),
@@ -340,7 +340,7 @@ def test_where_an_incomplete_history_begins_is_kept(tmp_path: Path) -> None:
     ],
 )
 def test_a_failure_is_told_and_counted_and_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception | int | None, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception | int | None, expected: str
 ) -> None:
     failures: list[int] = []
     store = SnapshotDirectory(
@@ -367,7 +367,7 @@ def test_a_failure_is_told_and_counted_and_leaves_nothing_behind(
         store.save(Snapshot(0, 5, history(5)))
         store.wait()
     assert failures == [1]
-    assert [line["error"] for line in logged] == [said]
+    assert [line["error"] for line in logged] == [expected]
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 

@@ -1,4 +1,4 @@
-"""What is logged on single payments: enough to find them, no id in the clear, and not too often."""
+"""Log lines on single payments: enough to find them, no id in the clear, and not too often."""
 
 from dataclasses import dataclass
 
@@ -40,17 +40,17 @@ def processed(*values: bytes, start: int = 7, **changes: bool) -> ProcessedBatch
     return pipeline.process([records], Models(AmountModel()), 0)
 
 
-def told(*results: ProcessedBatch, names: Pseudonyms | None) -> list[dict[str, object]]:
+def logged(*results: ProcessedBatch, names: Pseudonyms | None) -> list[dict[str, object]]:
     with capture_logs() as lines:
-        notices = SampledWarnings(names, Hand())
+        warnings = SampledWarnings(names, Hand())
         for result in results:
-            notices.tell(result)
+            warnings.observe(result)
     return [dict(line) for line in lines]
 
 
 def test_a_dead_letter_can_be_found_and_its_customer_only_with_the_secret() -> None:
     names = Pseudonyms(b"secret")
-    (line,) = told(processed(raw(transaction(1)), b"broken", b"broken"), names=names)
+    (line,) = logged(processed(raw(transaction(1)), b"broken", b"broken"), names=names)
     assert (line["event"], line["log_level"], line["count"]) == ("dead letters", "warning", 2)
     assert (line["partition"], line["offset"], line["reason"]) == (0, 8, "not_json")
     assert line["customer"] == names.of("alice@example.org")
@@ -58,25 +58,25 @@ def test_a_dead_letter_can_be_found_and_its_customer_only_with_the_secret() -> N
 
 
 def test_without_a_secret_no_customer_is_named() -> None:
-    (line,) = told(processed(b"broken"), names=None)
+    (line,) = logged(processed(b"broken"), names=None)
     assert "customer" not in line
     assert "alice" not in str(line)
 
 
 @pytest.mark.parametrize("field", [{"card_id": PAN}, {"attributes": {"note": f"card {PAN}"}}])
 def test_where_a_card_number_came_from_is_told_without_the_number(field: dict[str, object]) -> None:
-    (line,) = told(processed(raw(transaction(1)), raw(transaction(2, **field))), names=Pseudonyms(b"secret"))
+    (line,) = logged(processed(raw(transaction(1)), raw(transaction(2, **field))), names=Pseudonyms(b"secret"))
     assert (line["event"], line["offset"], line["count"]) == ("card numbers received", 8, 1)
     assert PAN not in str(line)
 
 
 def test_a_flood_is_a_line_now_and_then_that_counts_the_rest() -> None:
     clock = Hand()
-    notices, result = SampledWarnings(None, clock), processed(b"broken", b"broken")
+    warnings, result = SampledWarnings(None, clock), processed(b"broken", b"broken")
     with capture_logs() as lines:
         for _ in range(800):
             clock.seconds += EVERY / 80
-            notices.tell(result)
+            warnings.observe(result)
     assert len(lines) == 10
     assert lines[1]["count"] == 160
 
@@ -86,5 +86,5 @@ def test_logs_and_alerts_name_a_customer_alike() -> None:
     assert names is not None
     result = processed(raw(transaction(1, customer_id="alice@example.org", amount="900.00")), b"x", pseudonyms=True)
     alerts = next(m for m in result.outputs[0].messages if m.channel is Channel.ALERTS)
-    (line,) = told(result, names=names)
+    (line,) = logged(result, names=names)
     assert [str(line["customer"]).encode()] == list(alerts.keys)

@@ -1,4 +1,4 @@
-"""Does what the first batch would do: a process is ready when nothing is left to compile."""
+"""The warm-up: a first batch of made-up records, so that nothing is left to compile when the service is ready."""
 
 from typing import Final
 

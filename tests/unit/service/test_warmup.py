@@ -10,16 +10,16 @@ from fraud.history.kernel.compiled import BUILT
 from local.testbed.bundles import FixedModels
 from service.bootstrap import build_pipeline, domain
 from service.settings import Settings
-from service.warming import warm_up
+from service.warmup import warm_up
 from tests.unit.service.test_runner import CONFIG
 
 ROOT = Path(__file__).parents[3]
 FIRST_BATCHES = """
 import sys
 from numba.core.dispatcher import Dispatcher
-from service.adapters.kafka import warming
+from service.adapters.kafka import warmup
 from tests.support.memory_log import MemorySnapshots
-from service.warming import warm_up
+from service.warmup import warm_up
 from kafka.record.memory_records import MemoryRecords
 from runtime.kafka.batch_reader import PartitionRecords
 from local.testbed.bundles import FixedModels
@@ -34,7 +34,7 @@ def compiled():
 
 warmed, _ = service(filled())
 warm_up(warmed.pipeline, FixedModels().current(), CONFIG)
-assert warming.warm_up() == 2
+assert warmup.warm_up() == 2
 before = compiled()
 broker, snapshots = filled(), MemorySnapshots()
 run_until(service(broker, snapshots=snapshots)[0], all_done(broker))

@@ -1,4 +1,4 @@
-"""How long records waited. A record's timestamp is its producer's word; when the log was looked at is known here.
+"""The time that records waited. A record's timestamp is its producer's word; when the log was looked at is known here.
 
 A record that was not in the log at the last look before it came cannot have waited longer than since then, whatever its
 timestamp says: a replay, an import or a simulated shop has timestamps of another time.
@@ -41,7 +41,7 @@ class _Looks:
     batch: tuple[int, bool]
 
 
-class Waiting:
+class RecordLatency:
     """Follows the partitions that are owned."""
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from service.observability.waiting import LONGEST_US, Waiting
+from service.observability.record_latency import LONGEST_US, RecordLatency
 from service.ports import Records
 
 S = 1_000_000
@@ -15,19 +15,19 @@ def records(first: int, count: int, *, stamped: int, partition: int = 0) -> Reco
     )
 
 
-def latencies(waiting: Waiting, polled: Records, at: int) -> list[float]:
+def latencies(waiting: RecordLatency, polled: Records, at: int) -> list[float]:
     return [float(x) for x in waiting.latencies(polled, at)]
 
 
 def test_honest_timestamps_are_taken_as_they_are() -> None:
-    waiting, polled = Waiting(), records(0, 2, stamped=NOW + S)
+    waiting, polled = RecordLatency(), records(0, 2, stamped=NOW + S)
     waiting.look([], {0: 0}, NOW)
     waiting.look([polled], {0: 0}, NOW + 2 * S)
     assert latencies(waiting, polled, NOW + 3 * S) == [2.0, 2.0]
 
 
 def test_a_record_has_not_waited_longer_than_since_the_last_look_that_did_not_find_it() -> None:
-    waiting, polled = Waiting(), records(0, 1, stamped=NOW - YEAR)
+    waiting, polled = RecordLatency(), records(0, 1, stamped=NOW - YEAR)
     for second in (0, 1, 2):
         waiting.look([], {0: 0}, NOW + second * S)
     waiting.look([polled], {0: 0}, NOW + 3 * S)
@@ -37,7 +37,7 @@ def test_a_record_has_not_waited_longer_than_since_the_last_look_that_did_not_fi
 
 
 def test_in_a_backlog_the_bound_follows_the_looks_that_the_position_has_passed() -> None:
-    waiting = Waiting()
+    waiting = RecordLatency()
     waiting.look([], {0: 0}, NOW)
     offset = 0
     for second in range(1, 61):  # ten come a second, ten are taken a second, and five always wait
@@ -49,7 +49,7 @@ def test_in_a_backlog_the_bound_follows_the_looks_that_the_position_has_passed()
 
 
 def test_a_growing_backlog_is_told_as_it_grows() -> None:
-    waiting = Waiting()
+    waiting = RecordLatency()
     waiting.look([], {0: 0}, NOW)
     for second in range(1, 61):
         waiting.look([records(second - 1, 1, stamped=NOW)], {0: second * 99}, NOW + second * S)
@@ -59,7 +59,7 @@ def test_a_growing_backlog_is_told_as_it_grows() -> None:
 
 
 def test_what_waited_at_the_takeover_has_its_timestamp_or_nothing() -> None:
-    waiting = Waiting()
+    waiting = RecordLatency()
     old, new = records(0, 1, stamped=NOW - LONGEST_US), records(1, 1, stamped=NOW - 60 * S)
     waiting.look([old], {0: 1}, NOW)
     assert latencies(waiting, old, NOW) == []
@@ -71,7 +71,7 @@ def test_what_waited_at_the_takeover_has_its_timestamp_or_nothing() -> None:
 
 
 def test_a_partition_that_goes_or_is_read_again_is_known_no_more() -> None:
-    waiting, again = Waiting(), records(0, 5, stamped=NOW - YEAR)
+    waiting, again = RecordLatency(), records(0, 5, stamped=NOW - YEAR)
     waiting.look([], {0: 0}, NOW)
     waiting.look([again], {0: 0}, NOW + S)
     waiting.look([again], {0: 0}, NOW + 2 * S)
@@ -82,4 +82,4 @@ def test_a_partition_that_goes_or_is_read_again_is_known_no_more() -> None:
 
 
 def test_nothing_polled_has_no_latency() -> None:
-    assert np.asarray(Waiting().latencies(records(0, 0, stamped=0), NOW)).shape == (0,)
+    assert np.asarray(RecordLatency().latencies(records(0, 0, stamped=0), NOW)).shape == (0,)

@@ -1,4 +1,4 @@
-"""Compiles the reader of fetches by reading one: `python -m service.adapters.kafka.warming`."""
+"""The warm-up of the reader of fetches, which compiles it: `python -m service.adapters.kafka.warmup`."""
 
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 from kafka.structs import TopicPartition
@@ -12,7 +12,7 @@ def warm_up() -> int:
     builder.append(0, b"key", b"value", [("trace", b"1")])
     builder.append(0, None, None)
     builder.close()
-    return len(PartitionRecords(0, TopicPartition("warming", 0), MemoryRecords(bytes(builder.buffer()))).take())
+    return len(PartitionRecords(0, TopicPartition("warmup", 0), MemoryRecords(bytes(builder.buffer()))).take())
 
 
 if __name__ == "__main__":
