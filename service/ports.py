@@ -120,7 +120,7 @@ class Assignment:
 
 
 class Archive(Protocol):
-    """What stands in the input, read apart from any group and without moving any position.
+    """The records of the input, read apart from any group and without moving any position.
 
     Every method may raise `Unavailable` (try again) or `Misconfigured` (stop).
     """
@@ -158,7 +158,7 @@ class Log(Archive, Protocol):
         """
 
     def assignment(self) -> Assignment:
-        """What the last `poll` left this instance with. Never blocks.
+        """The partitions that the last `poll` left this instance with. Never blocks.
 
         Raises:
             Misconfigured: the input has more partitions than it shall have, since it grew at run time.
@@ -216,7 +216,7 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """Who scores: a champion, and a shadow whose scores are only written down."""
+    """The models that score: a champion, and a shadow whose scores are only written down."""
 
     champion: Model
     shadow: Model | None = None

@@ -15,7 +15,7 @@ UInt8s: TypeAlias = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class ScoredBatch:
-    """What one model and its policy make of the m scored transactions of a `PartitionBatch`, row by row.
+    """Scores and actions of one model for the m scored transactions of a `PartitionBatch`, row by row.
 
     Attributes:
         model: who scored.

@@ -43,7 +43,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a bundle must have been made for.
+    """Requirements that a bundle must meet.
 
     Attributes:
         features_fingerprint: of the running code.

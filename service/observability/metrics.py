@@ -119,7 +119,7 @@ class DecisionMetrics:
 
 
 class LatencyMetrics:
-    """How fast batches are, and how far behind the log."""
+    """Times of batches and records, and the distance to the end of the log."""
 
     def __init__(self, declared: _Declared) -> None:
         self._batch_seconds = declared.histogram(

@@ -21,7 +21,7 @@ from service.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How much named the customer: dead letters and snapshots."""
+    """Counts of what named the customer: dead letters and snapshots."""
 
     dead_letters: int
     snapshots: int

@@ -47,7 +47,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a record says.
+    """The content of a record.
 
     Attributes:
         sent: letters that the broker has.

@@ -35,7 +35,7 @@ SHARE: Final = 5_000
 
 @dataclass
 class Tally:
-    """What one model made of the replayed transactions.
+    """One model's account of the replayed transactions.
 
     Attributes:
         version: of the model.

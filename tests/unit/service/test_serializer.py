@@ -74,6 +74,22 @@ def test_alerts_and_decisions_are_valid_and_agree() -> None:
     assert decisions[0].shadow is not None
 
 
+def test_outputs_name_their_own_record_whatever_is_not_scored_between_them() -> None:
+    broken = {**transaction(0), "amount": "nothing"}
+    repeated = transaction(1, amount="900.00", ip="")
+    late = transaction(0, amount="900.00", tz_offset_min=9999)
+    result = process([broken, repeated, broken, repeated, late, transaction(5)])
+    decisions = [Decision.model_validate_json(value) for value in written(result, Channel.DECISIONS).values]
+    alerts = [Alert.model_validate_json(value) for value in written(result, Channel.ALERTS).values]
+    facts = [(d.source.offset, d.transaction_id, d.late, d.ignored) for d in decisions]
+    assert facts == [(1, "t1", False, ["ip"]), (4, "t0", True, ["tz_offset_min"]), (5, "t5", False, None)]
+    assert [(a.source.offset, a.transaction_id, a.ignored) for a in alerts] == [
+        (1, "t1", ["ip"]),
+        (4, "t0", ["tz_offset_min"]),
+    ]
+    assert [reject.row for reject in result.parts[0].dead] == [0, 2]
+
+
 def test_decisions_can_be_left_out() -> None:
     result = process([transaction(1, amount="900.00")], decisions="off")
     assert len(written(result, Channel.DECISIONS)) == 0

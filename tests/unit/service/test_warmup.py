@@ -28,7 +28,7 @@ from local.testbed.events import at_us, raw, transaction
 from tests.unit.service.test_runner import CONFIG, all_done, filled, run_until, service
 
 def compiled():
-    modules = [module for name, module in sys.modules.items() if name.startswith(("fraud.", "service."))]
+    modules = [module for name, module in sys.modules.items() if name.startswith(("fraud.", "runtime.", "service."))]
     kernel = {id(f): f for module in modules for f in vars(module).values() if isinstance(f, Dispatcher)}.values()
     return sum(f.stats.cache_misses.total() for f in kernel), sum(len(f.signatures) for f in kernel)
 
@@ -63,12 +63,12 @@ def compiled(at: Path, cache: Path) -> tuple[int, int, int]:
 
 
 def test_the_first_batches_compile_nothing_with_an_empty_cache_or_with_an_images(tmp_path: Path) -> None:
-    for package in ("fraud", "service", "tests"):
+    for package in ("fraud", "runtime", "service", "local", "tests"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "built"))
     until_ready, *later = compiled(tmp_path, tmp_path / "first")
     assert until_ready > 0
     assert later == [0, 0]
-    built = tmp_path / "fraud" / "kernel" / BUILT.name
+    built = tmp_path / BUILT.relative_to(ROOT)
     built.mkdir()
     for made in (tmp_path / "first").glob("*/*"):
         shutil.move(made, built)
