@@ -80,6 +80,11 @@ class Settings(BrokerSettings):
     loop_keep_versions: int = Field(5, ge=1, description="versions of each kind that are kept")
     loop_seed: int = Field(1, ge=0, description="of everything drawn")
 
+    @property
+    def ledger_dir(self) -> Path:
+        """Where the ledger is kept."""
+        return self.loop_data_dir / "ledger"
+
     @classmethod
     def claims(cls, variable: str) -> bool:
         """See `ProgramSettings`."""
