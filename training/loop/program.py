@@ -114,13 +114,13 @@ def run(settings: Settings, *, once: bool, trust_labels: bool, tell: Callable[[s
         Misconfigured: trying again would not help.
         InvalidState: what the last start left cannot be read.
     """
-    registry, readiness = CollectorRegistry(), Readiness()
+    registry, readiness, pause = CollectorRegistry(), Readiness(), settings.loop_poll.total_seconds()
     ProcessCollector(registry=registry)
     server = endpoint_of(settings, registry, readiness)
     log.info("metrics", host=settings.loop_http_host, port=server.open())
     with closing(server), stopping() as stop:
         try:
-            loop = wait_for(lambda: connect(settings, registry, progress=until(stop)), stop, settings.loop_poll_seconds)
+            loop = wait_for(lambda: connect(settings, registry, progress=until(stop)), stop, pause)
             if loop is not None:
                 readiness.unready = None
                 if trust_labels:
@@ -150,7 +150,7 @@ def turns(loop: Loop, settings: Settings, stop: Shutdown, *, once: bool, tell: C
             log.warning("ledger damaged", error=str(error))
         if once:
             return
-        stop.wait(settings.loop_poll_seconds)
+        stop.wait(settings.loop_poll.total_seconds())
 
 
 def wait_for(make: Callable[[], Loop], stop: Shutdown, pause: float) -> Loop | None:
