@@ -1,10 +1,10 @@
-"""The service's errors: one class for each reaction, one line of text that says what, where and how to mend it."""
+"""Errors of every program: one class for each reaction, one line of text that says what, where and how to mend it."""
 
 # ruff: noqa: N818 - named for what happened, which is what decides the reaction
 
 
 class ServiceError(Exception):
-    """Stops the service; `code` is the process's exit code."""
+    """Stops the program; `code` is the process's exit code."""
 
     code = 1
 

@@ -6,6 +6,7 @@ leave the default in force.
 """
 
 import difflib
+import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -56,6 +57,9 @@ Secret = Annotated[SecretStr, AfterValidator(_long_enough)]
 Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 """Seconds, or ISO 8601."""
 
+Delay = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0))]
+"""The same, or none at all."""
+
 
 def revealed(secret: SecretStr | None) -> str | None:
     """What a secret hides; None without one."""
@@ -70,6 +74,11 @@ class ProgramSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe log line")
 
     @classmethod
+    def renamed(cls) -> Mapping[str, tuple[str, timedelta]]:
+        """Former fields that are still accepted: what each is called now, and what a number in it counted."""
+        return {}
+
+    @classmethod
     def claims(cls, variable: str) -> bool:  # noqa: ARG003 - programs that share an environment look at it
         """Whether a variable with our prefix, in small letters, can only be meant for this program."""
         return True
@@ -82,7 +91,7 @@ class ProgramSettings(BaseSettings):
             Misconfigured: one line that names every wrong variable.
         """
         try:
-            return cls(**given)  # type: ignore[arg-type] # pydantic validates
+            return cls(**_by_present_names(given, cls.renamed()))  # type: ignore[arg-type] # pydantic validates
         except ValidationError as error:
             raise Misconfigured(_what_is_wrong(error)) from None
         except SettingsError as error:
@@ -91,14 +100,14 @@ class ProgramSettings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic-settings'
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic-settings'
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments before variables, variables before the files that they name."""
-        return init_settings, env_settings, _SecretFiles(settings_cls)
+        return init_settings, env_settings, _OtherVariables(cls)
 
 
 def settings_table(settings: type[ProgramSettings]) -> list[tuple[str, str, str]]:
@@ -109,25 +118,55 @@ def settings_table(settings: type[ProgramSettings]) -> list[tuple[str, str, str]
     ]
 
 
-class _SecretFiles(EnvSettingsSource):
-    """Reads each secret whose `_FILE` variable is set, and refuses variables that nothing claims."""
+class _OtherVariables(EnvSettingsSource):
+    """What the fields' own variables leave: files of secrets, former names, and names that nothing claims."""
+
+    def __init__(self, settings: type[ProgramSettings]) -> None:
+        super().__init__(settings)
+        self._settings = settings
 
     def __call__(self) -> dict[str, Any]:  # pydantic-settings' own signature
-        fields = self.settings_cls.model_fields
+        fields, renamed = self._settings.model_fields, self._settings.renamed()
         files = {f"{PREFIX}{name}_file": name for name, field in fields.items() if _is_secret(field.annotation)}
-        known = {PREFIX + name for name in fields} | files.keys()
-        claims = self.settings_cls.claims if issubclass(self.settings_cls, ProgramSettings) else bool
+        self._refuse_unknown({PREFIX + name for name in fields} | files.keys())
+        secrets = {name: _read_secret(variable, self.env_vars) for variable, name in files.items()}
+        former = {name: self.env_vars[PREFIX + name] for name in renamed if PREFIX + name in self.env_vars}
+        for name in former:
+            self._warn_of(name, renamed[name][0])
+        found = {name: text for name, text in secrets.items() if text is not None}
+        return found | _by_present_names(former, renamed)
+
+    def _refuse_unknown(self, known: set[str]) -> None:
+        accepted = known | ELSEWHERE | {PREFIX + name for name in self._settings.renamed()}
         for name in sorted(self.env_vars):
-            if name.startswith(PREFIX) and claims(name) and name not in known | ELSEWHERE:
+            if name.startswith(PREFIX) and self._settings.claims(name) and name not in accepted:
                 close = difflib.get_close_matches(name, known, 1)
                 hint = f"; did you mean {close[0].upper()}?" if close else ""
                 raise Misconfigured(f"unknown setting {name.upper()}{hint}")
-        found = {name: _read_secret(variable, self.env_vars) for variable, name in files.items()}
-        return {name: text for name, text in found.items() if text is not None}
+
+    def _warn_of(self, former: str, present: str) -> None:
+        """On standard error as plain text: logs are set up once the settings are read."""
+        old, new = f"{PREFIX}{former}".upper(), f"{PREFIX}{present}".upper()
+        if PREFIX + present in self.env_vars:
+            raise Misconfigured(f"set {new} or {old}, its former name, not both")
+        sys.stderr.write(f"warning: {old} is {new} now, in seconds or ISO 8601; the old name will be refused\n")
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Nothing field by field: `__call__` reads them all."""
         raise NotImplementedError
+
+
+def _by_present_names(given: Mapping[str, object], renamed: Mapping[str, tuple[str, timedelta]]) -> dict[str, object]:
+    """The values under what they are called now, numbers as durations."""
+    found = dict(given)
+    for former in given.keys() & renamed.keys():
+        present, unit = renamed[former]
+        value = found.pop(former)
+        try:
+            found[present] = value if value is None else float(str(value)) * unit
+        except (ValueError, OverflowError):
+            raise Misconfigured(f"{PREFIX}{former}".upper() + ": must be a number") from None
+    return found
 
 
 def _is_secret(annotation: object) -> bool:
@@ -156,7 +195,8 @@ def _what_is_wrong(error: ValidationError) -> str:
 
 def _shown(default: object) -> str:
     if isinstance(default, timedelta):
-        return f"{default.total_seconds():g}"
+        whole = default >= timedelta(days=1) and not default % timedelta(days=1)
+        return f"P{default.days}D" if whole else f"{default.total_seconds():g}"
     if isinstance(default, bool):
         return str(default).lower()
     return "" if default is None or default == () else str(default)

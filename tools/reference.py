@@ -21,6 +21,7 @@ SETTINGS: Final = """# Settings
 
 Environment variables, read once, validated, frozen; an unknown one is an error (exit code 2). A secret may come from a
 file: the same name with `_FILE` behind it. `python -m service check` prints what was resolved and what is wrong.
+Durations are seconds or ISO 8601 (`90`, `PT12H`, `P30D`), switches `true` or `false`.
 
 ## Service
 

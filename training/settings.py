@@ -5,16 +5,34 @@ begin with `FRAUD_LOOP_`.
 How they are read, and from where: `runtime.settings`.
 """
 
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from runtime.kafka.settings import BrokerSettings
-from runtime.settings import PREFIX, Secret
+from runtime.settings import PREFIX, Delay, Duration, Secret
 
 LOOP: Final = f"{PREFIX}loop_"
 """The loop's own variables; others may be the service's, whose environment may be the same."""
+
+
+_HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+
+_FORMER: Final = {
+    "loop_poll_seconds": ("loop_poll", timedelta(seconds=1)),
+    "loop_interval_hours": ("loop_interval", _HOUR),
+    "loop_cooldown_hours": ("loop_cooldown", _HOUR),
+    "loop_window_days": ("loop_window", _DAY),
+    "loop_retention_days": ("loop_retention", _DAY),
+    "loop_maturity_days": ("loop_maturity", _DAY),
+    "loop_probation_hours": ("loop_probation", _HOUR),
+    "loop_watch_hours": ("loop_watch", _HOUR),
+}
+"""Names that the version before had, each with its unit."""
 
 
 class Settings(BrokerSettings):
@@ -38,25 +56,25 @@ class Settings(BrokerSettings):
     )
 
     loop_data_dir: Path = Field(Path("data"), description="where ledger, run records and the loop's state are kept")
-    loop_http_host: str = Field("127.0.0.1", description="address that /metrics and /healthz listen on")
+    loop_http_host: str = Field("127.0.0.1", description="address that /metrics, /healthz and /readyz listen on")
     loop_http_port: int = Field(8001, ge=0, le=65535, description="its port; 0 takes a free one and prints it")
-    loop_poll_seconds: float = Field(10.0, gt=0, description="pause between two looks at the topics")
+    loop_poll: Duration = Field(timedelta(seconds=10), description="pause between two looks at the topics")
     loop_clock: Literal["wall", "stream"] = Field(
         "wall", description="what now is: the wall clock, or the newest payment's time (replays, tests)"
     )
     loop_base: int | None = Field(None, ge=1, description="version of the base to adapt; default: the newest")
-    loop_interval_hours: float = Field(24.0, gt=0, description="a run at least so often, when there are new labels")
+    loop_interval: Duration = Field(timedelta(days=1), description="a run at least so often, when there are new labels")
     loop_new_frauds: int = Field(30, ge=1, description="a run as soon as so many new frauds are known")
-    loop_cooldown_hours: float = Field(6.0, ge=0, description="least time between two runs")
+    loop_cooldown: Delay = Field(timedelta(hours=6), description="least time between two runs")
     loop_drift_psi: float = Field(0.25, gt=0, description="a run when features or scores moved so far (PSI)")
     loop_drift_auc: float = Field(0.8, gt=0.5, le=1, description="or today is told from training so well (AUC)")
-    loop_window_days: float = Field(365.0, gt=0, description="payments younger than this are learnt from")
+    loop_window: Duration = Field(timedelta(days=365), description="payments younger than this are learnt from")
     loop_max_events: int = Field(
         1_000_000, ge=1_000, description="payments and outcomes held in memory; beyond it the window is shorter"
     )
-    loop_retention_days: float = Field(400.0, gt=0, description="ledger days older than this are removed")
-    loop_maturity_days: float | None = Field(
-        None, ge=0, description="age at which silence counts as genuine; default: estimated, 120 until then"
+    loop_retention: Duration = Field(timedelta(days=400), description="ledger days older than this are removed")
+    loop_maturity: Delay | None = Field(
+        None, description="age at which silence counts as genuine; default: estimated, 120 until then"
     )
     loop_holdout_share: float = Field(0.25, gt=0, lt=1, description="share of customers that only the gate sees")
     loop_min_frauds: int = Field(20, ge=3, description="with fewer known frauds it stays at the cold start")
@@ -75,10 +93,20 @@ class Settings(BrokerSettings):
         "direct", description="whether an accepted version first shadows"
     )
     loop_unsure: Literal["keep", "shadow"] = Field("keep", description="what too little evidence leads to")
-    loop_probation_hours: float = Field(72.0, ge=0, description="how long a shadow is watched before it takes over")
-    loop_watch_hours: float = Field(72.0, ge=0, description="how long a new champion may still be rolled back")
+    loop_probation: Delay = Field(timedelta(days=3), description="how long a shadow is watched before it takes over")
+    loop_watch: Delay = Field(timedelta(days=3), description="how long a new champion may still be rolled back")
     loop_keep_versions: int = Field(5, ge=1, description="versions of each kind that are kept")
     loop_seed: int = Field(1, ge=0, description="of everything drawn")
+
+    @property
+    def ledger_dir(self) -> Path:
+        """Where the ledger is kept."""
+        return self.loop_data_dir / "ledger"
+
+    @classmethod
+    def renamed(cls) -> Mapping[str, tuple[str, timedelta]]:
+        """See `ProgramSettings`."""
+        return _FORMER
 
     @classmethod
     def claims(cls, variable: str) -> bool:
@@ -87,8 +115,8 @@ class Settings(BrokerSettings):
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
-        if self.loop_retention_days < self.loop_window_days:
-            raise ValueError("loop_retention_days must reach at least as far back as loop_window_days")
+        if self.loop_retention < self.loop_window:
+            raise ValueError("loop_retention must reach at least as far back as loop_window")
         return self
 
 

@@ -64,7 +64,7 @@ class LoopLap:
         self._sent: dict[Part, dict[int, Record]] = {part: {} for part in PARTS}
         self._loop = self._world.service(
             "loop", program=("training", "loop"), secret=SECRET, loop_data_dir=str(self._data), loop_http_port="0",
-            loop_poll_seconds="0.5", loop_cooldown_hours="0", loop_retention_days="30000", loop_window_days="365",
+            loop_poll="0.5", loop_cooldown="0", loop_retention="P30000D", loop_window="P365D",
         )  # fmt: skip
         self._loop.start()
 

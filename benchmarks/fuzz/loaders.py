@@ -29,13 +29,14 @@ from service.adapters.snapshots import SnapshotDirectory
 from service.bootstrap import decoder, domain, expected
 from service.ports import Snapshot
 from service.settings import Settings
-from training.commands import loop as cli
+from training.data import importing
 from training.data.events import labels_table, read_events, read_labels
 from training.data.feature_context import FeatureContext
 from training.data.importing.mapping import load_mapping
 from training.data.schema import EVENTS
 from training.evaluation.evaluate import Model
 from training.labels.store import KINDS, LedgerStore, Record
+from training.loop.program import feature_context
 from training.loop.record import RunRecord, all_records, find_record, write_record
 from training.loop.state import LoopState, Unfinished, load_state, save_state
 from training.registry import versions as registry
@@ -76,7 +77,7 @@ def write_originals(root: Path) -> None:
         (root / name).mkdir()
     rates = {"2025-01-01": {"EUR": 1, "USD": 0.9, "GBP": 1.2}, "2026-01-01": {"USD": 0.95}}
     (root / "rates" / "rates.json").write_bytes(msgspec.json.encode(rates))
-    mappings = Path(cli.__file__).parents[1] / "import_events" / "mappings"
+    mappings = Path(importing.__file__).parent / "mappings"
     shutil.copy(mappings / "ieee-cis.toml", root / "mapping" / "mapping.toml")
     (root / "policy" / "policy.json").write_text(Policy.default("EUR").model_dump_json())
 
@@ -287,7 +288,7 @@ def _read_rates(folder: Path) -> object:
     path = folder / "rates.json"
     settings = Settings(rates_file=path)
     decoder(settings, domain(settings))
-    cli.feature_context(LoopSettings(rates_file=path))
+    feature_context(LoopSettings(rates_file=path))
     return None
 
 

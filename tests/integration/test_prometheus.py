@@ -163,7 +163,7 @@ def prometheus(broker: KafkaAddress, tmp_path_factory: pytest.TempPathFactory) -
         "loop_data_dir": str(folder / "loop"),
         "loop_http_port": str(ports["loop"]),
         "loop_clock": "stream",
-        "loop_poll_seconds": "1",
+        "loop_poll": "1",
     }
     environment = {f"FRAUD_{name.upper()}": value for name, value in settings.items() if name != "group_id"}
     server = Server(ports["port"])

@@ -4,7 +4,7 @@ from pydantic import SecretStr
 
 from service.bootstrap import decoder, domain
 from service.settings import Settings
-from training.commands.loop import feature_context
+from training.loop.program import feature_context
 from training.settings import load_settings
 
 PAN = "4111111111111111"

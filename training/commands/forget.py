@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from fraud.privacy.forgetting import names
 from runtime.errors import Misconfigured
-from training.commands.loop import LEDGER
-from training.labels.store import DamagedLedger, LedgerStore
 from training.settings import load_settings
+
+if TYPE_CHECKING:
+    from training.labels.store import LedgerStore  # loads Arrow
 
 
 class _Payment(msgspec.Struct):
@@ -39,7 +41,9 @@ def forget_command(*, customer_id: str, data: Path | None, caches: tuple[Path, .
         click.echo(f"{len(kept)} kept data sets {'removed' if yes else 'would be removed'}")
     for path in kept if yes else ():
         path.unlink(missing_ok=True)
-    root = settings.loop_data_dir / LEDGER
+    from training.labels.store import DamagedLedger, LedgerStore  # loads Arrow
+
+    root = settings.ledger_dir
     if not root.is_dir():
         click.echo(f"0 ledger rows: there is no {root}")
         return
@@ -52,7 +56,7 @@ def forget_command(*, customer_id: str, data: Path | None, caches: tuple[Path, .
     click.echo(f"{rows} ledger rows {'erased' if yes else 'would be erased'}, of {len(transactions)} transactions")
 
 
-def transactions_of(store: LedgerStore, customer_id: str) -> Iterator[str]:
+def transactions_of(store: "LedgerStore", customer_id: str) -> Iterator[str]:
     """Ids of the customer's transactions, from events and decisions; a message without one names none."""
     for kind in ("events", "decisions"):
         table = store.read(kind)
@@ -63,7 +67,7 @@ def transactions_of(store: LedgerStore, customer_id: str) -> Iterator[str]:
                     yield payment
 
 
-def erase(store: LedgerStore, customer_id: str, transactions: frozenset[str], *, really: bool) -> int:
+def erase(store: "LedgerStore", customer_id: str, transactions: frozenset[str], *, really: bool) -> int:
     """Erases, or counts, what names the customer or one of the transactions, by key or value; rows."""
 
     def theirs(key: str, value: bytes) -> bool:

@@ -1,6 +1,7 @@
 """What decides in the loop, as one frozen value."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from runtime.settings import revealed
@@ -17,24 +18,24 @@ def _default(name: str) -> Any:  # noqa: ANN401 - of whatever type the setting i
     return Settings.model_fields[f"loop_{name}"].default
 
 
-def _hours(name: str) -> int:
-    return int(_default(name) * HOUR_US)
+def _us(duration: timedelta) -> int:
+    return duration // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopConfig:
-    """Numbers of the loop; meanings and defaults are those of `training.settings.Settings`, hours turned into µs."""
+    """Numbers of the loop; meanings and defaults are those of `training.settings.Settings`, durations in µs."""
 
     base: int | None = _default("base")
-    interval: int = _hours("interval_hours")
+    interval: int = _us(_default("interval"))
     new_frauds: int = _default("new_frauds")
-    cooldown: int = _hours("cooldown_hours")
+    cooldown: int = _us(_default("cooldown"))
     drift_psi: float = _default("drift_psi")
     drift_auc: float = _default("drift_auc")
-    window: int = 24 * _hours("window_days")
+    window: int = _us(_default("window"))
     max_events: int = _default("max_events")
-    retention: int = 24 * _hours("retention_days")
-    maturity_days: float | None = _default("maturity_days")
+    retention: int = _us(_default("retention"))
+    maturity_days: float | None = _default("maturity")
     holdout_share: float = _default("holdout_share")
     min_frauds: int = _default("min_frauds")
     strategy: str = _default("strategy")
@@ -42,8 +43,8 @@ class LoopConfig:
     alert_share: float | None = _default("alert_share")
     promotion: str = _default("promotion")
     unsure: str = _default("unsure")
-    probation: int = _hours("probation_hours")
-    watch: int = _hours("watch_hours")
+    probation: int = _us(_default("probation"))
+    watch: int = _us(_default("watch"))
     keep_versions: int = _default("keep_versions")
     seed: int = _default("seed")
     bundle_key: str | None = field(default=None, repr=False)
@@ -58,15 +59,15 @@ class LoopConfig:
         s = settings
         return cls(
             base=s.loop_base,
-            interval=int(s.loop_interval_hours * HOUR_US),
+            interval=_us(s.loop_interval),
             new_frauds=s.loop_new_frauds,
-            cooldown=int(s.loop_cooldown_hours * HOUR_US),
+            cooldown=_us(s.loop_cooldown),
             drift_psi=s.loop_drift_psi,
             drift_auc=s.loop_drift_auc,
-            window=int(s.loop_window_days * 24 * HOUR_US),
+            window=_us(s.loop_window),
             max_events=s.loop_max_events,
-            retention=int(s.loop_retention_days * 24 * HOUR_US),
-            maturity_days=s.loop_maturity_days,
+            retention=_us(s.loop_retention),
+            maturity_days=None if s.loop_maturity is None else s.loop_maturity / timedelta(days=1),
             holdout_share=s.loop_holdout_share,
             min_frauds=s.loop_min_frauds,
             strategy=s.loop_strategy,
@@ -74,8 +75,8 @@ class LoopConfig:
             alert_share=s.loop_alert_share,
             promotion=s.loop_promotion,
             unsure=s.loop_unsure,
-            probation=int(s.loop_probation_hours * HOUR_US),
-            watch=int(s.loop_watch_hours * HOUR_US),
+            probation=_us(s.loop_probation),
+            watch=_us(s.loop_watch),
             keep_versions=s.loop_keep_versions,
             seed=s.loop_seed,
             bundle_key=revealed(s.bundle_key),

@@ -18,9 +18,9 @@ from local.demo.closed_loop.scenario import DAY_US, Plan, World
 from local.demo.closed_loop.traffic import Shop
 from local.demo.traffic import IDLE_SECONDS, Lost, Outputs, Reader, Topics
 from local.programs import Service, free_port, service_command
-from training.commands.loop import connect
 from training.loop.announce import KafkaAnnouncer
 from training.loop.config import HOUR_US, LoopConfig
+from training.loop.program import connect
 from training.loop.runner import Loop, Turn
 from training.loop.training_run import Trainer
 from training.registry import versions as registry

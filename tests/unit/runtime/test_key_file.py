@@ -10,7 +10,7 @@ from runtime.errors import Misconfigured
 from runtime.key_file import KEY_FILE, kept_key
 from service.bootstrap import card_key
 from service.settings import Settings
-from training.commands.loop import feature_context
+from training.loop.program import feature_context
 from training.settings import load_settings
 
 PAN = "4111111111111111"

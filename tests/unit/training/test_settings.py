@@ -1,6 +1,7 @@
 """The loop's settings are read by the service's rules, beside the service's variables."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,22 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_services_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRAUD_BATCH_RECORDS", "the service's, in the same environment")
-    monkeypatch.setenv("FRAUD_LOOP_INTERVAL_HOURS", "12")
-    assert load_settings().loop_interval_hours == 12
+    monkeypatch.setenv("FRAUD_LOOP_INTERVAL", "PT12H")
+    assert load_settings().loop_interval == timedelta(hours=12)
+
+
+def test_a_former_name_is_accepted_with_its_unit_and_a_warning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FRAUD_LOOP_WINDOW_DAYS", "30")
+    monkeypatch.setenv("FRAUD_LOOP_COOLDOWN_HOURS", "0")
+    settings = load_settings()
+    assert (settings.loop_window, settings.loop_cooldown) == (timedelta(days=30), timedelta(0))
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition(" is ")[0] for line in told] == [
+        "warning: FRAUD_LOOP_COOLDOWN_HOURS",
+        "warning: FRAUD_LOOP_WINDOW_DAYS",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -29,6 +44,9 @@ def test_the_services_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch) 
     [
         ({"FRAUD_LOOP_MARGN": "0.1"}, "unknown setting FRAUD_LOOP_MARGN; did you mean FRAUD_LOOP_MARGIN?"),
         ({"FRAUD_SECRET": "s" * 16, "FRAUD_SECRET_FILE": "b"}, "set FRAUD_SECRET_FILE or FRAUD_SECRET, not both"),
+        ({"FRAUD_LOOP_WINDOW": "9", "FRAUD_LOOP_WINDOW_DAYS": "9"}, "set FRAUD_LOOP_WINDOW or FRAUD_LOOP_WINDOW_DAYS"),
+        ({"FRAUD_LOOP_WATCH_HOURS": "long"}, "FRAUD_LOOP_WATCH_HOURS: must be a number"),
+        ({"FRAUD_LOOP_POLL": "0"}, "FRAUD_LOOP_POLL: "),
         ({"FRAUD_BUNDLE_KEY_FILE": "/nowhere"}, "FRAUD_BUNDLE_KEY_FILE: cannot read /nowhere"),
     ],
 )

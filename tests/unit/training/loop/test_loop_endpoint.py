@@ -6,8 +6,8 @@ from urllib.error import HTTPError
 import pytest
 from prometheus_client import CollectorRegistry
 
-from training.commands.loop import Readiness, endpoint_of
 from training.loop.metrics import LoopMetrics
+from training.loop.program import Readiness, endpoint_of
 from training.settings import load_settings
 
 

@@ -13,9 +13,11 @@ from click.testing import CliRunner
 from runtime.errors import Misconfigured
 from runtime.shutdown import Shutdown
 from tests.unit.training.loop.test_loop_runner import NOW, Ready, Shop
-from training.commands import loop as cli
-from training.commands.loop import Stopped, loop_command, stopping, until
+from training.commands import loop as command
+from training.commands.loop import loop_command
+from training.loop import program
 from training.loop.ledger_view import View
+from training.loop.program import Stopped, stopping, until
 from training.loop.runner import Loop
 from training.loop.state import LoopState, Unfinished, load_state
 from training.loop.training_run import Outcome
@@ -41,9 +43,9 @@ def test_a_signal_sets_the_flag_and_handlers_are_restored() -> None:
 
 HANGING = """
 import time
-from training.commands import loop as cli
-cli.GRACE_SECONDS = 0.2
-with cli.stopping():
+from training.loop import program
+program.GRACE_SECONDS = 0.2
+with program.stopping():
     print("ready", flush=True)
     while True:
         time.sleep(60)
@@ -81,9 +83,9 @@ def test_sigterm_within_a_run_is_exit_0_and_the_next_start_takes_the_run_up(
         shop.trainer = Interrupted(shop.trainer.root, shop.trainer.world, shop.trainer.config, progress)  # type: ignore[arg-type]  # as given
         return shop.loop()
 
-    monkeypatch.setattr(cli, "connect", connect)
-    monkeypatch.setattr(cli, "configure_logs", lambda _level: None)
-    monkeypatch.setattr(cli, "wall_time", lambda: NOW)
+    monkeypatch.setattr(program, "connect", connect)
+    monkeypatch.setattr(command, "configure_logs", lambda _level: None)
+    monkeypatch.setattr(program, "wall_time", lambda: NOW)
     monkeypatch.setenv("FRAUD_LOOP_HTTP_PORT", "0")
     result = CliRunner().invoke(loop_command, ["--data", str(tmp_path)])
     assert result.exit_code == 0, result.output
@@ -99,8 +101,8 @@ def test_a_broker_that_refuses_ends_the_loop_with_one_line_and_the_services_exit
     def connect(*_: object, **__: object) -> Loop:
         raise Misconfigured("localhost:9092: SaslAuthenticationFailedError: wrong password")
 
-    monkeypatch.setattr(cli, "connect", connect)
-    monkeypatch.setattr(cli, "configure_logs", lambda _level: None)
+    monkeypatch.setattr(program, "connect", connect)
+    monkeypatch.setattr(command, "configure_logs", lambda _level: None)
     monkeypatch.setenv("FRAUD_LOOP_HTTP_PORT", "0")
     result = CliRunner().invoke(loop_command, ["--data", str(tmp_path)])
     assert result.exit_code == 2
