@@ -5,6 +5,7 @@ from typing import Final
 import click
 
 from runtime.command_line import LazyGroup
+from service.process import skip_keras_import
 
 COMMANDS: Final = {
     "run": "service.commands.run:run_command",
@@ -18,9 +19,15 @@ COMMANDS: Final = {
 
 
 @click.group(cls=LazyGroup, places=COMMANDS)
-def main() -> None:
+def commands() -> None:
     """Score payment events: transactions in; alerts, decisions and dead letters out."""
 
 
+def main() -> None:
+    """Runs the command line in a process of its own."""
+    skip_keras_import()
+    commands()
+
+
 if __name__ == "__main__":
-    main(prog_name="python -m service")
+    main()

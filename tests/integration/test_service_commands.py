@@ -21,7 +21,7 @@ from local.testbed.scorer_run import ScorerRun
 from runtime.clock import SystemClock
 from runtime.kafka.admin import committed_positions
 from runtime.kafka.topics import TopicAdmin
-from service.__main__ import main
+from service.__main__ import commands
 from service.adapters.kafka.group import Reader
 from service.bootstrap import Adapters, compose, domain, kafka_log, snapshot_directory
 from service.observability.metrics import Metrics
@@ -143,7 +143,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
     record = tmp_path / "redriven.jsonl"
     asked = ["redrive", "--reason", "too_far_ahead", "--reason", "not_json", "--record", str(record)]
     before = place.world.positions(), place.end()
-    dry = CliRunner().invoke(main, [*asked, "--dry-run"])
+    dry = CliRunner().invoke(commands, [*asked, "--dry-run"])
     assert dry.exit_code == 0, dry.output
     assert [line.split() for line in dry.output.splitlines()] == [
         ["2", "not_json"],
@@ -152,7 +152,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
     ]
     assert (place.world.positions(), place.end()) == before
     assert not record.exists()
-    sent = CliRunner().invoke(main, [*asked, "--offsets", "0", "22"])
+    sent = CliRunner().invoke(commands, [*asked, "--offsets", "0", "22"])
     assert sent.output.splitlines()[-1] == f"3 letters sent, recorded in {record}"
     assert place.end() == before[1] + 3
     entries = [json.loads(line) for line in record.read_text().splitlines()]
@@ -198,10 +198,10 @@ def test_a_forgotten_customer_is_gone_from_the_dead_letters_and_others_stay(plac
 
 def test_without_yes_a_customer_is_only_counted(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.enter(monkeypatch)
-    counted = CliRunner().invoke(main, ["forget", "later"])
+    counted = CliRunner().invoke(commands, ["forget", "later"])
     assert counted.output.startswith("3 dead letters would be erased")
     assert len(place.letters()) == 5
-    assert CliRunner().invoke(main, ["forget", "later", "--yes"]).output.startswith("3 dead letters erased")
+    assert CliRunner().invoke(commands, ["forget", "later", "--yes"]).output.startswith("3 dead letters erased")
     assert len(place.letters()) == 2
 
 
