@@ -29,8 +29,8 @@ from training.loop.training_run import Trainer
 from training.modelling.train_loop import Progress, quiet
 from training.settings import Settings
 
-GRACE_SECONDS: Final = 20.0
-"""From the signal to the end of the process, whatever is at work."""
+GRACE_SECONDS: Final = 19.0
+"""From the signal to the end of the process, whatever is at work; `Shutdown.enforced` leaves one more."""
 
 log = structlog.get_logger()
 
