@@ -20,7 +20,7 @@ from local.testbed.scorer_run import ScorerRun
 from training.data.feature_context import FeatureContext as Features
 from training.labels.store import Kind, LedgerStore
 from training.loop.feed import KafkaFeed
-from training.loop.ledger_view import ViewReader
+from training.loop.ledger_view import LedgerViewReader
 from training.loop.messages import decisions_frame, labels_frame
 
 TOPICS: Final[Mapping[Part, str]] = {
@@ -114,7 +114,7 @@ class LoopLap:
                 where = TopicPartition("topic", 0)
                 try:
                     KafkaFeed(_OneRecord(where, made), {"topic": KIND[part]}, token).pull(store)
-                    ViewReader(store, Features(token=token), max_events=1_000_000).read(
+                    LedgerViewReader(store, Features(token=token), max_events=1_000_000).read(
                         self._start_ms * 1000, window=YEAR_US, maturity_days=None
                     )
                 except Exception as error:  # noqa: BLE001 - any error is what is looked for

@@ -75,7 +75,7 @@ def forecast_command(
 
 
 def show(said: "Forecast") -> None:
-    """The forecast as a table with its verdict."""
+    """The forecast as a table with its conclusion."""
     from training.evaluation.report import number
     from training.evaluation.scores import ENOUGH_FRAUDS
 

@@ -11,8 +11,9 @@ from fraud.decoding.batch import hash_ids
 from local.demo.closed_loop.run import Story
 from local.demo.closed_loop.scenario import DAY_US, NEW_PATTERN, START_US
 from training.data.replayed_stream import count_risk, from_stream
-from training.evaluation.evaluate import Model, scores_of
-from training.loop.ledger_view import View
+from training.evaluation.evaluate import Model
+from training.loop.decision import Decision
+from training.loop.ledger_view import LedgerView
 from training.loop.record import all_records
 from training.loop.training_step import train_candidate
 from training.modelling.inputs import open_base
@@ -112,12 +113,12 @@ def promotions(story: Story, begins: int) -> tuple[int, ...]:
     truth = story.world.truth
     ids = truth.index[(truth["pattern"] == NEW_PATTERN) & truth["is_fraud"].astype(bool)].tolist()
     hashed, ledger = np.asarray(hash_ids(ids, len(ids))), view_of(story).stream.ledger
-    times = [r.at_us for r in all_records(story.loop.folder) if r.decision == "promote" and r.at_us > begins]
+    times = [r.at_us for r in all_records(story.loop.folder) if r.decision is Decision.PROMOTE and r.at_us > begins]
     informed = [int((ledger.as_of(at).of(hashed)["label"] == 1).sum()) >= ENOUGH for at in times]
     return tuple(times[informed.index(True) :]) if any(informed) else ()
 
 
-def view_of(story: Story) -> View:
+def view_of(story: Story) -> LedgerView:
     """Everything that the loop knows at the end."""
     return story.loop.reader.read(story.now, window=story.loop.trainer.config.window, maturity_days=None)
 
@@ -128,7 +129,7 @@ def measure(story: Story, seen: Told) -> Recall:
     after = rows["time"] >= seen.learnt
     oracle, unadapted = rivals(story, seen)
     decided = pd.Series([d.transaction_id for d in story.outputs.decisions])
-    records = [r for r in all_records(story.loop.folder) if r.decision == "promote"]
+    records = [r for r in all_records(story.loop.folder) if r.decision is Decision.PROMOTE]
     recall_after = seen.recall(rows["new"] & after)
     return Recall(
         recall_before=seen.recall(rows["time"] < seen.begins),
@@ -177,17 +178,17 @@ def rivals(story: Story, seen: Told) -> tuple[float, float]:
         if not rows["new"].any():
             continue
         risk = count_risk(view.stream, trainer.config.risk, until=since)
-        data = from_stream(view.stream, trainer.world, risk=risk)
+        data = from_stream(view.stream, trainer.context, risk=risk)
         place = pd.Series(np.arange(len(data)), index=data.transaction_ids.astype(str))[rows["transaction_id"]]
         ahead = data.take(place.to_numpy(np.intp))
         past = data.between(view.since, since).with_labels(view.stream.ledger, since)
         config = replace(trainer.config, baselines=False)
-        lesson = train_candidate(
+        trained = train_candidate(
             open_base(trainer.root, config.base)[1], past, past.take(np.arange(1)), config, seed=config.seed
         )
         new, alerts = rows["new"].to_numpy(bool), int(rows["flagged"].sum())
-        hits.append(most(predict(lesson.candidate.scorer, ahead.features), alerts)[new])
-        old.append(most(scores_of(champion.path, ahead.with_risk(champion.risk).features), alerts)[new])
+        hits.append(most(predict(trained.candidate.scorer, ahead.features), alerts)[new])
+        old.append(most(champion.scores(ahead.with_risk(champion.risk).features), alerts)[new])
     return float(np.concatenate(hits).mean()), float(np.concatenate(old).mean())
 
 

@@ -126,7 +126,7 @@ def looping(plan: Plan, servers: str, topics: Topics, folder: Path) -> Iterator[
         structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=log), cache_logger_on_first_use=False)
         loop = connect(settings, CollectorRegistry())
         config = replace(LoopConfig.of(settings), baselines=plan.baselines)
-        loop.trainer = Trainer(settings.models_dir, loop.trainer.world, config)
+        loop.trainer = Trainer(settings.models_dir, loop.trainer.context, config)
         try:
             yield loop
         finally:

@@ -1,7 +1,7 @@
-"""Fast signals: whether a new champion does something that nobody wants, long before chargebacks tell.
+"""Fast signals that a new champion does something that nobody wants, long before chargebacks tell.
 
 Alert volume, approval and the analysts' hit rate since it took over are compared with those before. What the former
-champion, which goes on as a shadow, shows as well is the world's doing and no reason to roll back.
+champion, which goes on as a shadow, shows as well is the payments' doing and no reason to roll back.
 """
 
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def signals(actions: "pd.Series[str]", verdicts: "pd.Series[str]") -> Signals:
     return Signals(len(flagged), share, 1 - share, int(judged.sum()), float(hit.mean()) if judged.any() else 0.0)
 
 
-def verdict(
+def rollback_reason(
     decisions: pd.DataFrame, labels: pd.DataFrame, serving: ServingPeriod, *, budget: float | None = None
 ) -> str | None:
     """Why the champion must go back, or None.
