@@ -12,6 +12,10 @@ Features, ledger, exploration and trees are the project's own. Reports are compl
 what is left is the bias of the selection.
 """
 
+from training.process import prepare_libraries
+
+prepare_libraries()
+
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias

@@ -1,5 +1,9 @@
 """The closed loop at length, on a real broker of its own in simulated time: `make loop-test`."""
 
+from training.process import prepare_libraries
+
+prepare_libraries()
+
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

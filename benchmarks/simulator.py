@@ -5,6 +5,10 @@ payment alone and on the service's features with history. Both learn from the tr
 events and not of the labels; the last 40 % of time is the test.
 """
 
+from training.process import prepare_libraries
+
+prepare_libraries()
+
 import tempfile
 import time
 from pathlib import Path

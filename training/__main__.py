@@ -5,6 +5,8 @@ from typing import Final
 
 import click
 
+from training.process import prepare_libraries
+
 COMMANDS: Final = {
     "import": "training.commands.import_events:import_command",
     "pretrain": "training.commands.pretrain:pretrain_command",
@@ -37,6 +39,7 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Runs the command; what the operating system refuses (a full disk, a missing permission) becomes one line."""
+        prepare_libraries()
         try:
             return super().invoke(ctx)
         except OSError as error:

@@ -4,6 +4,10 @@ Trees on this project's features against the same trees on the book's own featur
 a fold's training week alone, beside what the book publishes for its models.
 """
 
+from training.process import prepare_libraries
+
+prepare_libraries()
+
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final

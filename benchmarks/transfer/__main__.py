@@ -5,6 +5,10 @@ Worlds and bases are kept in `build/transfer`. Everything takes many hours on on
 cells, `--report` measures nothing.
 """
 
+from training.process import prepare_libraries
+
+prepare_libraries()
+
 import subprocess
 import sys
 import time

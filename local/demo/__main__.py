@@ -26,6 +26,7 @@ from local.demo.platforms import Target, among, cut, messages
 from local.demo.traffic import Lost, Outputs, Reader, Topics, send
 from local.programs import ProgramFailed, Service, free_port, run_program, service_command
 from simulator.output.malformed import malformed
+from training.process import prepare_libraries
 
 FOLDER: Final = Path("build/demo")
 START: Final = datetime(2025, 1, 6, tzinfo=UTC)
@@ -71,7 +72,8 @@ def main(*, quick: bool, seed: int, bootstrap_servers: str | None) -> None:
             show(outputs, said)
             summary = said.as_dict()
             if not quick:
-                from local.demo.new_pattern import second_act
+                prepare_libraries()
+                from local.demo.new_pattern import second_act  # loads TensorFlow
 
                 at = broker.bootstrap_servers
                 summary |= second_act(at, topics, folder=FOLDER, bases=FOLDER / "models", console=console).as_dict()

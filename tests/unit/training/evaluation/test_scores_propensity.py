@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.evaluation.propensity import unsupported, weighted_precision
+from training.evaluation.propensity import weighted_precision
 
 CYCLES, FLAGGED, SHARE = 12, 4_000, 0.01
 
@@ -65,10 +65,7 @@ def test_unequal_weights_shrink_the_effective_sample() -> None:
     assert estimate.effective < 5
 
 
-def test_without_support_nothing_is_claimed_and_the_region_is_named() -> None:
+def test_without_support_nothing_is_claimed() -> None:
     nothing = weighted_precision(np.zeros(0, np.bool_), np.zeros(0))
     assert np.isnan(nothing.value)
     assert (nothing.low, nothing.high) == (0.0, 1.0)
-    country = np.array(["FR"] * 10 + ["US"] * 10)
-    flagged, observed = np.ones(20, np.bool_), np.arange(20) < 12
-    assert unsupported({"country": country}, flagged, observed) == ["country US"]
