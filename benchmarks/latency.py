@@ -13,7 +13,7 @@ from benchmarks.peers.harness import Arena
 from benchmarks.peers.load import Load
 from benchmarks.peers.payments import Message, create, uniform
 from benchmarks.peers.registry import PASS_THROUGH, SERVICE, SERVICE_EXACTLY_ONCE, Contender
-from benchmarks.peers.run import Program
+from benchmarks.peers.run import running
 from benchmarks.report import Figure
 
 RATES = (100, 1_000, 10_000)
@@ -96,7 +96,7 @@ class _Lane:
         self._stack = ExitStack()
 
     def __enter__(self) -> "_Lane":
-        self._started: Program = self._stack.enter_context(self._program)
+        self._stack.enter_context(running(self._program))
         self._stack.enter_context(self.load)
         return self
 
@@ -110,7 +110,7 @@ class _Lane:
     def warm_up(self) -> None:
         """Blocks until the contender has handled a first load, however long it takes to start."""
         self.load.latencies_ms(self.next(WARM_UP), WARM_UP, patience_s=90.0)
-        self._started.check()
+        self._program.check()
 
 
 def _limit_name(mode: str) -> str:

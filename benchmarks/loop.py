@@ -20,7 +20,7 @@ from local.demo.closed_loop.plot import draw, table
 from local.demo.closed_loop.recall import RECOVERED, Recall, measure, told
 from local.demo.closed_loop.run import played
 from local.demo.closed_loop.scenario import Plan, prepare
-from local.demo.traffic import Topics
+from local.demo.outputs import Topics
 
 FOLDER: Final = Path("build/loop")
 UNITS: Final = {"days_to_learn": "days", "days_to_recover": "days", "promotions": "count", "after_to_oracle": "ratio",

@@ -21,9 +21,10 @@ from benchmarks.report import Figure, report
 from fraud.features.encoder import Encoder
 from fraud.history.history import History
 from local.broker.local_broker import LocalBroker
+from local.load import event
+from local.service_process import ServiceProcess
 from local.testbed.bundles import serve, write_bundle
-from local.testbed.scorer_run import ScorerRun, event
-from local.testbed.service_process import ServiceProcess
+from local.testbed.scorer_run import ScorerRun
 from service.adapters.kafka.group import Reader
 from service.bootstrap import decoder, domain, snapshot_directory
 from service.observability.log_sampling import DEAD

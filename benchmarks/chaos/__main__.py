@@ -17,6 +17,7 @@ from benchmarks.chaos.rates import VERSIONS, exactly_once_cost, swap_pauses
 from benchmarks.report import FOLDER as REPORTS
 from benchmarks.report import Figure, report
 from local.broker.local_broker import LocalBroker
+from local.programs import ProgramFailed
 from local.testbed.bundles import serve, write_bundle
 from local.testbed.delivery_check import DeliveryReport, judge
 from local.testbed.scorer_run import ScorerRun
@@ -45,7 +46,7 @@ def main(only: Sequence[str], kills: int, scale: float, seed: int) -> None:
             for name in (name for name in chosen if name in FAULTS):
                 try:
                     found, verdict = suffer(name, broker, run, kills=kills, scale=scale, seed=seed)
-                except AssertionError as error:
+                except (AssertionError, ProgramFailed) as error:
                     damage.append(f"{name}: {error}")
                 else:
                     figures += found

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from benchmarks.report import Figure
 from local.broker.local_broker import LocalBroker
+from local.service_process import ServiceProcess
 from local.testbed.scorer_run import ScorerRun
-from local.testbed.service_process import ServiceProcess
 
 RATE = 400.0
 """Events a second."""

@@ -4,7 +4,7 @@ import signal
 import time
 
 from benchmarks.chaos.context import RATE, Scene, end
-from local.testbed.service_process import ServiceProcess
+from local.service_process import ServiceProcess
 from runtime.errors import Fenced
 
 

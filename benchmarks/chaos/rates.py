@@ -12,8 +12,9 @@ from kafka import KafkaProducer
 
 from benchmarks.report import Figure
 from local.broker.local_broker import LocalBroker
+from local.load import event
 from local.testbed.bundles import serve
-from local.testbed.scorer_run import ScorerRun, event
+from local.testbed.scorer_run import ScorerRun
 from service.adapters.kafka.group import Reader
 
 SWAPS = 20

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from local.testbed.service_process import ServiceProcess
+from local.service_process import ServiceProcess
 
 WATCHER_ENDED: Final = "the thread that watches for models has ended"
 

@@ -13,8 +13,8 @@ from benchmarks.fuzz.failures import Failure, last_words
 from benchmarks.fuzz.payments import payment
 from benchmarks.fuzz.records import Record, record
 from benchmarks.fuzz.sending import Sender
+from local.service_process import START_SECONDS, ServiceProcess
 from local.testbed.scorer_run import ScorerRun
-from local.testbed.service_process import START_SECONDS, ServiceProcess
 from service.settings import Settings
 
 SECRET: Final = "the key of the fuzzer's own world"  # noqa: S105 - of a world that is thrown away

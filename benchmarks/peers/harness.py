@@ -14,8 +14,9 @@ from benchmarks.peers.commits import CommitLog
 from benchmarks.peers.job import Job
 from benchmarks.peers.payments import Message, create, first_append_ms, load
 from benchmarks.peers.registry import Contender
-from benchmarks.peers.run import START_SECONDS, Failed, Program, Run, committed, rate, run, wait
+from benchmarks.peers.run import START_SECONDS, Failed, Run, committed, rate, run, running, wait
 from local.broker.local_broker import LocalBroker
+from local.service_process import ServiceProcess
 
 LOADING = 0.4
 """Share of a stream that is left out because the topic is still being loaded then."""
@@ -95,13 +96,15 @@ class Arena:
         create(self.bootstrap_servers, [topic], partitions=processes)
         job = self.job(contender, topic, partitions=processes)
         with ExitStack() as stack:
-            started = [stack.enter_context(program) for program in contender.programs(job, processes=processes)]
+            started = [
+                stack.enter_context(running(program)) for program in contender.programs(job, processes=processes)
+            ]
             self._await_members(job.group, started)
             load(self.bootstrap_servers, topic, messages, partitions=processes)
             wait(started, lambda: committed(self.log, job.group) >= len(messages), seconds=seconds)
         return rate(self.log.of(job.group), len(messages), warm=LOADING)
 
-    def _await_members(self, group: str, started: Sequence[Program]) -> None:
+    def _await_members(self, group: str, started: Sequence[ServiceProcess]) -> None:
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
 
         def ready() -> bool:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 import msgspec
 
 from benchmarks.peers.job import Job
-from benchmarks.peers.run import Program
+from local.service_process import ServiceProcess
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +38,15 @@ class Contender:
         """The topics that it writes to, which must exist."""
         return [job.sink] if self.module else [job.sink, f"{job.sink}.alerts", f"{job.sink}.dlq"]
 
-    def programs(self, job: Job, *, processes: int = 1) -> list[Program]:
+    def programs(self, job: Job, *, processes: int = 1) -> list[ServiceProcess]:
         """Its processes, not started yet."""
         job = msgspec.structs.replace(job, **self.settings)
         logs = [job.scratch / f"{self.name}-{number}.log" for number in range(processes)]
         if self.module:
-            arguments = ["-m", f"benchmarks.peers.systems.{self.module}", job.to_argument()]
-            return [Program(arguments, environment={}, log=log) for log in logs]
+            program = (f"benchmarks.peers.systems.{self.module}", job.to_argument())
+            return [ServiceProcess({}, log=log, program=program) for log in logs]
         return [
-            Program(
-                ["-m", "service", "run"],
-                environment={**service_environment(job, number), **self.environment},
-                log=log,
-            )
+            ServiceProcess({**service_environment(job, number), **self.environment}, log=log)
             for number, log in enumerate(logs)
         ]
 
@@ -70,7 +66,6 @@ def service_environment(job: Job, number: int = 0) -> dict[str, str]:
         "FRAUD_SNAPSHOTS_DIR": str(job.scratch / "snapshots"),
         "FRAUD_DELIVERY": job.delivery,
         "FRAUD_BATCH_RECORDS": str(job.batch_records),
-        "FRAUD_HTTP_PORT": "0",
         "FRAUD_LOG_LEVEL": "INFO",
     }
 

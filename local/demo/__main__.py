@@ -22,9 +22,12 @@ from local.broker.address import KafkaAddress, ask
 from local.broker.jars import BrokerUnavailable
 from local.broker.local_broker import LocalBroker
 from local.demo.claims import Broken, DemoReport, verdict
+from local.demo.outputs import Lost, Outputs, Reader, Topics
 from local.demo.platforms import Target, among, cut, messages
-from local.demo.traffic import Lost, Outputs, Reader, Topics, send
-from local.programs import ProgramFailed, Service, free_port, run_program, service_command
+from local.load import send
+from local.ports import free_port
+from local.programs import ProgramFailed, run_program, service_command
+from local.service_process import ServiceProcess
 from simulator.output.malformed import malformed
 from training.process import prepare_libraries
 
@@ -139,9 +142,9 @@ def serve(bootstrap_servers: str, topics: Topics, target: Target, seed: int) -> 
         send(bootstrap_servers, topics.transactions, backlog)
     with (
         Reader(bootstrap_servers, topics) as reader,
-        Service(environment, port=free_port(), log=FOLDER / "service.log") as service,
+        ServiceProcess(environment, port=free_port(), log=FOLDER / "service.log") as service,
     ):
-        console.print(f"service ready after {service.wait_until_ready():.1f} s at {service.url}")
+        console.print(f"service ready after {service.ready():.1f} s at {service.url}")
         outputs, sent = reader.outputs, sum(message.counts for message in backlog)
         with bar("scoring the backlog", sent) as progress:
             reader.wait_for(sent, check=service.check, progress=progress)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
-from local.demo.traffic import Outputs
+from local.demo.outputs import Outputs
 
 Float64s = npt.NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from local.demo.closed_loop.plot import draw, table
 from local.demo.closed_loop.recall import Recall, measure, told
 from local.demo.closed_loop.run import played
 from local.demo.closed_loop.scenario import Plan, prepare
-from local.demo.traffic import Topics
+from local.demo.outputs import Topics
 
 SMALL: Final = Plan(transactions=45_000, days=200, live=110, pattern=130)
 PLOT: Final = "readaptation.png"

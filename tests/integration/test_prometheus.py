@@ -3,7 +3,6 @@
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,7 +20,8 @@ import yaml
 from fraud.decisions.policy import CostModel, Policy
 from fraud.decisions.review_budget import Capacity
 from local.broker.address import KafkaAddress
-from local.programs import inherited
+from local.ports import free_port
+from local.programs import environment
 from local.testbed.bundles import serve, write_bundle
 from local.testbed.scorer_run import ScorerRun
 from service.observability.metrics import STAGES
@@ -76,12 +76,6 @@ def wait_for(what: str, condition: Callable[[], object], seconds: float = 120) -
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
         time.sleep(0.5)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 @contextmanager
@@ -165,7 +159,7 @@ def prometheus(broker: KafkaAddress, tmp_path_factory: pytest.TempPathFactory) -
         "loop_clock": "stream",
         "loop_poll_seconds": "1",
     }
-    environment = {f"FRAUD_{name.upper()}": value for name, value in settings.items() if name != "group_id"}
+    loop_settings = {f"FRAUD_{name.upper()}": value for name, value in settings.items() if name != "group_id"}
     server = Server(ports["port"])
     with ExitStack() as stack:
         stack.callback(world.close)
@@ -177,7 +171,7 @@ def prometheus(broker: KafkaAddress, tmp_path_factory: pytest.TempPathFactory) -
         shop.send_past()
         world.until_caught_up()
         loop = [sys.executable, "-m", "training", "loop"]
-        stack.enter_context(running(loop, folder / "loop.log", {**inherited(), **environment}))
+        stack.enter_context(running(loop, folder / "loop.log", environment(loop_settings)))
         wait_for("a look of the loop, its last figure", lambda: server.query("fraud_business_net_money_total > -Inf"))
         # Now, so that the rates of the last minute are not those of an idle service, however long that took.
         shop.send_last_hours()

@@ -12,11 +12,11 @@ from fraud.contracts.inbound import Reason
 from fraud.contracts.outbound import Alert, DeadLetter, Decision, alert_id
 from fraud.models.bundle import MANIFEST
 from local.broker.address import KafkaAddress
+from local.service_process import ServiceProcess
 from local.testbed.bundles import serve, write_bundle
 from local.testbed.delivery_check import judge
 from local.testbed.events import raw, transaction
 from local.testbed.scorer_run import ScorerRun
-from local.testbed.service_process import ServiceProcess
 from service.adapters.kafka.group import Reader
 from service.ports import Headers
 from simulator.output.malformed import malformed_with_reasons, partly_invalid

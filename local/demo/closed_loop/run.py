@@ -16,8 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from local.demo.closed_loop.scenario import DAY_US, Plan, World
 from local.demo.closed_loop.traffic import Shop
-from local.demo.traffic import IDLE_SECONDS, Lost, Outputs, Reader, Topics
-from local.programs import Service, free_port, service_command
+from local.demo.outputs import IDLE_SECONDS, Lost, Outputs, Reader, Topics
+from local.ports import free_port
+from local.programs import service_command
+from local.service_process import ServiceProcess
 from training.commands.loop import connect
 from training.loop.announce import KafkaAnnouncer
 from training.loop.config import HOUR_US, LoopConfig
@@ -86,9 +88,9 @@ def played(plan: Plan, world: World, servers: str, topics: Topics, *, folder: Pa
         tell(said(turn(loop, now)))
         with (
             Reader(servers, topics) as reader,
-            Service(environment, port=free_port(), log=folder / "service.log") as service,
+            ServiceProcess(environment, port=free_port(), log=folder / "service.log") as service,
         ):
-            service.wait_until_ready()
+            service.ready()
             wait(reader, service, shop.sent)
             shop.skip(reader.outputs.alerts)
             for day in range(plan.live, plan.days, plan.step):
@@ -152,7 +154,7 @@ def said(done: Turn) -> str:
     return f"{day}  {told}" + (f"; rolled back: {done.rolled_back}" if done.rolled_back else "")
 
 
-def serves(service: Service, version: int | None) -> bool:
+def serves(service: ServiceProcess, version: int | None) -> bool:
     """Whether the service says on /metrics that this version is its champion."""
     service.check()
     samples = (s for family in text_string_to_metric_families(service.get("/metrics")) for s in family.samples)
@@ -160,7 +162,7 @@ def serves(service: Service, version: int | None) -> bool:
     return any(s.name == "fraud_model_info" and s.labels == wanted and s.value == 1 for s in samples)
 
 
-def wait(reader: Reader, service: Service, sent: int) -> None:
+def wait(reader: Reader, service: ServiceProcess, sent: int) -> None:
     """Until everything that was sent has come out, and the alert of each flagged payment too."""
     reader.wait_for(sent, check=service.check, progress=lambda _: None)
     flagged = sum(row.action != "allow" for row in reader.outputs.decisions)

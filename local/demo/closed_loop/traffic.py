@@ -10,8 +10,9 @@ import pyarrow as pa
 from kafka import KafkaProducer
 
 from local.demo.closed_loop.scenario import Plan, World
+from local.demo.outputs import AlertRow, Lost, Topics
 from local.demo.platforms import messages
-from local.demo.traffic import AlertRow, Lost, Message, Topics
+from local.load import Message
 from simulator.output.json_lines import labels_to_json
 
 TRICKLE: Final = 20

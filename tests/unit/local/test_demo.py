@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from local.demo.claims import Broken, DemoReport, verdict
+from local.demo.outputs import AlertRow, DecisionRow, Outputs
 from local.demo.platforms import among
-from local.demo.traffic import AlertRow, DecisionRow, Message, Outputs
+from local.load import Message
 
 TRUTH = pd.DataFrame(
     {"transaction_id": ["a", "b", "c"], "is_fraud": [True, False, True], "probability": [0.9, 0.1, 0.2]}

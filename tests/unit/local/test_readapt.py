@@ -14,7 +14,7 @@ from local.demo.closed_loop.plot import draw, table
 from local.demo.closed_loop.recall import Recall, Told, by_step, most
 from local.demo.closed_loop.scenario import DAY_US, NEW_PATTERN, Plan, World
 from local.demo.closed_loop.traffic import Shop
-from local.demo.traffic import AlertRow, Topics
+from local.demo.outputs import AlertRow, Topics
 from simulator.config import SimulationConfig
 from simulator.simulation import simulate
 from simulator.truth.labels import LABEL_SCHEMA
