@@ -56,7 +56,7 @@ class Topics:
         return group | {f"FRAUD_{name.upper()}_TOPIC": topic for name, topic in names.items()}
 
 
-class Lost(Exception):  # noqa: N818 - named for what happened
+class OutputMissing(Exception):  # noqa: N818 - named for what happened
     """Something that went in did not come out in time."""
 
 
@@ -132,7 +132,7 @@ class Reader:
         """Blocks until `count` input records are accounted for, however slowly they come.
 
         Raises:
-            Lost: nothing new came for four minutes.
+            OutputMissing: nothing new came for four minutes.
         """
         seen, since = -1, time.monotonic()
         while self.outputs.count < count:
@@ -141,7 +141,7 @@ class Reader:
                 seen, since = self.outputs.count, time.monotonic()
                 progress(seen)
             elif time.monotonic() - since > IDLE_SECONDS:
-                raise Lost(
+                raise OutputMissing(
                     f"{count - seen:,} of {count:,} events neither scored nor set aside after {IDLE_SECONDS:.0f} s"
                 )
             time.sleep(0.05)
