@@ -76,7 +76,7 @@ def run(scenario: Scenario, bases: Path | None) -> Recall:
 def pool(runs: Sequence[Recall]) -> list[Figure]:
     """Each figure over all streams, with its lowest and highest.
 
-    What follows the adaptation is of all its frauds together, counts are sums, everything else is the mean over streams.
+    What follows the adaptation is of all its frauds together, counts are sums, all else is the mean over streams.
     """
     figures = [recall.as_dict() for recall in runs]
     frauds = [recall.frauds_after for recall in runs]

@@ -121,7 +121,7 @@ class Undisturbed:
 
 @dataclass
 class Account:
-    """The books of one world.
+    """The books of one run.
 
     Attributes:
         wanted: decisions on valid payments that are still to come.

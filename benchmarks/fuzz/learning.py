@@ -42,11 +42,11 @@ YEAR_US: Final = 365 * 86_400_000_000
 
 
 class LoopLap:
-    """One world with a loop at work in it.
+    """One run with a loop at work in it.
 
     Args:
         servers: of the broker.
-        name: of the world.
+        name: of the run.
         folder: for logs and the ledger.
         models: the model directory.
         seed: of every message.

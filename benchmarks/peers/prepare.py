@@ -1,4 +1,4 @@
-"""What a race needs, made once by the project's own programs and kept under build/bench: a stream and a model."""
+"""The stream and the model of a run, made once by the project's own programs and kept under build/bench."""
 
 import hashlib
 from pathlib import Path

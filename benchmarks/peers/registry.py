@@ -11,7 +11,7 @@ from local.service_process import ServiceProcess
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
+class System:
     """One program to measure.
 
     Attributes:
@@ -74,10 +74,10 @@ OURS = ("kafka-python", "tensorflow-cpu", "numpy", "msgspec")
 AT_LEAST_ONCE = {"delivery": "at_least_once"}
 EXACTLY_ONCE = {"delivery": "exactly_once"}
 
-PASS_THROUGH = Contender("pass_through", "pass_through", "kafka-python, no work", ("kafka-python", "crc32c"), {}, {})
-SERVICE = Contender("service", "", "fraudstream, at least once", OURS, AT_LEAST_ONCE, {})
-SERVICE_EXACTLY_ONCE = Contender("service_exactly_once", "", "fraudstream, exactly once", OURS, EXACTLY_ONCE, {})
-SERVICE_QUIET = Contender(
+PASS_THROUGH = System("pass_through", "pass_through", "kafka-python, no work", ("kafka-python", "crc32c"), {}, {})
+SERVICE = System("service", "", "fraudstream, at least once", OURS, AT_LEAST_ONCE, {})
+SERVICE_EXACTLY_ONCE = System("service_exactly_once", "", "fraudstream, exactly once", OURS, EXACTLY_ONCE, {})
+SERVICE_QUIET = System(
     "service_alerts_only",
     "",
     "fraudstream, at least once, alerts only",
@@ -85,11 +85,11 @@ SERVICE_QUIET = Contender(
     AT_LEAST_ONCE,
     {"FRAUD_DECISIONS": "off"},
 )
-CONFLUENT = Contender("confluent", "confluent", "confluent-kafka, no work", ("confluent-kafka",), {}, {})
-TUTORIAL = Contender(
+CONFLUENT = System("confluent", "confluent", "confluent-kafka, no work", ("confluent-kafka",), {}, {})
+TUTORIAL = System(
     "tutorial", "tutorial", "loop with model.predict per message", ("kafka-python", "keras", "tensorflow-cpu"), {}, {}
 )
-PER_MESSAGE = Contender(
+PER_MESSAGE = System(
     "saved_model_loop",
     "per_message",
     "loop with the SavedModel per message",
@@ -97,11 +97,11 @@ PER_MESSAGE = Contender(
     {},
     {},
 )
-QUIX = Contender("quixstreams", "quix_streams", "Quix Streams", ("quixstreams", "confluent-kafka"), {}, {})
-ARROYO = Contender("arroyo", "sentry_arroyo", "Arroyo", ("sentry-arroyo", "confluent-kafka"), {}, {})
-FASTSTREAM = Contender("faststream", "fast_stream", "FastStream", ("faststream", "aiokafka"), {}, {})
+QUIX = System("quixstreams", "quix_streams", "Quix Streams", ("quixstreams", "confluent-kafka"), {}, {})
+ARROYO = System("arroyo", "sentry_arroyo", "Arroyo", ("sentry-arroyo", "confluent-kafka"), {}, {})
+FASTSTREAM = System("faststream", "fast_stream", "FastStream", ("faststream", "aiokafka"), {}, {})
 
-FIELD: Sequence[Contender] = (
+SYSTEMS: Sequence[System] = (
     PASS_THROUGH, SERVICE, SERVICE_EXACTLY_ONCE, SERVICE_QUIET, CONFLUENT,
     TUTORIAL, PER_MESSAGE, QUIX, ARROYO, FASTSTREAM,
 )  # fmt: skip

@@ -14,7 +14,7 @@ STOP_SECONDS = 15.0
 
 
 class Failed(Exception):  # noqa: N818 - named for what happened
-    """A contender ended or stood still; one line with its log."""
+    """A system ended or stood still; one line with its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ def running(program: ServiceProcess) -> Iterator[ServiceProcess]:
 
 
 def run(programs: Sequence[ServiceProcess], log: CommitLog, group: str, *, records: int, seconds: float) -> Run:
-    """Starts one contender (of one or more processes) and watches its commits.
+    """Starts one system (of one or more processes) and watches its commits.
 
     Args:
         programs: its processes, not started.
         log: the broker's commit log.
-        group: the contender's consumer group.
+        group: the system's consumer group.
         records: how many the topic holds.
         seconds: how long to watch, counted from the first commit; less when the topic ends before.
 
@@ -98,7 +98,7 @@ def _cpu_s(programs: Sequence[ServiceProcess]) -> float:
 def rate(progress: Sequence[Progress], records: int, *, warm: float = 0.25) -> float:
     """Records a second between the end of the warm-up and the last commit made while there was still work.
 
-    The commit that reaches the end of the topic does not count where there are others: contenders that commit by the
+    The commit that reaches the end of the topic does not count where there are others: systems that commit by the
     clock make it late.
 
     Args:

@@ -30,10 +30,10 @@ def make_world(
     made: list[ScorerRun] = []
 
     def make(**options: object) -> ScorerRun:
-        world = ScorerRun(broker.bootstrap_servers, unique_name("world"), tmp_path, models, **options)  # type: ignore[arg-type]
-        made.append(world)
-        return world
+        scorer = ScorerRun(broker.bootstrap_servers, unique_name("scorer"), tmp_path, models, **options)  # type: ignore[arg-type]
+        made.append(scorer)
+        return scorer
 
     yield make
-    for world in made:
-        world.close()
+    for scorer in made:
+        scorer.close()

@@ -147,11 +147,11 @@ def prometheus(broker: KafkaAddress, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("prometheus")
     make_models(folder / "models")
     make_loops_past(folder / "loop")
-    world = ScorerRun(broker.bootstrap_servers, folder.name, folder, folder / "models")
-    service = world.service()
+    scorer = ScorerRun(broker.bootstrap_servers, folder.name, folder, folder / "models")
+    service = scorer.service()
     ports = {"service": int(service.url.rpartition(":")[2]), "loop": free_port(), "port": free_port()}
     settings = {
-        **world.names,
+        **scorer.names,
         "kafka_bootstrap_servers": broker.bootstrap_servers,
         "models_dir": str(folder / "models"),
         "loop_data_dir": str(folder / "loop"),
@@ -162,20 +162,20 @@ def prometheus(broker: KafkaAddress, tmp_path_factory: pytest.TempPathFactory) -
     loop_settings = {f"FRAUD_{name.upper()}": value for name, value in settings.items() if name != "group_id"}
     server = Server(ports["port"])
     with ExitStack() as stack:
-        stack.callback(world.close)
+        stack.callback(scorer.close)
         service.start()
         stack.enter_context(running(prometheus_of(folder, binary, **ports), folder / "prometheus.log"))
         service.ready()
         wait_for("a scrape of the service", lambda: server.ready() and server.query("fraud_records_total"))
-        shop = Shop(broker.bootstrap_servers, world.names)
+        shop = Shop(broker.bootstrap_servers, scorer.names)
         shop.send_past()
-        world.until_caught_up()
+        scorer.until_caught_up()
         loop = [sys.executable, "-m", "training", "loop"]
         stack.enter_context(running(loop, folder / "loop.log", environment(loop_settings)))
         wait_for("a look of the loop, its last figure", lambda: server.query("fraud_business_net_money_total > -Inf"))
         # Now, so that the rates of the last minute are not those of an idle service, however long that took.
         shop.send_last_hours()
-        world.until_caught_up()
+        scorer.until_caught_up()
         scored = f"sum(fraud_transactions_total) == {SHOP['transactions']}"
         wait_for("a scrape of the last hours", lambda: server.query(scored) and server.query(BATCHES))
         wait_for("a recorded rate", lambda: server.query("fraud:end_to_end_seconds:p99_5m >= 0"))
