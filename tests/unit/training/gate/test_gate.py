@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from fraud.decisions.policy import Policy
-from tests.unit.training.evaluation.test_scores import scored
+from tests.support.scored_payments import scored
 from training.evaluation.scores import Scored
 from training.gate.label_sanity import sane
 from training.gate.rule import GateAnswer, GateConfig, Holdout, Judgement, Traffic, judge

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.unit.training.data.test_datasets import DAY, T0, events_table, labels_table
-from tests.unit.training.evaluation.test_evaluate import publish
+from tests.support.published_models import publish
+from tests.support.shop_tables import DAY, T0, events_table, labels_table
 from training.commands.promote import promote_command
 from training.data.dataset import END_OF_TIME
 from training.data.feature_context import FeatureContext

@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from fraud.contracts.outbound import Announcement
 from simulator.output.json_lines import labels_to_json
-from tests.unit.training.data.test_datasets import T0, events_table, labels_table
-from tests.unit.training.evaluation.test_evaluate import publish
+from tests.support.published_models import publish
+from tests.support.shop_tables import T0, events_table, labels_table
 from training.data.feature_context import FeatureContext
 from training.data.json_lines import to_wire
 from training.gate.rule import Finding, GateAnswer, Judgement

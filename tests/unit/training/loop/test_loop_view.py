@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.unit.training.data.test_datasets import DAY, T0, events_table
+from tests.support.shop_tables import DAY, T0, events_table
 from training.data.events import Events, from_table
 from training.data.feature_context import FeatureContext
 from training.data.json_lines import to_wire

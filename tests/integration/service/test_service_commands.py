@@ -105,8 +105,8 @@ class Place:
 
 
 @pytest.fixture
-def place(make_world: Callable[..., ScorerRun]) -> Iterator[Place]:
-    made = Place(make_world())
+def place(make_scorer: Callable[..., ScorerRun]) -> Iterator[Place]:
+    made = Place(make_scorer())
     for i in range(20):
         made.send(raw(transaction(i)), b"c%d" % (i % 7))
     for i in range(3):

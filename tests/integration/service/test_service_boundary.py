@@ -26,7 +26,7 @@ pytestmark = pytest.mark.kafka
 
 NO_LIMIT = str(2**63 - 1)
 SECONDS = 180.0
-MakeWorld = Callable[..., ScorerRun]
+MakeScorer = Callable[..., ScorerRun]
 
 
 class Name(str):
@@ -44,8 +44,8 @@ def letters(scorer: ScorerRun) -> list[dict[str, bytes]]:
 
 
 @pytest.mark.timeout(600)
-def test_headers_times_and_compression_of_any_sort_stop_nothing(make_world: MakeWorld) -> None:
-    scorer = make_world(topic_config={"message.timestamp.before.max.ms": NO_LIMIT, "compression.type": "producer"})
+def test_headers_times_and_compression_of_any_sort_stop_nothing(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer(topic_config={"message.timestamp.before.max.ms": NO_LIMIT, "compression.type": "producer"})
     topic, now = scorer.names["transactions_topic"], int(time.time() * 1000)  # noqa: TID251 - the broker judges by it
     event = [raw(transaction(i)) for i in range(6)]
     with (

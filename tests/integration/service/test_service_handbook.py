@@ -30,13 +30,13 @@ DATA = Path(os.getenv("FRAUD_DATA_DIR", "../shared/data")) / "fdh_simulated.parq
 @pytest.mark.timeout(900)  # minutes on a machine that does other things too
 @pytest.mark.skipif(not DATA.exists(), reason=f"{DATA} is not here: set FRAUD_DATA_DIR to where it is")
 def test_two_hundred_thousand_rows_are_scored_with_the_features_that_training_sees(
-    make_world: Callable[..., ScorerRun], tmp_path: Path
+    make_scorer: Callable[..., ScorerRun], tmp_path: Path
 ) -> None:
     events = tmp_path / "events.parquet"
     imported = import_file(DATA, load_mapping("fdh"), events, limit=ROWS)
     assert imported.rejects == 0
     values = to_wire(parquet.read_table(events))
-    scorer = make_world()
+    scorer = make_scorer()
     send(scorer, values)
     service = scorer.service()
     service.start()
