@@ -1,4 +1,4 @@
-"""How hard the simulated world is, and how fast it is made: `python -m benchmarks.simulator`.
+"""The simulated data: how hard it is, and how fast it is made: `python -m benchmarks.simulator`.
 
 Per platform: the Bayes-optimal average precision (AP), and what share of it boosted trees reach on raw fields of the
 payment alone and on the service's features with history. Both learn from the truth, so that the figures speak of the

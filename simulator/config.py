@@ -1,4 +1,4 @@
-"""What a simulated platform is made from: one frozen value with every dial, and the named pairs of platforms."""
+"""The configuration of a simulated platform: one frozen value with every dial, and the named pairs of platforms."""
 
 from dataclasses import dataclass, replace
 from datetime import date

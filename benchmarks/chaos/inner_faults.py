@@ -1,4 +1,4 @@
-"""What the service does goes wrong: a batch takes too long or raises, snapshots find no room."""
+"""Faults within the service: a batch takes too long or raises, snapshots find no room."""
 
 import time
 

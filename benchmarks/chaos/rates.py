@@ -1,4 +1,4 @@
-"""What the guarantees cost: the pause of a model swap, and exactly-once against at-least-once."""
+"""The cost of the guarantees: the pause of a model swap, and exactly-once against at-least-once."""
 
 import random
 import time

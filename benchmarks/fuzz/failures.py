@@ -1,4 +1,4 @@
-"""What a failure is, and how its one case is run again."""
+"""A failure, and the command that runs its one case again."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,4 +1,4 @@
-"""Who reads each kind of file in production, and what of it must stay the same where a damaged one is taken."""
+"""The production reader of each kind of file, and what must stay the same where a damaged one is taken."""
 
 import queue
 import shutil

@@ -1,4 +1,4 @@
-"""Where systems meet: one broker, one loaded topic, one model, and fresh names for every run."""
+"""The place where systems run: one broker, one loaded topic, one model, and fresh names for every run."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence

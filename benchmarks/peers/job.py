@@ -1,4 +1,4 @@
-"""What every system is told: where to read, where to write, which model."""
+"""The job of a system: where to read, where to write, which model."""
 
 import sys
 from pathlib import Path

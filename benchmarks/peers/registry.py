@@ -1,4 +1,4 @@
-"""Who runs, and how each is started."""
+"""The systems that are compared, and how each is started."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How throughput depends on batch size (which is the transaction's size) and on the number of processes."""
+"""Throughput by batch size (which is the transaction's size) and by the number of processes."""
 
 import json
 import shutil

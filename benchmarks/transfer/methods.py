@@ -1,4 +1,4 @@
-"""What is compared: the strategies, and what a good practitioner would do with LightGBM instead.
+"""The methods that are compared: the strategies, and what a good practitioner would do with LightGBM instead.
 
 Nothing is tuned per cell: nets and trees have one setting each, found on worlds of other seeds with equal effort.
 """

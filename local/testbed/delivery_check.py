@@ -1,4 +1,4 @@
-"""What a read-committed consumer saw, against what an undisturbed run over the same log would have written."""
+"""The outputs that a read-committed consumer saw against those of an undisturbed run over the same log."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Whether new labels look sane, before a model that learnt from them may serve.
+"""The sanity of new labels, looked at before a model that learnt from them may serve.
 
 Three figures are compared with what they were before. The *fraud rate* among labels that somebody gave: a window in
 which many labels were turned round leaves its band. The *contradiction rate*: verdicts "genuine" on payments that the

@@ -1,4 +1,4 @@
-"""What the gate looks at, put together in one place: for the loop's runs and for `promote --data` alike."""
+"""The gate's inputs and its ruling, put together in one place: for the loop's runs and for `promote --data` alike."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What the loop remembers between two turns, in one file that is replaced as a whole."""
+"""The loop's state between two turns, in one file that is replaced as a whole."""
 
 from pathlib import Path
 from typing import Final

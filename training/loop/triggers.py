@@ -1,4 +1,4 @@
-"""When the model is to be adapted again."""
+"""The triggers of a run: time, new frauds, drift."""
 
 from training.loop.config import HOUR_US, LoopConfig
 from training.loop.monitoring.drift import Drift

@@ -1,4 +1,4 @@
-"""What the loop's metrics say about decisions that were made: matured quality, and the business around it."""
+"""Figures on decisions that were made: matured quality, and the business around it."""
 
 import numpy as np
 import numpy.typing as npt

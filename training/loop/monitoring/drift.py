@@ -1,4 +1,4 @@
-"""How far today's payments moved from those that the champion learnt from.
+"""Drift: the distance of today's payments from those that the champion learnt from.
 
 Population stability index (Siddiqi, "Credit Risk Scorecards", 2006): Σ (p - q) ln(p / q) over bins; 0.1 is a small
 move, 0.25 a large one. The domain classifier's AUC says how well a linear model tells the two apart: 0.5 is not at all.
