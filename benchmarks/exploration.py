@@ -2,7 +2,7 @@
 
 A blocked payment reports nothing. Each cycle a model is trained on what its own past left to be known, flags the
 riskiest payments of the next month, blocks the upper part of them and sends the rest to review. Then its precision is
-estimated from its own labels, and compared with the truth, in three ways, each in a world of its own:
+estimated from its own labels, and compared with the truth, in three ways, each on a stream of its own:
 
 - naive: silence is genuine, a blocked payment's too;
 - dropped: what cannot be observed is left out;
@@ -54,7 +54,7 @@ class Plan:
     """How much.
 
     Attributes:
-        transactions: of one world.
+        transactions: of one stream.
         cycles: cycles that block.
         cycle_days: length of each.
         warm_days: days before the first, in which nothing is blocked.
@@ -81,7 +81,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Payments:
-    """One world: what can be paid, in time order, arrays [n], and the reports that would come if nothing was blocked.
+    """One stream: what can be paid, in time order, arrays [n], and the reports that would come if nothing was blocked.
 
     What the issuer declines is left out: nobody reports on it, whatever the shop does.
     """
@@ -98,11 +98,11 @@ def payments_of(plan: Plan, seed: int) -> Payments:
         transactions=plan.transactions, days=plan.days, seed=seed, base_rate=0.012, labels=COMPLETE
     )
     made = simulate(config)
-    world = FeatureContext()
-    stream = to_stream(from_table(made.events, world), labels_frame(made.labels))
+    context = FeatureContext()
+    stream = to_stream(from_table(made.events, context), labels_frame(made.labels))
     records = stream.ledger.records
     declined = records.outcomes.loc[records.outcomes["kind"] == "declined", "transaction"].to_numpy()
-    data = from_stream(stream, world, risk=RiskTables())
+    data = from_stream(stream, context, risk=RiskTables())
     data = data.take(~np.isin(data.transaction, declined) & (data.amount > 0))
     truth = made.truth.to_pandas().set_index("transaction_id")["is_fraud"]
     fraud = truth.loc[data.transaction_ids.astype(str)].to_numpy(bool)
@@ -119,7 +119,7 @@ class Cycle:
 
 
 class Shop:
-    """One world under one way of dealing with what cannot be observed."""
+    """One stream under one way of dealing with what cannot be observed."""
 
     def __init__(self, payments: Payments, plan: Plan, way: Way) -> None:
         self.payments, self.plan, self.way = payments, plan, way

@@ -136,7 +136,7 @@ def main() -> None:
     figures += difficulty("positive", 0, say)
     for name in PRESETS:
         figures += difficulty(name, 1, say)
-    report("bench-simulator", figures, title="The simulated world")
+    report("bench-simulator", figures, title="The simulated data")
 
 
 if __name__ == "__main__":

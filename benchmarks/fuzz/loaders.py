@@ -4,6 +4,7 @@ import queue
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -76,8 +77,8 @@ def write_originals(root: Path) -> None:
         (root / name).mkdir()
     rates = {"2025-01-01": {"EUR": 1, "USD": 0.9, "GBP": 1.2}, "2026-01-01": {"USD": 0.95}}
     (root / "rates" / "rates.json").write_bytes(msgspec.json.encode(rates))
-    mappings = Path(cli.__file__).parents[1] / "import_events" / "mappings"
-    shutil.copy(mappings / "ieee-cis.toml", root / "mapping" / "mapping.toml")
+    with as_file(files("training.data.importing") / "mappings" / "ieee-cis.toml") as mapping:
+        shutil.copy(mapping, root / "mapping" / "mapping.toml")
     (root / "policy" / "policy.json").write_text(Policy.default("EUR").model_dump_json())
 
 

@@ -30,7 +30,7 @@ class Gain:
 
     @classmethod
     def over(cls, cells: Sequence[Cell], ours: str, rival: str) -> Self:
-        """From the draws of each test's customers, paired; seeds, hence labels and worlds, are taken as they are."""
+        """From the draws of each test's customers, paired; seeds, hence labels and streams, are taken as they are."""
         one, other = (np.mean([cell.methods[name].ap for cell in cells]) for name in (ours, rival))
         drawn = [np.mean([c.methods[name].draws for c in cells], axis=0) / SCALE for name in (ours, rival)]
         error = HALF * float(np.std(np.log(drawn[0] / drawn[1])))
