@@ -9,7 +9,7 @@ import msgspec
 from fraud.features.encoder import SPEC
 from fraud.history.history import History, HistoryConfig
 from local.testbed.bundles import AmountModel
-from local.testbed.scorer_run import ScorerRun
+from local.testbed.scorer_run import SECRET, ScorerRun
 from runtime.clock import SystemClock
 from service.adapters.kafka.group import Reader
 from service.bootstrap import Domain, build_pipeline
@@ -63,7 +63,7 @@ def _undisturbed(
     scorer: ScorerRun, source: Iterable[tuple[int, Sequence[Records]]]
 ) -> tuple[Counter[Key], dict[str, int]]:
     """Outputs and features of one run over the whole log, in batches of the fetches' own sizes."""
-    settings = Settings(**scorer.names, partitions=scorer.partitions, secret="chaos", deadletter_cap="off")  # type: ignore[arg-type] # noqa: S106 - no secret
+    settings = Settings(**scorer.names, partitions=scorer.partitions, secret=SECRET, deadletter_cap="off")  # type: ignore[arg-type]
     pipeline = build_pipeline(settings, Domain(SPEC, HistoryConfig()), SystemClock().monotonic)
     models = Models(AmountModel())
     outputs: Counter[Key] = Counter()

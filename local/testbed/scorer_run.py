@@ -18,6 +18,8 @@ from service.adapters.kafka.group import Reader
 from service.bootstrap import wanted_topics
 from service.settings import Settings
 
+SECRET = "a secret of the tests"  # noqa: S105 - nothing is kept under it
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -86,7 +88,7 @@ class ScorerRun:
             "partitions": str(self.partitions),
             "instance_id": instance,
             "deadletter_cap": "off",
-            "secret": "chaos",
+            "secret": SECRET,
             "snapshot_interval": "5",
             **settings,
         }
