@@ -9,18 +9,13 @@ out may be repeated: killed at any instant, the next turn goes on where this one
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import structlog
 
 from fraud.contracts.outbound import Announcement
 from fraud.timestamps import to_datetime
-from training.data.dataset import (
-    Dataset,
-)
 from training.data.errors import (
     InvalidDataset,
 )
-from training.data.replayed_stream import from_stream
 from training.evaluation.evaluate import Model
 from training.labels.ledger import DAY_US
 from training.labels.store import LedgerStore
@@ -28,10 +23,10 @@ from training.loop.announce import Announcer
 from training.loop.decision import Decision, decide
 from training.loop.feed import Feed
 from training.loop.kafka import BrokerUnavailable
-from training.loop.ledger_view import WARM_UP_US, LedgerView, LedgerViewReader
+from training.loop.ledger_view import LedgerView, LedgerViewReader
 from training.loop.metrics import LoopMetrics
 from training.loop.monitoring.business_figures import business, by_version, joined, quality
-from training.loop.monitoring.drift import Drift, measure
+from training.loop.monitoring.drift import Drift, drift_of
 from training.loop.monitoring.rollback import MIN_DECISIONS, VOLUME_FACTOR, rollback_reason
 from training.loop.record import RunRecord, failed, find_record, iso, record_of, write_record
 from training.loop.state import BegunRun, LoopState, PendingMove, ServingPeriod, load_state, save_state
@@ -41,9 +36,6 @@ from training.registry import versions as registry
 from training.registry.versions import RegistryError
 
 log = structlog.get_logger()
-
-RECENT_SHARE = 0.2
-"""Of the window: what counts as today for drift."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +237,7 @@ class Loop:
         return self._complete(state)
 
     def _complete(self, state: LoopState) -> LoopState:
-        """Makes a move that has begun to its end, and puts what is to be said about it into the outbox."""
+        """Makes a move that has begun to its end, and puts its announcement into the outbox."""
         move = state.moving
         if move is None:
             return state
@@ -258,7 +250,7 @@ class Loop:
         place = "probation" if move.type == "shadow" else "serving"
         if move.type == "promotion":
             serving = serving.model_copy(update={"former": move.former})
-        said = Announcement(
+        announcement = Announcement(
             type=move.type,
             version=version,
             former=move.former,
@@ -267,7 +259,7 @@ class Loop:
             features_fingerprint=self.features,
             run=move.run,
         )
-        state = state.model_copy(update={"moving": None, "outbox": (*state.outbox, said), place: serving})
+        state = state.model_copy(update={"moving": None, "outbox": (*state.outbox, announcement), place: serving})
         save_state(self.folder, state)
         return state
 
@@ -299,21 +291,10 @@ class Loop:
             save_state(self.folder, state)
 
     def _drift(self, view: LedgerView) -> Drift | None:
-        """The younger part of the window against the older one, in features and in the champion's scores."""
         champion = self._champion()
         if champion is None:
             return None
-        data = from_stream(view.stream, self.trainer.context, as_of=view.now, risk=champion.risk)
-        # In its first month a history is still filling up: that is no drift.
-        data = data.between(max(view.since, int(data.time.min()) + WARM_UP_US) if len(data) else None, None)
-        start = data.time.min() + int((1 - RECENT_SHARE) * (data.time.max() - data.time.min())) if len(data) else 0
-        seed = self.trainer.config.seed
-        before, today = (_some(data.take(rows), seed) for rows in (data.time < start, data.time >= start))
-        scores = champion.scores(before.features), champion.scores(today.features)
-        # Every risk table has its own rates: they would tell the weeks apart, and nothing else.
-        kept = [place for place, name in enumerate(data.names) if name.partition("_risk_")[0] not in data.risk_ids]
-        names = tuple(data.names[place] for place in kept)
-        return measure(before.features[:, kept], today.features[:, kept], names=names, scores=scores, seed=seed)
+        return drift_of(view, champion, self.trainer.context, seed=self.trainer.config.seed)
 
     def _sampling(self, state: LoopState, drift: Drift | None, labels: int) -> LoopState:
         """Drift without new labels asks for more reviews: only labels can tell what it means."""
@@ -360,9 +341,3 @@ class Loop:
                 metrics.realised.labels(str(version), figure).set(value)
         champion = self._champion()
         metrics.set_business(business(view, decided, champion.policy if champion else None))
-
-
-def _some(data: Dataset, seed: int, rows: int = 20_000) -> Dataset:
-    if len(data) <= rows:
-        return data
-    return data.take(np.sort(np.random.default_rng(seed).choice(len(data), rows, replace=False)))

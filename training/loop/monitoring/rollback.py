@@ -70,14 +70,14 @@ def rollback_reason(
     if serving.former is None:
         return None
     analyst = labels[labels["source"] == "analyst"].drop_duplicates("transaction").set_index("transaction")["verdict"]
-    said = decisions["transaction"].map(analyst).astype(object).fillna("").astype(str)
+    verdicts = decisions["transaction"].map(analyst).astype(object).fillna("").astype(str)
     mine, theirs = decisions["version"] == serving.version, decisions["version"] == serving.former
-    now = signals(decisions.loc[mine, "model_action"], said[mine])
-    before = signals(decisions.loc[theirs, "model_action"], said[theirs])
+    now = signals(decisions.loc[mine, "model_action"], verdicts[mine])
+    before = signals(decisions.loc[theirs, "model_action"], verdicts[theirs])
     if min(now.decisions, before.decisions) < MIN_DECISIONS:
         return None
     shadowed = mine & (decisions["shadow_version"] == serving.former)
-    shadow = signals(decisions.loc[shadowed, "shadow_action"], said[shadowed])
+    shadow = signals(decisions.loc[shadowed, "shadow_action"], verdicts[shadowed])
     nearer = budget is not None and abs(now.alerts - budget) <= abs(before.alerts - budget)
     volume = None if nearer else _volume(now, before)
     for finding, also in ((volume, _volume(shadow, before)), (_hits(now, before), _hits(shadow, before))):
