@@ -92,5 +92,5 @@ def show(made: "Forecast") -> None:
     console.print(table)
     console.print(made.reason)
     if made.underpowered:
-        console.print(f"fewer than {ENOUGH_FRAUDS} frauds ahead: a gain below a seventh cannot be made from chance")
+        console.print(f"fewer than {ENOUGH_FRAUDS} frauds ahead: a gain below a seventh cannot be told from chance")
     console.print("a look back at this target's own past, not a promise: it holds as far as the future is like it")

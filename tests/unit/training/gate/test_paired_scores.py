@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner, Result
 
 from tests.support.published_models import publish
@@ -62,6 +63,18 @@ def test_matured_and_frozen_holdout_baselines_labels_and_volume_are_all_looked_a
         "labels.contradictions", "labels.source.chargeback", "volume",
     } <= checks(ruling)  # fmt: skip
     assert ruling.unseen == ()
+
+
+def test_each_version_is_loaded_once_however_often_it_scores(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load, loaded = tf.saved_model.load, []
+
+    def counted(path: str) -> object:
+        loaded.append(Path(path).name)
+        return load(path)
+
+    monkeypatch.setattr(tf.saved_model, "load", counted)
+    rule(inputs(folder), config=SMALL, seed=1)
+    assert sorted(loaded) == ["1", "2"]
 
 
 def test_what_cannot_be_looked_at_is_named(folder: Path) -> None:
