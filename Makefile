@@ -21,7 +21,7 @@ $(READY): requirements/dev.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
-demo: $(READY) ## the whole story on a local broker (QUICK=1: the first act alone)
+demo: $(READY) ## the demo on a local broker (QUICK=1: without the new pattern)
 	$(PY) -m local.demo $(if $(QUICK),--quick)
 
 test: $(READY) ## unit, property, contract, parity and integration tests on a real broker

@@ -1,1 +1,1 @@
-"""What this project measures, each figure side by side with what it is compared to."""
+"""Measurements of this project, each figure side by side with what it is compared to."""

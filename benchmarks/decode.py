@@ -1,4 +1,4 @@
-"""What reading one event costs, step by step, beside the contract's own road: `python -m benchmarks.decode`.
+"""The cost of reading one event, step by step, beside the contract's own models: `python -m benchmarks.decode`.
 
 `ignored` are events with invalid optional fields, `wide` have as many attributes as may be, `hostile` as many that are
 invalid.

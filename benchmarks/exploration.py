@@ -1,8 +1,8 @@
-"""Twelve cycles of a model that blocks and learns from what is left: `make bench-exploration`.
+"""Twelve periods of a model that blocks and learns from what is left: `make bench-exploration`.
 
-A blocked payment reports nothing. Each cycle a model is trained on what its own past left to be known, flags the
+A blocked payment reports nothing. Each period a model is trained on what its own past left to be known, flags the
 riskiest payments of the next month, blocks the upper part of them and sends the rest to review. Then its precision is
-estimated from its own labels, and compared with the truth, in three ways, each in a world of its own:
+estimated from its own labels, and compared with the truth, in three ways, each on a stream of its own:
 
 - naive: silence is genuine, a blocked payment's too;
 - dropped: what cannot be observed is left out;
@@ -11,6 +11,10 @@ estimated from its own labels, and compared with the truth, in three ways, each 
 Features, ledger, exploration and trees are the project's own. Reports are complete and analysts do not err, so that
 what is left is the bias of the selection.
 """
+
+from training.process import prepare_libraries
+
+prepare_libraries()
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -50,9 +54,9 @@ class Plan:
     """How much.
 
     Attributes:
-        transactions: of one world.
-        cycles: cycles that block.
-        cycle_days: length of each.
+        transactions: of one stream.
+        periods: periods that block.
+        period_days: length of each.
         warm_days: days before the first, in which nothing is blocked.
         flag_share: share of payments that is flagged; half of them is blocked, half reviewed.
         epsilon: share of would-be blocks let through, where the way is "weighted".
@@ -61,8 +65,8 @@ class Plan:
     """
 
     transactions: int = 120_000
-    cycles: int = 12
-    cycle_days: int = 30
+    periods: int = 12
+    period_days: int = 30
     warm_days: int = 150
     flag_share: float = 0.03
     epsilon: float = 0.01
@@ -72,12 +76,12 @@ class Plan:
     @property
     def days(self) -> int:
         """Of the whole."""
-        return self.warm_days + self.cycles * self.cycle_days
+        return self.warm_days + self.periods * self.period_days
 
 
 @dataclass(frozen=True, slots=True)
 class Payments:
-    """One world: what can be paid, in time order, arrays [n], and the reports that would come if nothing was blocked.
+    """One stream: what can be paid, in time order, arrays [n], and the reports that would come if nothing was blocked.
 
     What the issuer declines is left out: nobody reports on it, whatever the shop does.
     """
@@ -94,11 +98,11 @@ def payments_of(plan: Plan, seed: int) -> Payments:
         transactions=plan.transactions, days=plan.days, seed=seed, base_rate=0.012, labels=COMPLETE
     )
     made = simulate(config)
-    world = FeatureContext()
-    stream = to_stream(from_table(made.events, world), labels_frame(made.labels))
+    context = FeatureContext()
+    stream = to_stream(from_table(made.events, context), labels_frame(made.labels))
     records = stream.ledger.records
     declined = records.outcomes.loc[records.outcomes["kind"] == "declined", "transaction"].to_numpy()
-    data = from_stream(stream, world, risk=RiskTables())
+    data = from_stream(stream, context, risk=RiskTables())
     data = data.take(~np.isin(data.transaction, declined) & (data.amount > 0))
     truth = made.truth.to_pandas().set_index("transaction_id")["is_fraud"]
     fraud = truth.loc[data.transaction_ids.astype(str)].to_numpy(bool)
@@ -106,16 +110,16 @@ def payments_of(plan: Plan, seed: int) -> Payments:
 
 
 @dataclass(frozen=True, slots=True)
-class Cycle:
-    """Precision of what was flagged up to a cycle's end: as estimated from labels, and in truth."""
+class Period:
+    """Precision of what was flagged up to a period's end: as estimated from labels, and in truth."""
 
-    cycle: int
+    period: int
     estimate: Estimate
     truth: float
 
 
 class Shop:
-    """One world under one way of dealing with what cannot be observed."""
+    """One stream under one way of dealing with what cannot be observed."""
 
     def __init__(self, payments: Payments, plan: Plan, way: Way) -> None:
         self.payments, self.plan, self.way = payments, plan, way
@@ -126,13 +130,13 @@ class Shop:
         share = plan.epsilon if way == "weighted" else 0.0
         self.exploration = Exploration(f"world {payments.seed}".encode(), share, daily_budget=1e9)
         start = int(payments.data.time[0])
-        self.ends = [start + (plan.warm_days + i * plan.cycle_days) * DAY_US for i in range(plan.cycles + 1)]
+        self.ends = [start + (plan.warm_days + i * plan.period_days) * DAY_US for i in range(plan.periods + 1)]
 
-    def run(self) -> Iterator[Cycle]:
-        """Cycle after cycle; each is judged when its reports have come."""
-        for cycle, (since, until) in enumerate(zip(self.ends[:-1], self.ends[1:], strict=True), start=1):
+    def run(self) -> Iterator[Period]:
+        """Period after period; each is judged when its reports have come."""
+        for period, (since, until) in enumerate(zip(self.ends[:-1], self.ends[1:], strict=True), start=1):
             self.flag(self.learn(since), since, until)
-            yield self.judged(cycle, until)
+            yield self.judged(period, until)
 
     def ledger(self) -> Ledger:
         """What has happened and what was reported, as the loop's ledger holds it."""
@@ -176,7 +180,7 @@ class Shop:
         return lambda part: booster_logits(trees, part.features, kinds)
 
     def flag(self, model: Callable[[Dataset], npt.NDArray[np.float32]], since: int, until: int) -> None:
-        """Decides on the payments of a cycle."""
+        """Decides on the payments of a period."""
         data = self.payments.data
         rows = np.flatnonzero((data.time >= since) & (data.time < until))
         part = data.take(rows)
@@ -193,7 +197,7 @@ class Shop:
         )
         self.action[rows], self.propensity[rows] = explored.action, explored.propensity
 
-    def judged(self, cycle: int, until: int) -> Cycle:
+    def judged(self, period: int, until: int) -> Period:
         """Precision of everything flagged so far, from the labels that are there half a year later."""
         data = self.payments.data
         flagged = np.flatnonzero((self.model_action != ALLOW) & (data.time < until))
@@ -202,11 +206,11 @@ class Shop:
         seen = np.ones(len(fraud), np.bool_) if self.way == "naive" else (known["label"] >= 0).to_numpy(bool)
         weighted = self.propensity[flagged] if self.way == "weighted" else np.ones(len(flagged))
         estimate = weighted_precision(fraud[seen], weighted[seen])
-        return Cycle(cycle, estimate, float(self.payments.fraud[flagged].mean()))
+        return Period(period, estimate, float(self.payments.fraud[flagged].mean()))
 
 
-def figures(ends: Sequence[dict[Way, list[Cycle]]]) -> list[Figure]:
-    """Over the seeds: error of each way, and how often the last cycle's interval covers the truth."""
+def figures(ends: Sequence[dict[Way, list[Period]]]) -> list[Figure]:
+    """Over the seeds: error of each way, and how often the last period's interval covers the truth."""
     made = []
     for way in WAYS:
         last = [ways[way][-1] for ways in ends]
@@ -221,13 +225,13 @@ def figures(ends: Sequence[dict[Way, list[Cycle]]]) -> list[Figure]:
     return [*made, Figure.of("weighted_effective", effective, "payments"), Figure("seeds", len(ends), "count")]
 
 
-def table_of(ways: dict[Way, list[Cycle]], seed: int) -> Table:
-    """Estimated and true precision per cycle of one seed."""
-    table = Table("cycle", *WAYS, title=f"estimated / true precision of all flagged so far, seed {seed}")
+def table_of(ways: dict[Way, list[Period]], seed: int) -> Table:
+    """Estimated and true precision per period of one seed."""
+    table = Table("period", *WAYS, title=f"estimated / true precision of all flagged so far, seed {seed}")
     for row in zip(*(ways[way] for way in WAYS), strict=True):
         cells = [f"{c.estimate.value:.2f} / {c.truth:.2f}" for c in row]
         cells[-1] += f"  ({row[-1].estimate.low:.2f} to {row[-1].estimate.high:.2f})"
-        table.add_row(str(row[0].cycle), *cells)
+        table.add_row(str(row[0].period), *cells)
     return table
 
 
@@ -235,7 +239,7 @@ def table_of(ways: dict[Way, list[Cycle]], seed: int) -> Table:
 @click.option("--seeds", default=6, show_default=True)
 @click.option("--transactions", default=Plan().transactions, show_default=True)
 def main(*, seeds: int, transactions: int) -> None:
-    """Run every way through twelve cycles, for several seeds."""
+    """Run every way through twelve periods, for several seeds."""
     plan, console = Plan(transactions=transactions), Console(width=120)
     ends = []
     for seed in range(1, seeds + 1):

@@ -9,23 +9,23 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.peers.harness import Arena
+from benchmarks.peers.harness import Harness
 from benchmarks.peers.load import Load
 from benchmarks.peers.payments import Message, create, uniform
-from benchmarks.peers.registry import PASS_THROUGH, SERVICE, SERVICE_EXACTLY_ONCE, Contender
-from benchmarks.peers.run import Program
+from benchmarks.peers.registry import PASS_THROUGH, SERVICE, SERVICE_EXACTLY_ONCE, System
+from benchmarks.peers.run import running
 from benchmarks.report import Figure
 
 RATES = (100, 1_000, 10_000)
 QUANTILES = {"p50": 50.0, "p99": 99.0, "p99_9": 99.9}
 MODES = {"": ("at_least_once", SERVICE), "_exactly_once": ("exactly_once", SERVICE_EXACTLY_ONCE)}
 WARM_UP = 2_000
-FLOOR = "no_contender"
+FLOOR = "no_system"
 
 
 @dataclass
 class Latency:
-    """Quantiles in ms, one value a repeat, by (contender, rate, quantile)."""
+    """Quantiles in ms, one value a repeat, by (system, rate, quantile)."""
 
     quantiles: dict[tuple[str, int, str], list[float]] = field(default_factory=lambda: defaultdict(list))
 
@@ -49,22 +49,22 @@ class Latency:
 
 
 def measure(
-    arena: Arena, *, repeats: int, seconds: float, say: Callable[[str], None], rates: Sequence[int] = RATES
+    harness: Harness, *, repeats: int, seconds: float, say: Callable[[str], None], rates: Sequence[int] = RATES
 ) -> Latency:
-    """All contenders run at once, idle but for the one that is being measured: that interleaves without restarts."""
+    """All systems run at once, idle but for the one that is being measured: that interleaves without restarts."""
     found = Latency()
     with ExitStack() as stack:
         loads = {}
         for mode, service in MODES.values():
             limit_settings = {"produce": True, "delivery": mode}
-            for name, contender, settings in (
+            for name, system, settings in (
                 (_limit_name(mode), PASS_THROUGH, limit_settings),
                 (service.name, service, {}),
             ):
-                loads[name] = stack.enter_context(_Lane(arena, contender, settings))
+                loads[name] = stack.enter_context(_Lane(harness, system, settings))
         for lane in loads.values():
             lane.warm_up()
-        floor = stack.enter_context(_floor(arena))
+        floor = stack.enter_context(_floor(harness))
         stream = uniform(10_000_000, customers=100_000, seed=8)
         for rate in rates:
             found.add(FLOOR, rate, floor.latencies_ms(list(islice(stream, int(rate * seconds))), rate))
@@ -77,26 +77,26 @@ def measure(
     return found
 
 
-def _floor(arena: Arena) -> Load:
+def _floor(harness: Harness) -> Load:
     """A load that reads its own records: what measuring itself costs."""
-    create(arena.bootstrap_servers, [FLOOR])
-    return Load(arena.bootstrap_servers, FLOOR, FLOOR)
+    create(harness.bootstrap_servers, [FLOOR])
+    return Load(harness.bootstrap_servers, FLOOR, FLOOR)
 
 
 class _Lane:
-    """One contender with topics and a load of its own."""
+    """One system with topics and a load of its own."""
 
-    def __init__(self, arena: Arena, contender: Contender, settings: dict[str, object]) -> None:
-        source = f"lane-{contender.name}-{settings.get('delivery', '')}"
-        create(arena.bootstrap_servers, [source])
-        job = arena.job(contender, source, settings=settings)
-        (self._program,) = contender.programs(job)
-        self.load = Load(arena.bootstrap_servers, source, job.sink)
+    def __init__(self, harness: Harness, system: System, settings: dict[str, object]) -> None:
+        source = f"lane-{system.name}-{settings.get('delivery', '')}"
+        create(harness.bootstrap_servers, [source])
+        job = harness.job(system, source, settings=settings)
+        (self._program,) = system.programs(job)
+        self.load = Load(harness.bootstrap_servers, source, job.sink)
         self._messages: Iterator[Message] = uniform(10_000_000, customers=100_000, seed=7)
         self._stack = ExitStack()
 
     def __enter__(self) -> "_Lane":
-        self._started: Program = self._stack.enter_context(self._program)
+        self._stack.enter_context(running(self._program))
         self._stack.enter_context(self.load)
         return self
 
@@ -108,9 +108,9 @@ class _Lane:
         return list(islice(self._messages, count))
 
     def warm_up(self) -> None:
-        """Blocks until the contender has handled a first load, however long it takes to start."""
+        """Blocks until the system has handled a first load, however long it takes to start."""
         self.load.latencies_ms(self.next(WARM_UP), WARM_UP, patience_s=90.0)
-        self._started.check()
+        self._program.check()
 
 
 def _limit_name(mode: str) -> str:

@@ -1,4 +1,4 @@
-"""What a history of millions costs: the service's pipeline with 10 thousand and with 10 million known customers.
+"""The cost of a history of millions: the service's pipeline with 10 thousand and with 10 million known customers.
 
 Every customer is known with a card and a device, and the stream touches them evenly, the worst case for caches. Counted
 are decoding, features and scores with the real model. Kafka's share is left out, which would bring the ratio nearer to

@@ -1,9 +1,13 @@
-"""How hard the simulated world is, and how fast it is made: `python -m benchmarks.simulator`.
+"""The simulated data: how hard it is, and how fast it is made: `python -m benchmarks.simulator`.
 
 Per platform: the Bayes-optimal average precision (AP), and what share of it boosted trees reach on raw fields of the
 payment alone and on the service's features with history. Both learn from the truth, so that the figures speak of the
 events and not of the labels; the last 40 % of time is the test.
 """
+
+from training.process import prepare_libraries
+
+prepare_libraries()
 
 import tempfile
 import time
@@ -132,7 +136,7 @@ def main() -> None:
     figures += difficulty("positive", 0, say)
     for name in PRESETS:
         figures += difficulty(name, 1, say)
-    report("bench-simulator", figures, title="The simulated world")
+    report("bench-simulator", figures, title="The simulated data")
 
 
 if __name__ == "__main__":

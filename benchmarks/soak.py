@@ -21,9 +21,10 @@ from benchmarks.report import Figure, report
 from fraud.features.encoder import Encoder
 from fraud.history.history import History
 from local.broker.local_broker import LocalBroker
+from local.load import event
+from local.service_process import ServiceProcess
 from local.testbed.bundles import serve, write_bundle
-from local.testbed.scorer_run import ScorerRun, event
-from local.testbed.service_process import ServiceProcess
+from local.testbed.scorer_run import ScorerRun
 from service.adapters.kafka.group import Reader
 from service.bootstrap import decoder, domain, snapshot_directory
 from service.observability.log_sampling import DEAD
@@ -66,14 +67,16 @@ def main(minutes: float, rate: float | None, seed: int, plot: bool) -> None:
     serve(run / "models", 1)
     with LocalBroker() as broker:
         kept = {"retention.bytes": str(3 << 30), "segment.bytes": str(1 << 27)}  # half an hour would fill a disk
-        world = ScorerRun(broker.bootstrap_servers, "soak", run / "world", run / "models", seed=seed, topic_config=kept)
+        scorer = ScorerRun(
+            broker.bootstrap_servers, "soak", run / "scorer", run / "models", seed=seed, topic_config=kept
+        )
         try:
-            _fill(world)
+            _fill(scorer)
             wanted = rate or _half_of_the_maximum(broker, run, seed)
             click.echo(f"{wanted:.0f} events/s for {minutes:g} min; logs in {run}", err=True)
-            samples, errors, missing = _soak(world, minutes * 60, wanted)
+            samples, errors, missing = _soak(scorer, minutes * 60, wanted)
         finally:
-            world.close()
+            scorer.close()
     after = [s for s in samples if s.at > minutes * 60 * WARM_UP]
     if plot:
         _plot(samples, after[0].at)
@@ -94,12 +97,12 @@ def main(minutes: float, rate: float | None, seed: int, plot: bool) -> None:
     sys.exit(0 if drift <= 0.05 and not errors and not missing else 1)
 
 
-def _fill(world: ScorerRun) -> None:
+def _fill(scorer: ScorerRun) -> None:
     """Has the service begin with a history that is as large as it gets: a snapshot at offset 0, and that committed.
 
     What remembers repeated transactions would otherwise grow for hours at a low rate.
     """
-    settings = Settings(**world.names, snapshots_dir=world.folder / "snapshots")  # type: ignore[arg-type]
+    settings = Settings(**scorer.names, snapshots_dir=scorer.folder / "snapshots")  # type: ignore[arg-type]
     code = domain(settings)
     history = History(code.config, code.salt)
     encoder, draw = Encoder(code.spec, history), random.Random(0)  # noqa: S311 - seeded
@@ -111,36 +114,36 @@ def _fill(world: ScorerRun) -> None:
         fresh = ids.integers(1, 1 << 63, len(batch), np.uint64)
         encoder.encode(replace(batch, transaction=fresh, time=batch.time - HOUR_US))
     snapshots = snapshot_directory(settings, code, wrote=lambda _: None, failed=lambda: None)
-    reader = Reader(world.cluster, settings.transactions_topic)
+    reader = Reader(scorer.cluster, settings.transactions_topic)
     snapshots.open(reader.identity())
     reader.close()
     snapshots.save(Snapshot(0, 0, history))
     snapshots.wait()
     start = TopicPartition(settings.transactions_topic, 0)
-    consumer = KafkaConsumer(bootstrap_servers=world.servers, group_id=settings.group_id, enable_auto_commit=False)
+    consumer = KafkaConsumer(bootstrap_servers=scorer.servers, group_id=settings.group_id, enable_auto_commit=False)
     consumer.assign([start])
     consumer.commit({start: OffsetAndMetadata(0, "", -1)})
     consumer.close(autocommit=False)
 
 
 def _half_of_the_maximum(broker: LocalBroker, run: Path, seed: int) -> float:
-    world = ScorerRun(broker.bootstrap_servers, "soak-rate", run / "rate", run / "models", seed=seed)
+    scorer = ScorerRun(broker.bootstrap_servers, "soak-rate", run / "rate", run / "models", seed=seed)
     try:
-        preload(world, PRELOADED, seed)
-        return rate_of(world, "exactly_once", PRELOADED) / 2
+        preload(scorer, PRELOADED, seed)
+        return rate_of(scorer, "exactly_once", PRELOADED) / 2
     finally:
-        world.close()
+        scorer.close()
 
 
-def _soak(world: ScorerRun, seconds: float, rate: float) -> tuple[list[Sample], int, float]:
+def _soak(scorer: ScorerRun, seconds: float, rate: float) -> tuple[list[Sample], int, float]:
     """What was seen, lines of trouble in the log, and records that were sent and not processed."""
-    service = world.service(snapshot_interval="60")
+    service = scorer.service(snapshot_interval="60")
     service.start()
     service.ready()
     samples: list[Sample] = []
-    with world.load(rate=rate) as load, _sampling(service, samples, world.folder / "samples.jsonl"):
+    with scorer.load(rate=rate) as load, _sampling(service, samples, scorer.folder / "samples.jsonl"):
         time.sleep(seconds)
-    world.until_caught_up(seconds=900)
+    scorer.until_caught_up(seconds=900)
     missing = load.sent - service.metric("fraud_records_total")
     code = service.stop()
     text = service.log.read_text()

@@ -9,7 +9,7 @@ import numpy as np
 from simulator.config import SimulationConfig
 from simulator.draws import DAY_US, HOUR_US, Bools, Int64s, generator, uniform_of
 from simulator.fraud_patterns.catalogue import COMPANY_GIFTS_SHARE, FRIENDLY_SHARE, MULES, PATTERNS, Pattern
-from simulator.fraud_patterns.episodes import World, episodes
+from simulator.fraud_patterns.episodes import Marketplace, episodes
 from simulator.people.attempts import MISSING, Attempts
 from simulator.people.behaviour import ordinary
 from simulator.people.population import merchants_of, people_of
@@ -35,12 +35,12 @@ class Campaign:
 
 def attempts_of_stream(config: SimulationConfig) -> Attempts:
     """All attempts of a platform in time order, exactly `config.transactions`."""
-    world = _world(config)
-    suspicious = Attempts.concatenate([_episodes(config, world, campaign) for campaign in campaigns(config)])
+    marketplace = _marketplace(config)
+    suspicious = Attempts.concatenate([_episodes(config, marketplace, campaign) for campaign in campaigns(config)])
     suspicious = suspicious.take(np.arange(min(len(suspicious), config.transactions)))
     rng = generator(config.seed, config.platform, "ordinary")
     count = config.transactions - len(suspicious)
-    plain = ordinary(world.platform, world.customers, world.merchants, rng, count)
+    plain = ordinary(marketplace.platform, marketplace.customers, marketplace.merchants, rng, count)
     plain = _opened_accounts(_deny_some(plain, rng))
     attempts = Attempts.concatenate([plain, suspicious])
     return attempts.take(np.lexsort((attempts.attempt_no, attempts.order, attempts.time)))
@@ -89,20 +89,20 @@ def _arrival(config: SimulationConfig, never: int) -> int:
     return (config.new_pattern_start.toordinal() - EPOCH_ORDINAL) * DAY_US
 
 
-def _world(config: SimulationConfig) -> World:
+def _marketplace(config: SimulationConfig) -> Marketplace:
     platform = platform_of(config)
     rng = generator(config.seed, config.platform, "population")
     merchants = merchants_of(platform, rng, int(40 + 0.9 * config.transactions**0.5))
     per_customer = max(LEAST_ORDERS, ORDERS_PER_DAY * config.days)
     customers = people_of(platform, merchants, rng, int(config.transactions / per_customer) + 50, purpose=1)
-    return World(platform, merchants, customers)
+    return Marketplace(platform, merchants, customers)
 
 
-def _episodes(config: SimulationConfig, world: World, campaign: Campaign) -> Attempts:
+def _episodes(config: SimulationConfig, marketplace: Marketplace, campaign: Campaign) -> Attempts:
     """Draws a campaign; a fractional expected number is rounded up or down by chance."""
     rng = generator(config.seed, config.platform, campaign.pattern.name, str(campaign.begin))
     count = int(campaign.expected + rng.random())
-    return episodes(world, campaign.pattern, campaign.kind, rng, count, begin=campaign.begin, end=campaign.end)
+    return episodes(marketplace, campaign.pattern, campaign.kind, rng, count, begin=campaign.begin, end=campaign.end)
 
 
 def _deny_some(attempts: Attempts, rng: np.random.Generator) -> Attempts:

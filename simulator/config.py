@@ -1,4 +1,4 @@
-"""What a simulated platform is made from: one frozen value with every dial, and the named pairs of platforms."""
+"""The configuration of a simulated platform: one frozen value with every dial, and the named pairs of platforms."""
 
 from dataclasses import dataclass, replace
 from datetime import date
@@ -9,7 +9,7 @@ VERSION: Final = "1"
 
 
 class InvalidSimulation(ValueError):  # noqa: N818 - named for what it says, like the other refusals
-    """A dial has a value that no world can be made from; the text says which and what is allowed."""
+    """A dial has a value that no platform can be made from; the text says which and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,10 @@ from hypothesis import HealthCheck, settings
 
 from local.broker.address import KafkaAddress, ask
 from local.broker.jars import BrokerUnavailable
+from training.process import prepare_libraries
 
-# Set before any test imports TensorFlow, which reads it once.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # noqa: TID251 - TensorFlow has no other way to be told
-# As `training` does, before scikit-learn loads OpenMP.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # noqa: TID251 - as above
+# Before any test imports TensorFlow or scikit-learn loads OpenMP.
+prepare_libraries()
 
 # A busy machine is no reason to fail, and the same commit must give the same verdict. To search further:
 # pytest --hypothesis-profile=thorough

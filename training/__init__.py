@@ -1,12 +1,1 @@
-"""The trainer: simulator, data sets, transfer learning, evaluation, the gate, and the loop that keeps doing it."""
-
-import os
-
-# Libraries that read their settings once, when they are loaded; whoever imports the trainer has them as it needs them.
-# LightGBM's threads wait for each other at every split. By default they wait by spinning, which on a machine with
-# other work takes eight times the processor and the time.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # noqa: TID251 - OpenMP has no other way to be told
-# TensorFlow's warnings about the processor say nothing to who trains a model.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # noqa: TID251 - nor has TensorFlow
-# Its oneDNN kernels give other last bits on other processors, say so twice on stderr, and save 5 % of the time here.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # noqa: TID251 - as above
+"""The trainer: data sets, transfer learning, evaluation, the gate, and the loop that keeps doing it."""

@@ -5,6 +5,7 @@ from typing import Final
 import click
 
 from runtime.command_line import LazyGroup
+from training.process import prepare_libraries
 
 COMMANDS: Final = {
     "import": "training.commands.import_events:import_command",
@@ -24,6 +25,7 @@ COMMANDS: Final = {
 @click.group(cls=LazyGroup, places=COMMANDS)
 def main() -> None:
     """Import, pre-train, adapt, evaluate, promote, and the loop that keeps doing it."""
+    prepare_libraries()
 
 
 if __name__ == "__main__":

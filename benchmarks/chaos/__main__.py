@@ -11,14 +11,15 @@ from pathlib import Path
 import click
 import msgspec
 
-from benchmarks.chaos.context import Scene
+from benchmarks.chaos.context import FaultContext
 from benchmarks.chaos.faults import FAULTS, MAY_DOUBLE
 from benchmarks.chaos.rates import VERSIONS, exactly_once_cost, swap_pauses
 from benchmarks.report import FOLDER as REPORTS
 from benchmarks.report import Figure, report
 from local.broker.local_broker import LocalBroker
+from local.programs import ProgramFailed
 from local.testbed.bundles import serve, write_bundle
-from local.testbed.delivery_check import DeliveryReport, judge
+from local.testbed.delivery_check import DeliveryReport, check_delivery
 from local.testbed.scorer_run import ScorerRun
 
 FOLDER = Path("build/chaos")
@@ -44,12 +45,12 @@ def main(only: Sequence[str], kills: int, scale: float, seed: int) -> None:
             click.echo(f"Kafka {broker.version}, seed {seed}; logs in {run}", err=True)
             for name in (name for name in chosen if name in FAULTS):
                 try:
-                    found, verdict = suffer(name, broker, run, kills=kills, scale=scale, seed=seed)
-                except AssertionError as error:
+                    found, delivery = run_fault(name, broker, run, kills=kills, scale=scale, seed=seed)
+                except (AssertionError, ProgramFailed) as error:
                     damage.append(f"{name}: {error}")
                 else:
                     figures += found
-                    damage += [] if verdict.clean else [f"{name}: {verdict}"]
+                    damage += [] if delivery.clean else [f"{name}: {delivery}"]
             if "swaps" in chosen:
                 figures += swap_pauses(broker, run, run / "models-1", seed=seed, scale=scale)
             if "cost" in chosen:
@@ -70,7 +71,7 @@ def merged(figures: Sequence[Figure]) -> list[Figure]:
 
 
 def write_models(run: Path, versions: int) -> None:
-    """So many versions for worlds of one partition, and one for worlds of two."""
+    """So many versions for topics of one partition, and one for topics of two."""
     for partitions, count in ((1, versions), (2, 1)):
         models = run / f"models-{partitions}"
         for version in range(1, count + 1):
@@ -78,12 +79,12 @@ def write_models(run: Path, versions: int) -> None:
         serve(models, 1)
 
 
-def suffer(
+def run_fault(
     name: str, broker: LocalBroker, run: Path, *, kills: int, scale: float, seed: int
 ) -> tuple[list[Figure], DeliveryReport]:
-    """One fault in a world of its own, and what became of it."""
+    """One fault on topics of its own, its figures and the delivery."""
     fault, partitions = FAULTS[name]
-    world = ScorerRun(
+    scorer = ScorerRun(
         broker.bootstrap_servers,
         f"chaos-{name}",
         run / name,
@@ -91,30 +92,30 @@ def suffer(
         partitions=partitions,
         seed=seed,
     )
-    scene = Scene(world, broker, random.Random(seed), kills=kills, scale=scale)  # noqa: S311 - seeded
+    context = FaultContext(scorer, broker, random.Random(seed), kills=kills, scale=scale)  # noqa: S311 - seeded
     began = time.monotonic()
     try:
-        recoveries = fault(scene)
-        verdict = judge(world)
+        recoveries = fault(context)
+        delivery = check_delivery(scorer)
     finally:
-        world.close()
+        scorer.close()
         broker.resume()
         broker.start()
-    doubled = Figure(f"{name}.{'repeated' if name in MAY_DOUBLE else 'doubled'}", verdict.doubled, "records")
+    doubled = Figure(f"{name}.{'repeated' if name in MAY_DOUBLE else 'doubled'}", delivery.doubled, "records")
     if name in MAY_DOUBLE:
-        verdict = replace(verdict, doubled=0)
+        delivery = replace(delivery, doubled=0)
     click.echo(
-        f"{name}: {verdict.inputs} inputs, {verdict.lost} lost, {doubled.value} doubled, {verdict.changed} changed, "
+        f"{name}: {delivery.inputs} inputs, {delivery.lost} lost, {doubled.value} doubled, {delivery.changed} changed, "
         f"recovered in {[round(r, 1) for r in recoveries]} s, {time.monotonic() - began:.0f} s in all",
         err=True,
     )
     return [
-        Figure(f"{name}.lost", verdict.lost, "records"),
+        Figure(f"{name}.lost", delivery.lost, "records"),
         doubled,
-        Figure(f"{name}.changed", verdict.changed, "decisions"),
+        Figure(f"{name}.changed", delivery.changed, "decisions"),
         Figure.of(f"{name}.recovery_s", recoveries, "s"),
-        *scene.figures,
-    ], verdict
+        *context.figures,
+    ], delivery
 
 
 if __name__ == "__main__":

@@ -1,23 +1,23 @@
-"""What faults share: where they happen, how hard the service works meanwhile, and how each ends."""
+"""The context of a fault: topics, broker, draw and rate, and how each fault ends."""
 
 import random
 from dataclasses import dataclass, field
 
 from benchmarks.report import Figure
 from local.broker.local_broker import LocalBroker
+from local.service_process import ServiceProcess
 from local.testbed.scorer_run import ScorerRun
-from local.testbed.service_process import ServiceProcess
 
 RATE = 400.0
 """Events a second."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """What a fault works with.
+class FaultContext:
+    """The things that a fault works with.
 
     Attributes:
-        world: its own topics.
+        scorer: its own topics.
         broker: that it may hurt.
         draw: seeded.
         kills: how often to kill, for the fault that does.
@@ -25,7 +25,7 @@ class Scene:
         figures: what a fault tells beside its recoveries.
     """
 
-    world: ScorerRun
+    scorer: ScorerRun
     broker: LocalBroker
     draw: random.Random
     kills: int = 30
@@ -33,15 +33,15 @@ class Scene:
     figures: list[Figure] = field(default_factory=list)
 
 
-def felt(service: ServiceProcess, line: str) -> None:
-    """Makes sure that a fault hit what it aims at: the service's log tells."""
+def ensure_logged(service: ServiceProcess, line: str) -> None:
+    """Makes sure that a fault hit what it aims at, by a line of the service's log."""
     if line not in service.log.read_text():
-        raise AssertionError(f"the fault was not felt: {line!r} is not in {service.log}")
+        raise AssertionError(f"the fault had no effect: {line!r} is not in {service.log}")
 
 
-def end(world: ScorerRun, service: ServiceProcess, recoveries: list[float], *others: ServiceProcess) -> list[float]:
+def end(scorer: ScorerRun, service: ServiceProcess, recoveries: list[float], *others: ServiceProcess) -> list[float]:
     """Lets everything be processed, then stops in order."""
-    world.until_caught_up()
+    scorer.until_caught_up()
     for instance in (*others, service):
         code = instance.stop()
         if code != 0:

@@ -1,8 +1,8 @@
-"""What the service does goes wrong: a batch takes too long or raises, snapshots find no room."""
+"""Faults within the service: a batch takes too long or raises, snapshots find no room."""
 
 import time
 
-from benchmarks.chaos.context import RATE, Scene, end, felt
+from benchmarks.chaos.context import RATE, FaultContext, end, ensure_logged
 from local.testbed.bundles import serve, write_bundle
 
 POISON = "77777.77"
@@ -16,66 +16,66 @@ IN_DOUBT = "commit in doubt"
 """What the service logs when a commit has failed."""
 
 
-def slow_batch(scene: Scene) -> list[float]:
+def slow_batch(context: FaultContext) -> list[float]:
     """A batch takes so long that the group moves on without this instance."""
-    world = scene.world
-    models = world.folder / "models"
+    scorer = context.scorer
+    models = scorer.folder / "models"
     write_bundle(models, 1, slow=(float(SLOW), SLOW_SECONDS))
     serve(models, 1)
-    service = world.service(models_dir=str(models), max_poll_interval="6", session_timeout="6")
+    service = scorer.service(models_dir=str(models), max_poll_interval="6", session_timeout="6")
     service.start()
     recoveries = []
-    with world.load(rate=RATE) as load:
-        world.until_moved(0)
-        for _ in range(max(1, round(3 * scene.scale))):
-            time.sleep(scene.draw.uniform(0.5, 2.0))
-            with world.silences() as silences:
+    with scorer.load(rate=RATE) as load:
+        scorer.until_moved(0)
+        for _ in range(max(1, round(3 * context.scale))):
+            time.sleep(context.draw.uniform(0.5, 2.0))
+            with scorer.silences() as silences:
                 load.poison(SLOW)
                 time.sleep(SLOW_SECONDS + 4.0)
-                world.until_moved(world.committed())
+                scorer.until_moved(scorer.committed())
             recoveries.append(max(silences) - SLOW_SECONDS)
-    felt(service, IN_DOUBT)
-    return end(world, service, recoveries)
+    ensure_logged(service, IN_DOUBT)
+    return end(scorer, service, recoveries)
 
 
-def disk_full(scene: Scene) -> list[float]:
+def disk_full(context: FaultContext) -> list[float]:
     """Snapshots cannot be written; then the service is killed and must do without."""
-    world = scene.world
-    service = world.service(largest_file=4096, snapshot_interval="1")
+    scorer = context.scorer
+    service = scorer.service(largest_file=4096, snapshot_interval="1")
     service.start()
-    with world.load(rate=RATE):
+    with scorer.load(rate=RATE):
         service.ready()
-        world.until_moved(0)
+        scorer.until_moved(0)
         time.sleep(4)
         if service.metric("fraud_snapshot_failures_total") < 1:
             raise AssertionError("no snapshot failed, although none can be written")
         service.kill()
-        before = world.committed()
+        before = scorer.committed()
         service.start()
-        recoveries = [world.until_moved(before)]
-    return end(world, service, recoveries)
+        recoveries = [scorer.until_moved(before)]
+    return end(scorer, service, recoveries)
 
 
-def pipeline_raises(scene: Scene) -> list[float]:
+def pipeline_raises(context: FaultContext) -> list[float]:
     """A batch makes the model raise: the service stops uncommitted, until another version serves."""
-    world = scene.world
-    models = world.folder / "models"
+    scorer = context.scorer
+    models = scorer.folder / "models"
     write_bundle(models, 1, poison=float(POISON))
     write_bundle(models, 2)
     serve(models, 1)
-    service = world.service(models_dir=str(models))
+    service = scorer.service(models_dir=str(models))
     service.start()
-    with world.load(rate=RATE) as load:
-        world.until_moved(0)
+    with scorer.load(rate=RATE) as load:
+        scorer.until_moved(0)
         load.poison(POISON)
         if service.wait() != 1:
             raise AssertionError(f"the service should have stopped with 1: {service.last_line()}")
-        before = world.committed()
+        before = scorer.committed()
         service.start()
-        if service.wait() != 1 or world.committed() > before + load.sent:
+        if service.wait() != 1 or scorer.committed() > before + load.sent:
             raise AssertionError(f"the service should have stopped again: {service.last_line()}")
         serve(models, 2)
-        before = world.committed()
+        before = scorer.committed()
         service.start()
-        recoveries = [world.until_moved(before)]
-    return end(world, service, recoveries)
+        recoveries = [scorer.until_moved(before)]
+    return end(scorer, service, recoveries)

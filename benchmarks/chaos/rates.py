@@ -1,4 +1,4 @@
-"""What the guarantees cost: the pause of a model swap, and exactly-once against at-least-once."""
+"""The cost of the guarantees: the pause of a model swap, and exactly-once against at-least-once."""
 
 import random
 import time
@@ -12,8 +12,9 @@ from kafka import KafkaProducer
 
 from benchmarks.report import Figure
 from local.broker.local_broker import LocalBroker
+from local.load import event
 from local.testbed.bundles import serve
-from local.testbed.scorer_run import ScorerRun, event
+from local.testbed.scorer_run import ScorerRun
 from service.adapters.kafka.group import Reader
 
 SWAPS = 20
@@ -28,14 +29,14 @@ def swap_pauses(broker: LocalBroker, run: Path, models: Path, *, seed: int, scal
     The pause of a swap is the time from the last batch by the old model to the first by the new one; while the new one
     is loaded, in the three seconds before, the longest gap tells what loading costs.
     """
-    world = ScorerRun(broker.bootstrap_servers, "chaos-swaps", run / "swaps", models, seed=seed)
-    service = world.service()
+    scorer = ScorerRun(broker.bootstrap_servers, "chaos-swaps", run / "swaps", models, seed=seed)
+    service = scorer.service()
     resident = growth = 0.0
     try:
         service.start()
         service.ready()
-        with world.load(rate=SWAP_RATE):
-            world.until_moved(0)
+        with scorer.load(rate=SWAP_RATE):
+            scorer.until_moved(0)
             time.sleep(3)
             for number in range(max(2 * VERSIONS, round(SWAPS * scale))):
                 if number == VERSIONS:  # each has been loaded once
@@ -47,11 +48,11 @@ def swap_pauses(broker: LocalBroker, run: Path, models: Path, *, seed: int, scal
                     time.sleep(0.05)
                 time.sleep(1.5)
             growth = service.own_mb() - resident
-        world.until_caught_up()
+        scorer.until_caught_up()
         service.stop()
-        times, versions = _batches(world)
+        times, versions = _batches(scorer)
     finally:
-        world.close()
+        scorer.close()
         serve(models, 1)
     gaps = np.diff(times) * 1000
     swaps = np.flatnonzero(np.diff(versions))
@@ -71,9 +72,9 @@ def swap_pauses(broker: LocalBroker, run: Path, models: Path, *, seed: int, scal
     ]
 
 
-def _batches(world: ScorerRun) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+def _batches(scorer: ScorerRun) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """When each batch was scored, in seconds, ascending, and by which version."""
-    reader = Reader(world.cluster, world.names["decisions_topic"])
+    reader = Reader(scorer.cluster, scorer.names["decisions_topic"])
     try:
         decisions = (
             msgspec.json.decode(value or b"")
@@ -93,14 +94,14 @@ def exactly_once_cost(broker: LocalBroker, run: Path, models: Path, *, seed: int
     rates: dict[str, list[float]] = {"exactly_once": [], "at_least_once": []}
     for repeat in range(3):
         for delivery, measured in rates.items():
-            world = ScorerRun(
+            scorer = ScorerRun(
                 broker.bootstrap_servers, f"chaos-cost-{delivery}-{repeat}", run / f"cost-{delivery}-{repeat}", models
             )
             try:
-                preload(world, count, seed)
-                measured.append(rate_of(world, delivery, count))
+                preload(scorer, count, seed)
+                measured.append(rate_of(scorer, delivery, count))
             finally:
-                world.close()
+                scorer.close()
     ratios = [once / twice for once, twice in zip(rates["at_least_once"], rates["exactly_once"], strict=True)]
     return [
         Figure.of("exactly_once_cost_ratio", ratios, "x"),
@@ -109,20 +110,20 @@ def exactly_once_cost(broker: LocalBroker, run: Path, models: Path, *, seed: int
     ]
 
 
-def preload(world: ScorerRun, count: int, seed: int) -> None:
+def preload(scorer: ScorerRun, count: int, seed: int) -> None:
     """Fills the input before the service starts."""
     draw = random.Random(seed)  # noqa: S311 - seeded
-    producer = KafkaProducer(bootstrap_servers=world.servers, linger_ms=20, batch_size=500_000)
+    producer = KafkaProducer(bootstrap_servers=scorer.servers, linger_ms=20, batch_size=500_000)
     for number in range(count):
         customer, value = event(number, draw)
-        producer.send(world.names["transactions_topic"], value, customer.encode())
+        producer.send(scorer.names["transactions_topic"], value, customer.encode())
     producer.flush()
     producer.close()
 
 
-def rate_of(world: ScorerRun, delivery: str, count: int) -> float:
+def rate_of(scorer: ScorerRun, delivery: str, count: int) -> float:
     """Events a second over the last two thirds of what was preloaded, so that starting does not count."""
-    service = world.service(delivery=delivery)
+    service = scorer.service(delivery=delivery)
     service.start()
     service.ready()
     while service.metric("fraud_batch_size_sum") < count / 3:

@@ -3,6 +3,10 @@
 `--replay SEED:INDEX` runs one case again.
 """
 
+from training.process import prepare_libraries
+
+prepare_libraries()
+
 import logging
 import sys
 import time

@@ -1,4 +1,4 @@
-"""What became of each record of the input: in bulk, from the topics that the service writes."""
+"""The accounts of a run: each record of the input and its outputs, in bulk, from the topics that the service writes."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -121,7 +121,7 @@ class Undisturbed:
 
 @dataclass
 class Account:
-    """The books of one world.
+    """The books of one run.
 
     Attributes:
         wanted: decisions on valid payments that are still to come.

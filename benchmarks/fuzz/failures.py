@@ -1,11 +1,11 @@
-"""What a failure is, and how its one case is run again."""
+"""A failure, and the command that runs its one case again."""
 
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
-from local.testbed.service_process import ServiceProcess
+from local.service_process import ServiceProcess
 
 WATCHER_ENDED: Final = "the thread that watches for models has ended"
 

@@ -21,7 +21,7 @@ from runtime.kafka.client import Cluster
 from training.data.feature_context import FeatureContext as Features
 from training.labels.store import Kind, LedgerStore
 from training.loop.feed import KafkaFeed
-from training.loop.ledger_view import ViewReader
+from training.loop.ledger_view import LedgerViewReader
 from training.loop.messages import decisions_frame, labels_frame
 
 TOPICS: Final[Mapping[Part, str]] = {
@@ -43,11 +43,11 @@ YEAR_US: Final = 365 * 86_400_000_000
 
 
 class LoopLap:
-    """One world with a loop at work in it.
+    """One run with a loop at work in it.
 
     Args:
         servers: of the broker.
-        name: of the world.
+        name: of the run.
         folder: for logs and the ledger.
         models: the model directory.
         seed: of every message.
@@ -115,7 +115,7 @@ class LoopLap:
                 where = TopicPartition("topic", 0)
                 try:
                     KafkaFeed(_OneRecord(where, made), Cluster("memory"), {"topic": KIND[part]}, token).pull(store)
-                    ViewReader(store, Features(token=token), max_events=1_000_000).read(
+                    LedgerViewReader(store, Features(token=token), max_events=1_000_000).read(
                         self._start_ms * 1000, window=YEAR_US, maturity_days=None
                     )
                 except Exception as error:  # noqa: BLE001 - any error is what is looked for

@@ -1,4 +1,4 @@
-"""Who reads each kind of file in production, and what of it must stay the same where a damaged one is taken."""
+"""The production reader of each kind of file, and what must stay the same where a damaged one is taken."""
 
 import queue
 import shutil
@@ -36,9 +36,10 @@ from training.data.importing.mapping import load_mapping
 from training.data.schema import EVENTS
 from training.evaluation.evaluate import Model
 from training.labels.store import KINDS, LedgerStore, Record
+from training.loop.decision import Decision
 from training.loop.program import feature_context
 from training.loop.record import RunRecord, all_records, find_record, write_record
-from training.loop.state import LoopState, Unfinished, load_state, save_state
+from training.loop.state import BegunRun, LoopState, load_state, save_state
 from training.registry import versions as registry
 from training.settings import Settings as LoopSettings
 
@@ -140,13 +141,14 @@ def _ledger(folder: Path) -> None:
 
 def _loop(root: Path) -> None:
     (root / "state").mkdir()
-    save_state(root / "state", LoopState(runs=3, last_run=NEW_YEAR, unfinished=Unfinished(number=4, at=1, why="due")))
+    save_state(root / "state", LoopState(runs=3, last_run=NEW_YEAR, unfinished=BegunRun(number=4, at=1, why="due")))
     empty: dict[str, float] = {}
     write_record(
         root / "record",
         RunRecord(
-            run=1, at="2026-01-01T00:00:00+00:00", at_us=NEW_YEAR, why="due", decision="keep", reason="no better",
-            candidate=2, champion=1, strategy="l2sp", counts={"rows": 5}, promised=empty, drift=empty,
+            run=1, at="2026-01-01T00:00:00+00:00", at_us=NEW_YEAR, why="due", decision=Decision.KEEP,
+            reason="no better", candidate=2, champion=1, strategy="l2sp", counts={"rows": 5},
+            promised=empty, drift=empty,
             findings=[{"check": "better", "verdict": "unsure", "text": "no difference"}],
         ),
     )  # fmt: skip

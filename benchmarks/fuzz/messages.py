@@ -1,4 +1,4 @@
-"""What the loop reads beside payments, by part and number: labels and decisions, valid ones and broken ones."""
+"""The loop's messages beside payments, by part and number: labels and decisions, valid and broken."""
 
 import random
 from collections.abc import Sequence

@@ -13,11 +13,11 @@ from benchmarks.fuzz.failures import Failure, last_words
 from benchmarks.fuzz.payments import payment
 from benchmarks.fuzz.records import Record, record
 from benchmarks.fuzz.sending import Sender
+from local.service_process import START_SECONDS, ServiceProcess
 from local.testbed.scorer_run import ScorerRun
-from local.testbed.service_process import START_SECONDS, ServiceProcess
 from service.settings import Settings
 
-SECRET: Final = "the key of the fuzzer's own world"  # noqa: S105 - of a world that is thrown away
+SECRET: Final = "the key of the fuzzer's own run"  # noqa: S105 - of a run that is thrown away
 VALID_EVERY: Final = 10
 """One valid payment follows so many other records."""
 
@@ -53,11 +53,11 @@ class Stopped(Exception):  # noqa: N818 - named for what happened
 
 
 class Lap:
-    """One world: a topic, a service, and the books, until the service stops or the records are out.
+    """One run: a topic, a service, and the books, until the service stops or the records are out.
 
     Args:
         servers: of the broker.
-        name: of the world.
+        name: of the run.
         folder: for logs and snapshots.
         models: the model directory.
         seed: of every record.

@@ -4,6 +4,10 @@ Trees on this project's features against the same trees on the book's own featur
 a fold's training week alone, beside what the book publishes for its models.
 """
 
+from training.process import prepare_libraries
+
+prepare_libraries()
+
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -41,11 +45,11 @@ PUBLISHED_MEAN: Final = {
 """The book's chapters 5 and 7 over the four test folds, each model at the best settings of its grid."""
 
 Measured = dict[str, list[dict[str, float]]]
-"""Contender -> its figures, fold by fold."""
+"""Model -> its figures, fold by fold."""
 
 
 def run(seed: int, *, net: bool, first: int = 0) -> Measured:
-    """Every contender on `FOLDS` folds, the first of which is `first`."""
+    """Every model on `FOLDS` folds, the first of which is `first`."""
     handbook = open_handbook()
     ours, (book, book_kinds) = handbook.ours, book_features(handbook.rows)
     kinds = [str(feature.kind) for feature in SPEC.features]

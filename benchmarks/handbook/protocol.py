@@ -1,4 +1,4 @@
-"""Who is trained on and who is tested: 7 days, 7 days of delay, 7 days, in four folds that end one week apart."""
+"""The protocol of training and test: 7 days, 7 days of delay, 7 days, in four folds that end one week apart."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,4 +1,4 @@
-"""What kafka-python needs to consume the same events from a real broker."""
+"""The time that kafka-python needs to consume the same events from a real broker."""
 
 import time
 from collections.abc import Iterator

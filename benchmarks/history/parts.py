@@ -1,4 +1,4 @@
-"""What is measured, by name."""
+"""The measurements, by name."""
 
 import time
 from collections.abc import Callable

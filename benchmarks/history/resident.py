@@ -1,4 +1,4 @@
-"""What processes hold in memory, as Linux tells it."""
+"""Memory that processes hold, as Linux counts it."""
 
 from pathlib import Path
 

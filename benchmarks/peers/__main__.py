@@ -10,9 +10,9 @@ from rich.console import Console
 
 from benchmarks import latency, scale
 from benchmarks.peers import prepare, sizes, throughput
-from benchmarks.peers.harness import Arena, arena
+from benchmarks.peers.harness import Harness, open_harness
 from benchmarks.peers.payments import read
-from benchmarks.peers.registry import FIELD
+from benchmarks.peers.registry import SYSTEMS
 from benchmarks.peers.table import markdown
 from benchmarks.peers.throughput import Throughput
 from benchmarks.report import Figure, report
@@ -26,10 +26,10 @@ STREAM = "stream"
 @click.option(
     "--only",
     multiple=True,
-    type=click.Choice([*(contender.name for contender in FIELD), *PARTS]),
-    help="These contenders and parts alone; may be given several times.",
+    type=click.Choice([*(system.name for system in SYSTEMS), *PARTS]),
+    help="These systems and parts alone; may be given several times.",
 )
-@click.option("--repeats", type=click.IntRange(1), help="How often each contender runs.")
+@click.option("--repeats", type=click.IntRange(1), help="How often each system runs.")
 @click.option("--seconds", type=click.FloatRange(1), default=6.0, show_default=True, help="How long each is watched.")
 @click.option("--models", type=click.Path(path_type=Path, exists=True), help="Model directory; made when not given.")
 def main(*, quick: bool, only: tuple[str, ...], repeats: int | None, seconds: float, models: Path | None) -> None:
@@ -42,7 +42,7 @@ def main(*, quick: bool, only: tuple[str, ...], repeats: int | None, seconds: fl
         path = prepare.stream(60_000 if quick else 300_000)
         models_dir = models or prepare.models()
     scratch = prepare.FOLDER / datetime.now(UTC).strftime("run-%Y%m%dT%H%M%S")
-    with arena(models_dir.resolve(), scratch.resolve()) as place:
+    with open_harness(models_dir.resolve(), scratch.resolve()) as place:
         console.print(f"Kafka {place.broker_version}; logs in {scratch}")
         found, figures = measure(
             place,
@@ -54,7 +54,7 @@ def main(*, quick: bool, only: tuple[str, ...], repeats: int | None, seconds: fl
             say=console.print,
         )
         page = markdown(
-            found, figures, FIELD, broker=place.broker_version, command=command, date=f"{datetime.now(UTC):%Y-%m-%d}"
+            found, figures, SYSTEMS, broker=place.broker_version, command=command, date=f"{datetime.now(UTC):%Y-%m-%d}"
         )
     written = report("bench", figures, title="The service beside limits and peers")
     written.with_suffix(".md").write_text(page, encoding="utf-8")
@@ -63,7 +63,7 @@ def main(*, quick: bool, only: tuple[str, ...], repeats: int | None, seconds: fl
 
 
 def measure(
-    place: Arena,
+    place: Harness,
     path: Path,
     *,
     only: tuple[str, ...],
@@ -73,13 +73,13 @@ def measure(
     say: Callable[[str], None],
 ) -> tuple[Throughput, list[Figure]]:
     """Runs what was asked for, the ratios first."""
-    wanted = set(only) or {*(contender.name for contender in FIELD), *PARTS}
-    field = [contender for contender in FIELD if contender.name in wanted]
+    wanted = set(only) or {*(system.name for system in SYSTEMS), *PARTS}
+    systems = [system for system in SYSTEMS if system.name in wanted]
     found = Throughput()
-    if field or "batches" in wanted:
+    if systems or "batches" in wanted:
         place.load(STREAM, read(path))
-    if field:
-        found = throughput.measure(place, field, STREAM, repeats=repeats, seconds=seconds, say=say)
+    if systems:
+        found = throughput.measure(place, systems, STREAM, repeats=repeats, seconds=seconds, say=say)
     figures = found.figures()
     few = max(1, repeats // 2)
     if "latency" in wanted:

@@ -1,6 +1,6 @@
 """Progress of any consumer group as the broker itself writes it down: offset and time of every commit.
 
-The same clock for every contender, whatever library it uses, and nothing is asked of the contender.
+The same clock for every system, whatever library it uses, and nothing is asked of the system.
 """
 
 import struct

@@ -1,4 +1,4 @@
-"""Where contenders meet: one broker, one loaded topic, one model, and fresh names for every run."""
+"""The place where systems run: one broker, one loaded topic, one model, and fresh names for every run."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,9 +13,10 @@ from confluent_kafka.admin import AdminClient
 from benchmarks.peers.commits import CommitLog
 from benchmarks.peers.job import Job
 from benchmarks.peers.payments import Message, create, first_append_ms, load
-from benchmarks.peers.registry import Contender
-from benchmarks.peers.run import START_SECONDS, Failed, Program, Run, committed, rate, run, wait
+from benchmarks.peers.registry import System
+from benchmarks.peers.run import START_SECONDS, Failed, Run, committed, rate, run, running, wait
 from local.broker.local_broker import LocalBroker
+from local.service_process import ServiceProcess
 
 LOADING = 0.4
 """Share of a stream that is left out because the topic is still being loaded then."""
@@ -30,8 +31,8 @@ class Result:
 
 
 @dataclass
-class Arena:
-    """A running broker with what contenders share.
+class Harness:
+    """A running broker with what systems share.
 
     Attributes:
         bootstrap_servers: the broker.
@@ -54,11 +55,9 @@ class Arena:
         create(self.bootstrap_servers, [topic], partitions=partitions)
         self._loaded[topic] = load(self.bootstrap_servers, topic, messages, partitions=partitions)
 
-    def job(
-        self, contender: Contender, topic: str, *, partitions: int = 1, settings: Mapping[str, Any] | None = None
-    ) -> Job:
+    def job(self, system: System, topic: str, *, partitions: int = 1, settings: Mapping[str, Any] | None = None) -> Job:
         """A job with a fresh group and fresh, existing output topics."""
-        name = f"{contender.name}-{next(self._numbers)}"
+        name = f"{system.name}-{next(self._numbers)}"
         job = Job(
             bootstrap_servers=self.bootstrap_servers,
             source=topic,
@@ -69,12 +68,12 @@ class Arena:
             partitions=partitions,
             **(settings or {}),
         )
-        create(self.bootstrap_servers, contender.topics(job), partitions=partitions)
+        create(self.bootstrap_servers, system.topics(job), partitions=partitions)
         return job
 
-    def race(
+    def run_once(
         self,
-        contender: Contender,
+        system: System,
         topic: str,
         *,
         seconds: float,
@@ -82,26 +81,26 @@ class Arena:
         settings: Mapping[str, Any] | None = None,
     ) -> Result:
         """One run over a loaded topic; with several processes, the topic has as many partitions."""
-        job = self.job(contender, topic, partitions=processes, settings=settings)
-        programs = contender.programs(job, processes=processes)
+        job = self.job(system, topic, partitions=processes, settings=settings)
+        programs = system.programs(job, processes=processes)
         done = run(programs, self.log, job.group, records=self._loaded[topic], seconds=seconds)
         first = first_append_ms(self.bootstrap_servers, job.sink)
         return Result(done, None if first is None else (first - done.started_ms) / 1000)
 
-    def race_when_ready(
-        self, contender: Contender, topic: str, messages: Sequence[Message], *, processes: int, seconds: float
+    def run_when_ready(
+        self, system: System, topic: str, messages: Sequence[Message], *, processes: int, seconds: float
     ) -> float:
         """Events a second of several processes, each with a partition of its own before the topic is loaded."""
         create(self.bootstrap_servers, [topic], partitions=processes)
-        job = self.job(contender, topic, partitions=processes)
+        job = self.job(system, topic, partitions=processes)
         with ExitStack() as stack:
-            started = [stack.enter_context(program) for program in contender.programs(job, processes=processes)]
+            started = [stack.enter_context(running(program)) for program in system.programs(job, processes=processes)]
             self._await_members(job.group, started)
             load(self.bootstrap_servers, topic, messages, partitions=processes)
             wait(started, lambda: committed(self.log, job.group) >= len(messages), seconds=seconds)
         return rate(self.log.of(job.group), len(messages), warm=LOADING)
 
-    def _await_members(self, group: str, started: Sequence[Program]) -> None:
+    def _await_members(self, group: str, started: Sequence[ServiceProcess]) -> None:
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
 
         def ready() -> bool:
@@ -114,12 +113,12 @@ class Arena:
 
 
 @contextmanager
-def arena(models_dir: Path, scratch: Path) -> Iterator[Arena]:
+def open_harness(models_dir: Path, scratch: Path) -> Iterator[Harness]:
     """Starts a broker of its own and ends it."""
     with LocalBroker() as broker:
         _make_offsets_topic(broker.bootstrap_servers)
         with CommitLog(broker.bootstrap_servers) as log:
-            yield Arena(broker.bootstrap_servers, broker.version, log, models_dir, scratch)
+            yield Harness(broker.bootstrap_servers, broker.version, log, models_dir, scratch)
 
 
 def _make_offsets_topic(bootstrap_servers: str) -> None:

@@ -1,4 +1,4 @@
-"""What every contender is told: where to read, where to write, which model."""
+"""The job of a system: where to read, where to write, which model."""
 
 import sys
 from pathlib import Path
@@ -8,19 +8,19 @@ import msgspec
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of one contender; passed to its process as JSON.
+    """One run of one system; passed to its process as JSON.
 
     Attributes:
         bootstrap_servers: the broker.
         source: topic of transactions and outcomes.
-        sink: topic for what the contender decides.
+        sink: topic for what the system decides.
         group: consumer group, fresh for every run, so that it reads from the start.
         models_dir: model directory as the service reads it.
         scratch: a folder of the run's own.
-        delivery: for contenders that know both.
+        delivery: for systems that know both.
         produce: whether the pass-through sends every record on, as latency is measured, or only consumes.
         partitions: of the source.
-        batch_records: most records handled together, for contenders that batch.
+        batch_records: most records handled together, for systems that batch.
     """
 
     bootstrap_servers: str

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.peers.payments import Message
+from local.load import paced
 
 PATIENCE_S = 20.0
 TICK_S = 0.001
@@ -80,12 +81,9 @@ class Load:
         return np.asarray(1000 * (seen - np.array(due)), np.float64)
 
     def _send(self, messages: Sequence[Message], rate: float) -> list[float]:
-        began = time.monotonic() + 0.1
-        due = [began + number / rate for number in range(len(messages))]
-        for message, at in zip(messages, due, strict=True):
-            pause = at - time.monotonic()
-            if pause > 0:
-                time.sleep(max(pause, TICK_S))
+        due = []
+        for message, at in paced(messages, rate, tick=TICK_S):
+            due.append(at)
             self._producer.produce(
                 self._source, message.value, message.key, partition=0, timestamp=message.timestamp_ms
             )

@@ -1,4 +1,4 @@
-"""The stream that every contender reads: made once, kept as a file, loaded into fresh topics."""
+"""The stream that every system reads: made once, kept as a file, loaded into fresh topics."""
 
 import random
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What a race needs, made once by the project's own programs and kept under build/bench: a stream and a model."""
+"""The stream and the model of a run, made once by the project's own programs and kept under build/bench."""
 
 import hashlib
 from pathlib import Path
@@ -33,8 +33,8 @@ def models() -> Path:
         return root
     log = FOLDER / "prepare.log"
     for platform in ("source", "target"):
-        world = ["--platform", platform, "--transactions", str(SOURCE_TRANSACTIONS), "--days", "240"]
-        run_program("simulator", *world, "--seed", str(SEED), "--out", str(FOLDER / platform), log=log)
+        size = ["--platform", platform, "--transactions", str(SOURCE_TRANSACTIONS), "--days", "240"]
+        run_program("simulator", *size, "--seed", str(SEED), "--out", str(FOLDER / platform), log=log)
     limit = ["--models", str(root), "--seed", str(SEED), "--teachers", "1"]
     base = run_program("training", "pretrain", "--source", str(FOLDER / "source" / "events.parquet"), *limit, log=log)
     wanted = ["--labels", str(LABELS), "--from", str(base["version"])]

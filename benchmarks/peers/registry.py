@@ -1,4 +1,4 @@
-"""Who runs, and how each is started."""
+"""The systems that are compared, and how each is started."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from importlib.metadata import version
 import msgspec
 
 from benchmarks.peers.job import Job
-from benchmarks.peers.run import Program
+from local.service_process import ServiceProcess
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
+class System:
     """One program to measure.
 
     Attributes:
@@ -38,19 +38,15 @@ class Contender:
         """The topics that it writes to, which must exist."""
         return [job.sink] if self.module else [job.sink, f"{job.sink}.alerts", f"{job.sink}.dlq"]
 
-    def programs(self, job: Job, *, processes: int = 1) -> list[Program]:
+    def programs(self, job: Job, *, processes: int = 1) -> list[ServiceProcess]:
         """Its processes, not started yet."""
         job = msgspec.structs.replace(job, **self.settings)
         logs = [job.scratch / f"{self.name}-{number}.log" for number in range(processes)]
         if self.module:
-            arguments = ["-m", f"benchmarks.peers.systems.{self.module}", job.to_argument()]
-            return [Program(arguments, environment={}, log=log) for log in logs]
+            program = (f"benchmarks.peers.systems.{self.module}", job.to_argument())
+            return [ServiceProcess({}, log=log, program=program) for log in logs]
         return [
-            Program(
-                ["-m", "service", "run"],
-                environment={**service_environment(job, number), **self.environment},
-                log=log,
-            )
+            ServiceProcess({**service_environment(job, number), **self.environment}, log=log)
             for number, log in enumerate(logs)
         ]
 
@@ -70,7 +66,6 @@ def service_environment(job: Job, number: int = 0) -> dict[str, str]:
         "FRAUD_SNAPSHOTS_DIR": str(job.scratch / "snapshots"),
         "FRAUD_DELIVERY": job.delivery,
         "FRAUD_BATCH_RECORDS": str(job.batch_records),
-        "FRAUD_HTTP_PORT": "0",
         "FRAUD_LOG_LEVEL": "INFO",
     }
 
@@ -79,10 +74,10 @@ OURS = ("kafka-python", "tensorflow-cpu", "numpy", "msgspec")
 AT_LEAST_ONCE = {"delivery": "at_least_once"}
 EXACTLY_ONCE = {"delivery": "exactly_once"}
 
-PASS_THROUGH = Contender("pass_through", "pass_through", "kafka-python, no work", ("kafka-python", "crc32c"), {}, {})
-SERVICE = Contender("service", "", "fraudstream, at least once", OURS, AT_LEAST_ONCE, {})
-SERVICE_EXACTLY_ONCE = Contender("service_exactly_once", "", "fraudstream, exactly once", OURS, EXACTLY_ONCE, {})
-SERVICE_QUIET = Contender(
+PASS_THROUGH = System("pass_through", "pass_through", "kafka-python, no work", ("kafka-python", "crc32c"), {}, {})
+SERVICE = System("service", "", "fraudstream, at least once", OURS, AT_LEAST_ONCE, {})
+SERVICE_EXACTLY_ONCE = System("service_exactly_once", "", "fraudstream, exactly once", OURS, EXACTLY_ONCE, {})
+SERVICE_QUIET = System(
     "service_alerts_only",
     "",
     "fraudstream, at least once, alerts only",
@@ -90,11 +85,11 @@ SERVICE_QUIET = Contender(
     AT_LEAST_ONCE,
     {"FRAUD_DECISIONS": "off"},
 )
-CONFLUENT = Contender("confluent", "confluent", "confluent-kafka, no work", ("confluent-kafka",), {}, {})
-TUTORIAL = Contender(
+CONFLUENT = System("confluent", "confluent", "confluent-kafka, no work", ("confluent-kafka",), {}, {})
+TUTORIAL = System(
     "tutorial", "tutorial", "loop with model.predict per message", ("kafka-python", "keras", "tensorflow-cpu"), {}, {}
 )
-PER_MESSAGE = Contender(
+PER_MESSAGE = System(
     "saved_model_loop",
     "per_message",
     "loop with the SavedModel per message",
@@ -102,11 +97,11 @@ PER_MESSAGE = Contender(
     {},
     {},
 )
-QUIX = Contender("quixstreams", "quix_streams", "Quix Streams", ("quixstreams", "confluent-kafka"), {}, {})
-ARROYO = Contender("arroyo", "sentry_arroyo", "Arroyo", ("sentry-arroyo", "confluent-kafka"), {}, {})
-FASTSTREAM = Contender("faststream", "fast_stream", "FastStream", ("faststream", "aiokafka"), {}, {})
+QUIX = System("quixstreams", "quix_streams", "Quix Streams", ("quixstreams", "confluent-kafka"), {}, {})
+ARROYO = System("arroyo", "sentry_arroyo", "Arroyo", ("sentry-arroyo", "confluent-kafka"), {}, {})
+FASTSTREAM = System("faststream", "fast_stream", "FastStream", ("faststream", "aiokafka"), {}, {})
 
-FIELD: Sequence[Contender] = (
+SYSTEMS: Sequence[System] = (
     PASS_THROUGH, SERVICE, SERVICE_EXACTLY_ONCE, SERVICE_QUIET, CONFLUENT,
     TUTORIAL, PER_MESSAGE, QUIX, ARROYO, FASTSTREAM,
 )  # fmt: skip

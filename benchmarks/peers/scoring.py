@@ -1,6 +1,6 @@
-"""The work that every scoring contender does: decode, features with history, one SavedModel, a decision.
+"""The work that every scoring system does: decode, features with history, one SavedModel, a decision.
 
-It is this project's own code, so that a peer is not charged for a slower one. What differs between contenders is how
+It is this project's own code, so that a peer is not charged for a slower one. What differs between systems is how
 the records reach it, how many at a time, and how the decisions leave.
 """
 
@@ -27,7 +27,7 @@ THRESHOLD = 0.5
 
 
 class Decided(msgspec.Struct):
-    """What a contender writes for each transaction."""
+    """What a system writes for each transaction."""
 
     transaction_id: str
     customer_id: str

@@ -1,4 +1,4 @@
-"""How throughput depends on batch size (which is the transaction's size) and on the number of processes."""
+"""Throughput by batch size (which is the transaction's size) and by the number of processes."""
 
 import json
 import shutil
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.peers.harness import Arena
+from benchmarks.peers.harness import Harness
 from benchmarks.peers.payments import Message
 from benchmarks.peers.registry import PASS_THROUGH, SERVICE, SERVICE_EXACTLY_ONCE
 from benchmarks.peers.throughput import ratio
@@ -17,7 +17,7 @@ BATCHES = (100, 500, 2_000, 5_000)
 
 
 def batches(
-    arena: Arena,
+    harness: Harness,
     topic: str,
     *,
     repeats: int,
@@ -31,7 +31,7 @@ def batches(
         for size in sizes:
             rates = []
             for _ in range(repeats):
-                result = arena.race(service, topic, seconds=seconds, settings={"batch_records": size})
+                result = harness.run_once(service, topic, seconds=seconds, settings={"batch_records": size})
                 rates.append(result.run.events_per_second)
             say(f"{service.title}, batches of {size:,}: {max(rates):,.0f} events/s")
             figures.append(Figure.of(f"{service.name}.batch_{size}.rate", rates, "events/s"))
@@ -39,23 +39,23 @@ def batches(
 
 
 def processes(
-    arena: Arena, messages: Iterable[Message], *, repeats: int, seconds: float, say: Callable[[str], None]
+    harness: Harness, messages: Iterable[Message], *, repeats: int, seconds: float, say: Callable[[str], None]
 ) -> list[Figure]:
     """Two processes on two partitions against one on one; the pass-through shows what the machine has to give.
 
     The topic is loaded when every process has its partition, so that no start and no handing over is measured.
     """
     kept = list(messages)
-    pair = replace(arena, models_dir=for_partitions(arena.models_dir, arena.scratch / "models-2", 2))
+    pair = replace(harness, models_dir=for_partitions(harness.models_dir, harness.scratch / "models-2", 2))
     figures = []
-    for contender in (PASS_THROUGH, SERVICE):
+    for system in (PASS_THROUGH, SERVICE):
         rates: dict[int, list[float]] = {1: [], 2: []}
         for repeat in range(repeats):
-            for count, place in ((1, arena), (2, pair)):
-                topic = f"{contender.name}-{count}-{repeat}"
-                rates[count].append(place.race_when_ready(contender, topic, kept, processes=count, seconds=seconds))
-        say(f"{contender.title}: {max(rates[1]):,.0f} events/s with one process, {max(rates[2]):,.0f} with two")
-        figures += ratio(f"{contender.name}.two_processes_ratio", rates[2], rates[1])
+            for count, place in ((1, harness), (2, pair)):
+                topic = f"{system.name}-{count}-{repeat}"
+                rates[count].append(place.run_when_ready(system, topic, kept, processes=count, seconds=seconds))
+        say(f"{system.title}: {max(rates[1]):,.0f} events/s with one process, {max(rates[2]):,.0f} with two")
+        figures += ratio(f"{system.name}.two_processes_ratio", rates[2], rates[1])
     return figures
 
 

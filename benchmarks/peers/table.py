@@ -1,37 +1,36 @@
-"""A run as a page for readers: the machine, the versions, every contender's rate and its ratio to the service's."""
+"""A run as a page for readers: the machine, the versions, every system's rate and its ratio to the service's."""
 
 import os
 import platform
 from collections.abc import Sequence
 
-from benchmarks.peers.registry import PASS_THROUGH, Contender
+from benchmarks.peers.registry import PASS_THROUGH, System
 from benchmarks.peers.throughput import Throughput
 from benchmarks.report import Figure
 
 
 def markdown(
-    found: Throughput, figures: Sequence[Figure], field: Sequence[Contender], *, broker: str, command: str, date: str
+    found: Throughput, figures: Sequence[Figure], systems: Sequence[System], *, broker: str, command: str, date: str
 ) -> str:
     """The whole report as Markdown."""
     lines = [
         f"`{command}`, {date}. Kafka {broker}, Python {platform.python_version()}, {os.cpu_count()} cores, "
         f"{platform.machine()}. Medians over repeats, quartiles in brackets.",
         "",
-        "| contender | versions | events/s | share of the limit | processor, µs/event | memory, MB |",
+        "| system | versions | events/s | share of the limit | processor, µs/event | memory, MB |",
         "| --- | --- | ---: | ---: | ---: | ---: |",
     ]
     rates = {name: Figure.of(name, values, "events/s") for name, values in found.rates.items() if values}
     limit = rates.get(PASS_THROUGH.name)
-    for contender in field:
-        rate = rates.get(contender.name)
+    for system in systems:
+        rate = rates.get(system.name)
         if rate is None:
             continue
         share = "" if limit is None else f"{rate.value / limit.value:.2%}"
-        cpu = Figure.of("cpu", found.cpu_us[contender.name], "us").value
-        memory = Figure.of("memory", found.memory_mb[contender.name], "MB").value
+        cpu = Figure.of("cpu", found.cpu_us[system.name], "us").value
+        memory = Figure.of("memory", found.memory_mb[system.name], "MB").value
         lines.append(
-            f"| {contender.title} | {contender.versions()} | {_spread(rate)} | {share} "
-            f"| {_number(cpu)} | {memory:,.0f} |"
+            f"| {system.title} | {system.versions()} | {_spread(rate)} | {share} | {_number(cpu)} | {memory:,.0f} |"
         )
     lines += ["", "| figure | value | unit |", "| --- | ---: | --- |"]
     skip = (".rate", ".cpu", ".memory")

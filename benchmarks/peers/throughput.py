@@ -1,11 +1,11 @@
-"""Events per second of every contender, interleaved, and their ratios."""
+"""Events per second of every system, interleaved, and their ratios."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.peers.harness import Arena
-from benchmarks.peers.registry import PASS_THROUGH, SERVICE, SERVICE_EXACTLY_ONCE, SERVICE_QUIET, Contender
+from benchmarks.peers.harness import Harness
+from benchmarks.peers.registry import PASS_THROUGH, SERVICE, SERVICE_EXACTLY_ONCE, SERVICE_QUIET, System
 from benchmarks.peers.run import Failed
 from benchmarks.report import Figure
 
@@ -20,7 +20,7 @@ LIMITS = {
 
 @dataclass
 class Throughput:
-    """What the runs of all contenders showed, one value a repeat, by contender."""
+    """What the runs of all systems showed, one value a repeat, by system."""
 
     rates: Rates = field(default_factory=lambda: defaultdict(list))
     cpu_us: Rates = field(default_factory=lambda: defaultdict(list))
@@ -33,7 +33,7 @@ class Throughput:
         figures = []
         for name, (ours, limit) in LIMITS.items():
             figures += ratio(name, self.rates[ours.name], self.rates[limit.name])
-        beside = {contender.name for pair in LIMITS.values() for contender in pair}
+        beside = {system.name for pair in LIMITS.values() for system in pair}
         for name, rates in self.rates.items():
             if name not in beside:
                 figures += ratio(f"vs_{name}", self.rates[SERVICE.name], rates)
@@ -46,25 +46,25 @@ class Throughput:
 
 
 def measure(
-    arena: Arena, field_: Sequence[Contender], topic: str, *, repeats: int, seconds: float, say: Callable[[str], None]
+    harness: Harness, systems: Sequence[System], topic: str, *, repeats: int, seconds: float, say: Callable[[str], None]
 ) -> Throughput:
-    """Runs every contender once a repeat, in the given order."""
+    """Runs every system once a repeat, in the given order."""
     found = Throughput()
     for repeat in range(repeats):
-        for contender in field_:
+        for system in systems:
             try:
-                result = arena.race(contender, topic, seconds=seconds)
+                result = harness.run_once(system, topic, seconds=seconds)
             except Failed as error:
-                found.failures.append(f"{contender.title}: {error}")
+                found.failures.append(f"{system.title}: {error}")
                 say(found.failures[-1])
                 continue
-            found.rates[contender.name].append(result.run.events_per_second)
-            found.cpu_us[contender.name].append(result.run.cpu_us)
-            found.memory_mb[contender.name].append(result.run.memory_mb)
+            found.rates[system.name].append(result.run.events_per_second)
+            found.cpu_us[system.name].append(result.run.cpu_us)
+            found.memory_mb[system.name].append(result.run.memory_mb)
             if result.first_decision_s is not None:
-                found.first_decision_s[contender.name].append(result.first_decision_s)
+                found.first_decision_s[system.name].append(result.first_decision_s)
             say(
-                f"[{repeat + 1}/{repeats}] {contender.title}: {result.run.events_per_second:,.0f} events/s, "
+                f"[{repeat + 1}/{repeats}] {system.title}: {result.run.events_per_second:,.0f} events/s, "
                 f"{result.run.cpu_us:.1f} µs of processor each"
             )
     return found

@@ -1,9 +1,13 @@
 """`make bench-transfer`: average precision and recall of every method, by pair, budget (or days) and seed.
 
 Resumable: each pair's figures are a table in `benchmarks/transfer/results`, and what is there is not measured again.
-Worlds and bases are kept in `build/transfer`. Everything takes many hours on one core; `--minutes` stops between two
+Streams and bases are kept in `build/transfer`. Everything takes many hours on one core; `--minutes` stops between two
 cells, `--report` measures nothing.
 """
+
+from training.process import prepare_libraries
+
+prepare_libraries()
 
 import subprocess
 import sys

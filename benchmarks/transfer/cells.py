@@ -35,7 +35,7 @@ class Plan:
 
     Attributes:
         pair: opened.
-        seed: of world, labels and methods.
+        seed: of streams, labels and methods.
         control: what is done to the source: "" nothing, "shuffled" or "flipped" labels, "half" of the target instead.
         code: commit of what is measured.
     """

@@ -1,6 +1,6 @@
-"""What is compared: the strategies, and what a good practitioner would do with LightGBM instead.
+"""The methods that are compared: the strategies, and what a good practitioner would do with LightGBM instead.
 
-Nothing is tuned per cell: nets and trees have one setting each, found on worlds of other seeds with equal effort.
+Nothing is tuned per cell: nets and trees have one setting each, found on streams of other seeds with equal effort.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a cell (pair, budget, seed) measured: figures and bootstrap draws, no scores.
+"""The results of a cell (pair, budget, seed): figures and bootstrap draws, no scores.
 
 One table a pair under `benchmarks/transfer/results`, a line a cell and method, kept in the repository so that a later
 run continues; each line names the commit of the code that it came from.

@@ -1,4 +1,4 @@
-"""What is run first: figures that decide come before figures that complete."""
+"""The order of cells: figures that decide come before figures that complete."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -30,7 +30,7 @@ class Gain:
 
     @classmethod
     def over(cls, cells: Sequence[Cell], ours: str, rival: str) -> Self:
-        """From the draws of each test's customers, paired; seeds, hence labels and worlds, are taken as they are."""
+        """From the draws of each test's customers, paired; seeds, hence labels and streams, are taken as they are."""
         one, other = (np.mean([cell.methods[name].ap for cell in cells]) for name in (ours, rival))
         drawn = [np.mean([c.methods[name].draws for c in cells], axis=0) / SCALE for name in (ours, rival)]
         error = HALF * float(np.std(np.log(drawn[0] / drawn[1])))
@@ -38,8 +38,8 @@ class Gain:
         return cls(rival, *(float(np.expm1(centre + shift)) for shift in (0.0, -error, error)))
 
     @property
-    def verdict(self) -> str:
-        """Wins, ties or loses."""
+    def outcome(self) -> str:
+        """Of the comparison: wins, ties or loses."""
         return "wins" if self.low > 0 else "loses" if self.high < 0 else "ties"
 
 
@@ -137,7 +137,7 @@ def table(rows: Sequence[Pooled]) -> str:
         lines.append(
             f"| {row.stem} | {len(row.cells)} | {learnt} | {row.frauds}{power} | "
             f"{gain.rival.removeprefix('lightgbm_')} {row.mean(gain.rival):.3f} | {row.mean('joint_distilled'):.3f} | "
-            f"{row.mean('auto'):.3f} | {gain.value:+.0%} ({gain.low:+.0%} .. {gain.high:+.0%}) {gain.verdict}{harm} |"
+            f"{row.mean('auto'):.3f} | {gain.value:+.0%} ({gain.low:+.0%} .. {gain.high:+.0%}) {gain.outcome}{harm} |"
         )
     return "\n".join(lines)
 
@@ -162,19 +162,19 @@ def by_rival(rows: Sequence[Pooled]) -> str:
     for rival in RIVALS:
         gains = [row.gain("auto", rival) for row in rows]
         mean = np.expm1(np.mean([np.log1p(gain.value) for gain in gains]))
-        verdicts = Counter(gain.verdict for gain in gains)
-        counts = " | ".join(str(verdicts[verdict]) for verdict in ("wins", "ties", "loses"))
+        outcomes = Counter(gain.outcome for gain in gains)
+        counts = " | ".join(str(outcomes[outcome]) for outcome in ("wins", "ties", "loses"))
         lines.append(f"| {rival.removeprefix('lightgbm_')} | {mean:+.0%} | {counts} |")
     return "\n".join(lines)
 
 
 def words(rows: Sequence[Pooled]) -> str:
     """Where `auto` wins, ties and loses against the best LightGBM."""
-    by_verdict: dict[str, list[str]] = defaultdict(list)
+    by_outcome: dict[str, list[str]] = defaultdict(list)
     for row in rows:
-        by_verdict[row.gain("auto").verdict].append(row.stem + ("" if row.powered else " (underpowered)"))
+        by_outcome[row.gain("auto").outcome].append(row.stem + ("" if row.powered else " (underpowered)"))
     return "\n".join(
-        f"auto {verdict} against the best LightGBM on {len(by_verdict[verdict])} of {len(rows)}: "
-        + (", ".join(by_verdict[verdict]) or "none")
-        for verdict in ("wins", "ties", "loses")
+        f"auto {outcome} against the best LightGBM on {len(by_outcome[outcome])} of {len(rows)}: "
+        + (", ".join(by_outcome[outcome]) or "none")
+        for outcome in ("wins", "ties", "loses")
     )

@@ -1,4 +1,4 @@
-"""Where a broker is and which version it runs: all that a client of it needs to know."""
+"""The address and version of a broker: all that a client of it needs to know."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the broker is told: server properties, users and the log configuration."""
+"""The broker's configuration: server properties, users and the log configuration."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

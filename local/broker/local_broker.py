@@ -1,7 +1,6 @@
 """One real Kafka broker as a child process: started, awaited, stopped, killed, paused, and started again."""
 
 import atexit
-import random
 import shutil
 import signal
 import socket
@@ -30,6 +29,8 @@ from local.broker.configuration import (
     write_properties,
 )
 from local.broker.jars import BrokerUnavailable, java, kafka_jars, kafka_version
+from local.ports import free_port
+from local.programs import dies_with_parent
 
 START_SECONDS = 90.0
 STOP_SECONDS = 30.0
@@ -84,7 +85,10 @@ class LocalBroker:
         self._temporary = storage is None
         self.storage = (storage or Path(tempfile.mkdtemp(prefix="fraudstream-kafka-"))).resolve()
         self.log_dir = self.storage / "logs"
-        self._ports = Ports(client=port or _free_port(), internal=_free_port(), controller=_free_port())
+        try:
+            self._ports = Ports(client=port or free_port(), internal=free_port(), controller=free_port())
+        except OSError as error:
+            raise BrokerUnavailable(str(error)) from None
         self.bootstrap_servers = f"127.0.0.1:{self._ports.client}"
         self._security: Security = security
         self._users = dict(users or {})
@@ -140,7 +144,7 @@ class LocalBroker:
         # A session of its own: Ctrl-C in the terminal must reach the programs first, the broker last.
         with (self.log_dir / "output.log").open("ab") as output:
             self._process = subprocess.Popen(
-                [*_dies_with_parent(), *self._command("kafka.Kafka", str(self.storage / "server.properties"))],
+                [*dies_with_parent(), *self._command("kafka.Kafka", str(self.storage / "server.properties"))],
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,
@@ -259,30 +263,8 @@ def _telling(output: str) -> str:
     return (errors or lines)[-1][:300]
 
 
-def _free_port() -> int:
-    """Return a free port below the ephemeral range.
-
-    Not port 0's choice: while a broker is down, a client that keeps connecting to an ephemeral port of 127.0.0.1 can
-    be given that very port as its own, connect to itself, and keep the broker from coming back.
-    """
-    for port in random.sample(range(20_000, 32_000), 200):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise BrokerUnavailable("no free port on 127.0.0.1 between 20000 and 32000: stop what holds them")
-
-
 def _listens(port: int) -> bool:
     """Tell whether something accepts on the port, so that no client library logs its failed attempts."""
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _dies_with_parent() -> list[str]:
-    """Return a prefix that has Linux kill the broker when this process dies, however it dies; elsewhere nothing."""
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "KILL"] if setpriv else []

@@ -21,11 +21,15 @@ from rich.table import Table
 from local.broker.address import KafkaAddress, ask
 from local.broker.jars import BrokerUnavailable
 from local.broker.local_broker import LocalBroker
-from local.demo.claims import Broken, DemoReport, verdict
+from local.demo.claims import ClaimFailed, DemoReport, demo_report
+from local.demo.outputs import OutputMissing, Outputs, Reader, Topics
 from local.demo.platforms import Target, among, cut, messages
-from local.demo.traffic import Lost, Outputs, Reader, Topics, send
-from local.programs import ProgramFailed, Service, free_port, run_program, service_command
+from local.load import send
+from local.ports import free_port
+from local.programs import ProgramFailed, run_program, service_command
+from local.service_process import ServiceProcess
 from simulator.output.malformed import malformed
+from training.process import prepare_libraries
 
 FOLDER: Final = Path("build/demo")
 START: Final = datetime(2025, 1, 6, tzinfo=UTC)
@@ -37,7 +41,7 @@ PACED_RATE: Final = 500.0
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of everything; the quick demo tells the same story with less data."""
+    """How much of everything; the quick demo does the same with less data."""
 
     source_transactions: int
     target_transactions: int
@@ -55,28 +59,31 @@ console = Console(stderr=True, width=120)
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Less data, and the first act alone.")
+@click.option("--quick", is_flag=True, help="Less data, and without the new pattern.")
 @click.option("--seed", default=1, show_default=True)
 @click.option(
     "--bootstrap-servers", envvar="FRAUD_KAFKA_BOOTSTRAP_SERVERS", help="Use that broker, not one of our own."
 )
 def main(*, quick: bool, seed: int, bootstrap_servers: str | None) -> None:
-    """Run the whole story on a local broker; the last line on standard output is one JSON object."""
+    """Run the whole demo on a local broker; the last line on standard output is one JSON object."""
     size = QUICK if quick else FULL
     try:
         with a_broker(bootstrap_servers) as (broker, topics):
             console.print(f"Kafka {broker.version} at {broker.bootstrap_servers}")
             target = prepare(size, seed)
-            outputs, said = serve(broker.bootstrap_servers, topics, target, seed)
-            show(outputs, said)
-            summary = said.as_dict()
+            outputs, report = serve(broker.bootstrap_servers, topics, target, seed)
+            show(outputs, report)
+            summary = report.as_dict()
             if not quick:
-                from local.demo.new_pattern import second_act
+                prepare_libraries()
+                from local.demo.new_pattern import run_new_pattern  # loads TensorFlow
 
                 at = broker.bootstrap_servers
-                summary |= second_act(at, topics, folder=FOLDER, bases=FOLDER / "models", console=console).as_dict()
+                summary |= run_new_pattern(
+                    at, topics, folder=FOLDER, bases=FOLDER / "models", console=console
+                ).as_dict()
             click.echo(json.dumps(summary))
-    except (BrokerUnavailable, ProgramFailed, Lost, Broken) as error:
+    except (BrokerUnavailable, ProgramFailed, OutputMissing, ClaimFailed) as error:
         raise click.ClickException(str(error)) from None
 
 
@@ -96,8 +103,10 @@ def prepare(size: Size, seed: int) -> Target:
     models, log = FOLDER / "models", FOLDER / "training.log"
     for platform, count in (("source", size.source_transactions), ("target", size.target_transactions)):
         with console.status(f"simulating {count:,} transactions of the {platform} platform"):
-            world = ["--platform", platform, "--transactions", str(count), "--days", str(size.days)]
-            made = run_program("simulator", *world, "--seed", str(seed), "--out", str(FOLDER / platform), log=log)
+            size_options = ["--platform", platform, "--transactions", str(count), "--days", str(size.days)]
+            made = run_program(
+                "simulator", *size_options, "--seed", str(seed), "--out", str(FOLDER / platform), log=log
+            )
         console.print(f"{platform}: {count:,} transactions, {made['frauds']} frauds")
     target = cut(FOLDER / "target", go_live=START + timedelta(days=size.go_live_day), history_days=HISTORY_DAYS)
     limit = ["--models", str(models), "--seed", str(seed)]
@@ -137,9 +146,9 @@ def serve(bootstrap_servers: str, topics: Topics, target: Target, seed: int) -> 
         send(bootstrap_servers, topics.transactions, backlog)
     with (
         Reader(bootstrap_servers, topics) as reader,
-        Service(environment, port=free_port(), log=FOLDER / "service.log") as service,
+        ServiceProcess(environment, port=free_port(), log=FOLDER / "service.log") as service,
     ):
-        console.print(f"service ready after {service.wait_until_ready():.1f} s at {service.url}")
+        console.print(f"service ready after {service.ready():.1f} s at {service.url}")
         outputs, sent = reader.outputs, sum(message.counts for message in backlog)
         with bar("scoring the backlog", sent) as progress:
             reader.wait_for(sent, check=service.check, progress=progress)
@@ -151,7 +160,7 @@ def serve(bootstrap_servers: str, topics: Topics, target: Target, seed: int) -> 
             due = sending.result()
         check_metrics(service.get("/metrics"), outputs)
     latencies = np.array([1e3 * (outputs.seen_at[name] - at) for name, at in due.items()])
-    said = verdict(
+    report = demo_report(
         sent=sent,
         malformed=MALFORMED,
         outputs=outputs,
@@ -160,14 +169,14 @@ def serve(bootstrap_servers: str, topics: Topics, target: Target, seed: int) -> 
         latencies_ms=latencies,
         events_per_second=events_per_second,
     )
-    return outputs, said
+    return outputs, report
 
 
 def check_metrics(text: str, outputs: Outputs) -> None:
     """Compares what `/metrics` says with what came out.
 
     Raises:
-        Broken: they differ.
+        ClaimFailed: they differ.
     """
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     for metric, seen in (
@@ -177,17 +186,17 @@ def check_metrics(text: str, outputs: Outputs) -> None:
     ):
         counted = sum(sample.value for sample in samples if sample.name == metric)
         if counted != seen:
-            raise Broken(f"/metrics says {metric} = {counted:,.0f}, but {seen:,} came out")
+            raise ClaimFailed(f"/metrics says {metric} = {counted:,.0f}, but {seen:,} came out")
 
 
-def show(outputs: Outputs, said: DemoReport) -> None:
+def show(outputs: Outputs, report: DemoReport) -> None:
     """Prints one alert as an analyst sees it, and the table."""
     alert = max(outputs.alerts, key=lambda row: row.score)
     console.print(f"the riskiest alert: {alert.transaction_id}, score {alert.score:.3f} → {alert.action}")
     for reason in alert.reasons:
         console.print(f"  · {reason['text']}")
     table = Table("what", "value", title="the target platform, from its first live day")
-    for name, value in said.as_dict().items():
+    for name, value in report.as_dict().items():
         # Shares to three decimals; counts, milliseconds and rates as whole numbers.
         table.add_row(name, f"{value:,.3f}" if isinstance(value, float) and value < 1 else f"{value:,.0f}")
     Console(width=120).print(table)

@@ -1,4 +1,4 @@
-"""What the demo claims at its end, computed from what went in, what came out, and the simulator's truth."""
+"""The claims at the demo's end, computed from what went in, what came out, and the simulator's truth."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -8,12 +8,12 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
-from local.demo.traffic import Outputs
+from local.demo.outputs import Outputs
 
 Float64s = npt.NDArray[np.float64]
 
 
-class Broken(Exception):  # noqa: N818 - named for what it says
+class ClaimFailed(Exception):  # noqa: N818 - named for what it says
     """The demo saw something that must not happen."""
 
 
@@ -39,7 +39,7 @@ class DemoReport:
         return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()}
 
 
-def verdict(
+def demo_report(
     *,
     sent: int,
     malformed: int,
@@ -61,7 +61,7 @@ def verdict(
         events_per_second: of the part at full speed.
 
     Raises:
-        Broken: an event is missing or doubled, or nothing was flagged.
+        ClaimFailed: an event is missing or doubled, or nothing was flagged.
     """
     _accounted(sent=sent, malformed=malformed, outputs=outputs)
     rows = [row for row in outputs.decisions if row.transaction_id in judged]
@@ -69,7 +69,7 @@ def verdict(
     fraud = known["is_fraud"].to_numpy(bool)
     flagged = np.array([row.action != "allow" for row in rows])
     if not fraud.any() or not flagged.any():
-        raise Broken("no fraud or no alert after the go-live: choose another seed or more transactions")
+        raise ClaimFailed("no fraud or no alert after the go-live: choose another seed or more transactions")
     return DemoReport(
         transactions=sent,
         scored=len(outputs.decisions),
@@ -103,4 +103,4 @@ def _accounted(*, sent: int, malformed: int, outputs: Outputs) -> None:
     ]
     for wrong, text in problems:
         if wrong:
-            raise Broken(text)
+            raise ClaimFailed(text)

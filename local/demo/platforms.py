@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from local.demo.traffic import Message
+from local.load import Message
 from simulator.output.json_lines import events_to_json
 
 

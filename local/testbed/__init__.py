@@ -1,1 +1,1 @@
-"""What tests and benchmarks share: sample bundles and events, a service process that may be hurt, delivery checked."""
+"""The test bed of tests and benchmarks: sample bundles and events, a run of the scorer, delivery checked."""

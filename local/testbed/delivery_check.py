@@ -1,4 +1,4 @@
-"""What a read-committed consumer saw, against what an undisturbed run over the same log would have written."""
+"""The outputs that a read-committed consumer saw against those of an undisturbed run over the same log."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -42,14 +42,14 @@ class DeliveryReport:
         return not (self.lost or self.doubled or self.changed)
 
 
-def judge(world: ScorerRun) -> DeliveryReport:
-    """Reads everything of a world, once its services have caught up and stopped."""
+def check_delivery(scorer: ScorerRun) -> DeliveryReport:
+    """Reads everything of a run, once its services have caught up and stopped."""
     source = [
-        (partition, list(_read(world, world.names["transactions_topic"], partition)))
-        for partition in range(world.partitions)
+        (partition, list(_read(scorer, scorer.names["transactions_topic"], partition)))
+        for partition in range(scorer.partitions)
     ]
-    wanted, crcs = _undisturbed(world, source)
-    got, found_crcs = _written(world)
+    wanted, crcs = _undisturbed(scorer, source)
+    got, found_crcs = _written(scorer)
     missing, surplus = wanted - got, got - wanted
     return DeliveryReport(
         inputs=sum(len(records) for _, parts in source for records in parts),
@@ -60,10 +60,10 @@ def judge(world: ScorerRun) -> DeliveryReport:
 
 
 def _undisturbed(
-    world: ScorerRun, source: Iterable[tuple[int, Sequence[Records]]]
+    scorer: ScorerRun, source: Iterable[tuple[int, Sequence[Records]]]
 ) -> tuple[Counter[Key], dict[str, int]]:
     """Outputs and features of one run over the whole log, in batches of the fetches' own sizes."""
-    settings = Settings(**world.names, partitions=world.partitions, secret=SECRET, deadletter_cap="off")  # type: ignore[arg-type]
+    settings = Settings(**scorer.names, partitions=scorer.partitions, secret=SECRET, deadletter_cap="off")  # type: ignore[arg-type]
     pipeline = build_pipeline(settings, Domain(SPEC, HistoryConfig()), SystemClock().monotonic)
     models = Models(AmountModel())
     outputs: Counter[Key] = Counter()
@@ -82,13 +82,13 @@ def _undisturbed(
     return outputs, crcs
 
 
-def _written(world: ScorerRun) -> tuple[Counter[Key], list[tuple[str, int]]]:
+def _written(scorer: ScorerRun) -> tuple[Counter[Key], list[tuple[str, int]]]:
     outputs: Counter[Key] = Counter()
     crcs: list[tuple[str, int]] = []
     topics = {Channel.ALERTS: "alerts_topic", Channel.DECISIONS: "decisions_topic", Channel.DEAD_LETTERS: "dlq_topic"}
     for channel, name in topics.items():
-        for partition in range(world.partitions):
-            for records in _read(world, world.names[name], partition):
+        for partition in range(scorer.partitions):
+            for records in _read(scorer, scorer.names[name], partition):
                 for value, header in zip(records.values, records.headers, strict=True):
                     outputs[_key(channel, value or b"", header)] += 1
                     if channel is Channel.DECISIONS:
@@ -99,13 +99,13 @@ def _written(world: ScorerRun) -> tuple[Counter[Key], list[tuple[str, int]]]:
 
 def _key(channel: Channel, value: bytes, headers: Iterable[tuple[str, bytes]]) -> Key:
     if channel is Channel.DEAD_LETTERS:
-        told = dict(headers)
-        return channel.value, f"{told['source_partition'].decode()}/{told['source_offset'].decode()}"
+        said = dict(headers)
+        return channel.value, f"{said['source_partition'].decode()}/{said['source_offset'].decode()}"
     return channel.value, str(msgspec.json.decode(value)["transaction_id"])
 
 
-def _read(world: ScorerRun, topic: str, partition: int) -> Iterable[Records]:
-    reader = Reader(world.cluster, topic)
+def _read(scorer: ScorerRun, topic: str, partition: int) -> Iterable[Records]:
+    reader = Reader(scorer.cluster, topic)
     try:
         yield from reader.replay(partition, *reader.bounds(partition))
     finally:

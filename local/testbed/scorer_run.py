@@ -1,46 +1,29 @@
-"""A world for one fault: topics, a model, a stream of events, and any number of service instances."""
+"""One run of the scorer on a shared broker: topics and folders of its own, a load, any number of instances."""
 
-import random
-import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-import msgspec
-from kafka import KafkaProducer, TopicPartition
-
-from local.testbed.service_process import ServiceProcess
+from local.load import Load
+from local.ports import free_port
+from local.service_process import ServiceProcess
 from runtime.errors import Unavailable
 from runtime.kafka.admin import committed_positions
-from runtime.kafka.batch_writer import append
 from runtime.kafka.client import Cluster
 from runtime.kafka.topics import TopicAdmin
 from service.adapters.kafka.group import Reader
 from service.settings import Settings
 from service.topics import wanted_topics
 
-BULK_RATE = 2_000.0
-MOST_AT_ONCE = 2_000
-MOST_BATCHES = 50
-"""Sent in bulk and not yet acknowledged; beyond it the load waits, on a machine that is too busy for its rate."""
-
-PATIENCE = 600.0
-"""Seconds within which the broker must take what was sent, once it is well."""
-
 SECRET = "a secret of the tests"  # noqa: S105 - nothing is kept under it
-
-KINDS = 20
-"""One event in so many is broken, and one is an outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The topics and the group of one world."""
+    """The topics and the group of one run."""
 
     prefix: str
 
@@ -59,7 +42,7 @@ class Names:
 
 @dataclass
 class ScorerRun:
-    """One fault's own topics and folders on a shared broker.
+    """A run's own topics and folders on a shared broker.
 
     Attributes:
         servers: of the broker.
@@ -111,12 +94,12 @@ class ScorerRun:
         }
         log = self.folder / f"{instance}-{len(self._instances)}.log"
         environment = {f"FRAUD_{name.upper()}": value for name, value in values.items()}
-        made = ServiceProcess(environment, port=_free_port(), log=log, largest_file=largest_file, program=program)
+        made = ServiceProcess(environment, port=free_port(), log=log, largest_file=largest_file, program=program)
         self._instances.append(made)
         return made
 
     @contextmanager
-    def load(self, *, rate: float) -> Iterator["Load"]:
+    def load(self, *, rate: float) -> Iterator[Load]:
         """A stream of events, so many a second, for as long as the block lasts."""
         load = Load(self.servers, self.names["transactions_topic"], self.partitions, rate=rate, seed=self.seed)
         load.start()
@@ -190,120 +173,3 @@ class ScorerRun:
         """Makes sure that nothing is left running."""
         for instance in self._instances:
             instance.close()
-
-
-class Load:
-    """Sends seeded events from a thread of its own, each exactly once whatever the broker does."""
-
-    def __init__(self, servers: str, topic: str, partitions: int, *, rate: float, seed: int) -> None:
-        self._servers = servers
-        self._topic = topic
-        self._partitions = partitions
-        self._rate = rate
-        self._random = random.Random(seed)  # noqa: S311 - seeded
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
-        self.sent = 0
-        self._poison: str | None = None
-        self._batches: deque[Any] = deque()
-
-    def poison(self, amount: str) -> None:
-        """Sends one transaction of this amount next."""
-        self._poison = amount
-
-    def start(self) -> None:
-        """Begins to send."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ends, with everything acknowledged."""
-        self._stop.set()
-        self._thread.join(PATIENCE)
-        if self._thread.is_alive():
-            raise AssertionError("the load could not be delivered")
-
-    def _run(self) -> None:
-        # Idempotent, and patient beyond any fault: what is sent is in the log once.
-        producer = KafkaProducer(
-            bootstrap_servers=self._servers,
-            delivery_timeout_ms=int(PATIENCE * 1000),
-            request_timeout_ms=5_000,
-            reconnect_backoff_max_ms=1_000,
-            linger_ms=10,
-        )
-        began = time.monotonic()
-        while not self._stop.is_set():
-            due = min(self.sent + MOST_AT_ONCE, int((time.monotonic() - began) * self._rate))
-            if self._rate > BULK_RATE and due > self.sent:
-                self._send_in_bulk(producer, due)
-            while self.sent < due:
-                amount, self._poison = self._poison, None
-                customer, value = event(self.sent, self._random, amount=amount)
-                producer.send(
-                    self._topic, value, customer.encode(), [("trace", b"%d" % self.sent)], self._place(customer)
-                )
-                self.sent += 1
-            self._stop.wait(0.01)
-        producer.flush(PATIENCE)
-        producer.close()
-
-    def _send_in_bulk(self, producer: KafkaProducer, due: int) -> None:
-        """The library's own way, a record at a time, would take a whole processor at such rates."""
-        made = [event(number, self._random) for number in range(self.sent, due)]
-        producer.partitions_for(self._topic)  # `append` does not ask for the topic's leader
-        where = TopicPartition(self._topic, 0)
-        self._batches += append(producer, where, [c.encode() for c, _ in made], [value for _, value in made])
-        producer._sender.wakeup()  # noqa: SLF001 - it leaves that to `flush`
-        self.sent = due
-        while len(self._batches) > MOST_BATCHES or (self._batches and self._batches[0].is_done):
-            if self._batches[0].is_done:
-                self._batches.popleft()
-            else:
-                self._stop.wait(0.01)
-
-    def _place(self, customer: str) -> int:
-        return sum(customer.encode()) % self._partitions
-
-
-def event(number: int, draw: random.Random, *, amount: str | None = None) -> tuple[str, bytes]:
-    """A customer and an event: mostly transactions, some large enough to be flagged, some outcomes, some broken."""
-    at = time.time()  # noqa: TID251 - the stream is live
-    customer = f"c{draw.randrange(500)}"
-    fields: dict[str, object] = {
-        "type": "transaction",
-        "schema_version": "1.0",
-        "transaction_id": f"t{number}",
-        "event_time": _iso(at - draw.random() * 2),
-        "customer_id": customer,
-        "amount": "900.00" if draw.random() < 0.02 else f"{draw.randrange(1, 60)}.{draw.randrange(100):02}",
-        "currency": "EUR",
-        "card_id": f"card-{customer}-{draw.randrange(2)}",
-        "device_id": f"d{draw.randrange(300)}",
-        "ip": f"192.0.2.{draw.randrange(200)}",
-        "merchant_id": f"m{draw.randrange(20)}",
-    }
-    kind = number % KINDS
-    if amount is not None:
-        return customer, msgspec.json.encode({**fields, "amount": amount})
-    if kind == 7:
-        fields |= {
-            "type": "outcome",
-            "outcome_id": f"o{number}",
-            "kind": "declined",
-            "transaction_id": f"t{number - 1}",
-        }
-    if kind == 13:
-        return customer, msgspec.json.encode(fields)[:-30]
-    return customer, msgspec.json.encode(fields)
-
-
-def _iso(seconds: float) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(seconds, UTC).isoformat()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -28,8 +28,8 @@ who knows yesterday's labels of a device knows more than events alone can tell."
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """What episodes are set in: a platform, its merchants and its customers."""
+class Marketplace:
+    """A platform, its merchants and its customers: where episodes happen."""
 
     platform: Platform
     merchants: Merchants
@@ -107,25 +107,25 @@ def before(of: Int64s, values: Float64s | Int64s) -> Float64s:
 
 
 def episodes(
-    world: World, pattern: Pattern, kind: int, rng: np.random.Generator, count: int, *, begin: int, end: int
+    marketplace: Marketplace, pattern: Pattern, kind: int, rng: np.random.Generator, count: int, *, begin: int, end: int
 ) -> Attempts:
     """Attempts of `count` episodes that begin within [begin, end); what falls beyond the platform's end is cut off."""
     runs = runs_of(pattern, rng, count)
-    people, person_of = _identities(world, pattern, runs, rng, kind=kind, begin=begin)
+    people, person_of = _identities(marketplace, pattern, runs, rng, kind=kind, begin=begin)
     tz = people.tz[person_of[runs.step == 1]]
-    time = _times(world.platform, pattern, runs, rng, tz=tz, begin=begin, end=end)
-    merchant, change = _shops(world, pattern, runs, rng)
+    time = _times(marketplace.platform, pattern, runs, rng, tz=tz, begin=begin, end=end)
+    merchant, change = _shops(marketplace, pattern, runs, rng)
     attempts = attempts_of(
         people.take(person_of),
-        world.merchants,
+        marketplace.merchants,
         rng,
         time=time,
         merchant=merchant,
         high=runs.high[runs.of],
     )
-    key = mix(runs.of, salt_of(world.platform.salt, kind, begin))
+    key = mix(runs.of, salt_of(marketplace.platform.salt, kind, begin))
     attempts = _accounts(attempts, pattern, key, rng)
-    attempts = _shared(world, attempts, pattern, runs, key=key, change=change)
+    attempts = _shared(marketplace, attempts, pattern, runs, key=key, change=change)
     attempts = _from_abroad(attempts, runs, key)
     attempts = _amounts(attempts, pattern, rng)
     soft = choose(rng, (0.55, 0.45), len(attempts)) + 1
@@ -138,20 +138,20 @@ def episodes(
         visible=(runs.step >= pattern.visible_from) & (pattern.visible_from > 0),
         high=runs.high[runs.of] & (attempts.amount > 0),
     )
-    return attempts.take(attempts.time < world.platform.end)
+    return attempts.take(attempts.time < marketplace.platform.end)
 
 
 def _identities(
-    world: World, pattern: Pattern, runs: Runs, rng: np.random.Generator, *, kind: int, begin: int
+    marketplace: Marketplace, pattern: Pattern, runs: Runs, rng: np.random.Generator, *, kind: int, begin: int
 ) -> tuple[People, Int64s]:
     """The people of the episodes, and which of them pays at each attempt; [n]."""
     if pattern.who == "customer":
-        chosen = active_people(world.customers, rng, len(runs.fraud))
-        known = world.customers.take(chosen)
+        chosen = active_people(marketplace.customers, rng, len(runs.fraud))
+        known = marketplace.customers.take(chosen)
         return known, runs.of
     count = len(runs.fraud) if pattern.who == "newcomer" else len(runs.of)
     purpose = salt_of("newcomers", kind, begin) % (1 << 28) + 2
-    people = people_of(world.platform, world.merchants, rng, count, purpose=purpose, fresh=True)
+    people = people_of(marketplace.platform, marketplace.merchants, rng, count, purpose=purpose, fresh=True)
     return people, runs.of if pattern.who == "newcomer" else np.arange(count)
 
 
@@ -167,9 +167,11 @@ def _times(
     return time
 
 
-def _shops(world: World, pattern: Pattern, runs: Runs, rng: np.random.Generator) -> tuple[Int64s, dict[str, Int64s]]:
+def _shops(
+    marketplace: Marketplace, pattern: Pattern, runs: Runs, rng: np.random.Generator
+) -> tuple[Int64s, dict[str, Int64s]]:
     """The merchant of each attempt, and how often card and device have been changed before it."""
-    merchants, n = world.merchants, len(runs.of)
+    merchants, n = marketplace.merchants, len(runs.of)
     eligible = _eligible(merchants, pattern)
     if "one merchant" in pattern.traits:
         merchant = merchants.draw(rng, len(runs.fraud), eligible=eligible)[runs.of]
@@ -222,11 +224,17 @@ def _accounts(attempts: Attempts, pattern: Pattern, key: Int64s, rng: np.random.
 
 
 def _shared(
-    world: World, attempts: Attempts, pattern: Pattern, runs: Runs, *, key: Int64s, change: dict[str, Int64s]
+    marketplace: Marketplace,
+    attempts: Attempts,
+    pattern: Pattern,
+    runs: Runs,
+    *,
+    key: Int64s,
+    change: dict[str, Int64s],
 ) -> Attempts:
     """Devices, cards and addresses as the traits say, the same for both readings."""
     traits = pattern.traits
-    ring = mix(key % RINGS * 2 + runs.fraud[runs.of], world.platform.ring_salt)
+    ring = mix(key % RINGS * 2 + runs.fraud[runs.of], marketplace.platform.ring_salt)
     group = ring if "ring" in traits else key
     columns: dict[str, Int64s] = {}
     if "one device" in traits or "new device" in traits:
@@ -238,13 +246,19 @@ def _shared(
         columns["shipping_address"] = np.where(attempts.digital, 0, mix(group, 120))
     if "drop address" in traits:
         columns["shipping_address"] = np.where(attempts.digital, 0, mix(group, 121 + mix(attempts.customer, 5) % 2))
-    columns |= _cards(world, attempts, pattern, runs, key=key, change=change)
+    columns |= _cards(marketplace, attempts, pattern, runs, key=key, change=change)
     attempts = attempts.with_columns(**columns)
     return attempts.with_columns(session=mix(attempts.device, attempts.time // 1_800_000_000))
 
 
 def _cards(
-    world: World, attempts: Attempts, pattern: Pattern, runs: Runs, *, key: Int64s, change: dict[str, Int64s]
+    marketplace: Marketplace,
+    attempts: Attempts,
+    pattern: Pattern,
+    runs: Runs,
+    *,
+    key: Int64s,
+    change: dict[str, Int64s],
 ) -> dict[str, Int64s]:
     if "card each" in pattern.traits:
         return {"card": mix(key, 200 + runs.step)}
@@ -253,7 +267,7 @@ def _cards(
         return {"bin": attempts.bin[bank], "card_country": attempts.card_country[bank],
                 "funding": attempts.funding[bank], "ip_country": attempts.card_country[bank]}  # fmt: skip
     if "known cards" in pattern.traits:
-        victim = world.customers.take(mix(attempts.customer, 9) % len(world.customers))
+        victim = marketplace.customers.take(mix(attempts.customer, 9) % len(marketplace.customers))
         return {"card": victim.card, "bin": victim.bin, "card_country": victim.country, "funding": victim.funding,
                 "ip_country": victim.country}  # fmt: skip
     if change:

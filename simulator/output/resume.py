@@ -1,4 +1,4 @@
-"""What of a stream stands in its topics already: a stream that is sent again goes on where it ended.
+"""The part of a stream that stands in its topics already: sent again, it goes on where it ended.
 
 The same seed and dials give the same bytes, so that a record is known by its value.
 """

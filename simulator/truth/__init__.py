@@ -1,1 +1,1 @@
-"""What is true, and what is observed of it: labels, outcomes, the incumbent's rules."""
+"""The truth, and what is observed of it: labels, outcomes, the incumbent's rules."""

@@ -1,4 +1,4 @@
-"""How labels come back: analysts judge only what was queued, chargebacks come months later, some never.
+"""Labels as they come back: analysts judge only what was queued, chargebacks come months later, some never.
 
 Every draw belongs to its transaction id, so labels do not depend on the order in which they are asked for.
 """

@@ -1,4 +1,4 @@
-"""What history says about each attempt, measured on the finished stream: the signature by which `posterior` pools.
+"""Observables of each attempt, measured on the finished stream: the signature by which `fraud_probability` pools.
 
 Only earlier attempts count, so every fact could be known when the attempt is made.
 """

@@ -1,4 +1,4 @@
-"""What becomes of attempts: the issuer's answer at once, refunds and voids later, all in one log with the attempts."""
+"""Outcomes of attempts: the issuer's answer at once, refunds and voids later, all in one log with the attempts."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,4 +1,4 @@
-"""Worlds with a running service on the session's broker."""
+"""Scorer runs on the session's broker."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from local.broker.address import KafkaAddress
 from local.testbed.bundles import serve, write_bundle
 from local.testbed.scorer_run import ScorerRun
 
-MakeWorld = Callable[..., ScorerRun]
+MakeScorer = Callable[..., ScorerRun]
 
 
 @pytest.fixture(scope="session")
@@ -23,17 +23,17 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def make_world(
+def make_scorer(
     broker: KafkaAddress, models: Path, tmp_path: Path, unique_name: Callable[[str], str]
-) -> Iterator[MakeWorld]:
+) -> Iterator[MakeScorer]:
     """Return a function that makes topics and folders of their own; services in them end with the test."""
     made: list[ScorerRun] = []
 
     def make(**options: object) -> ScorerRun:
-        world = ScorerRun(broker.bootstrap_servers, unique_name("world"), tmp_path, models, **options)  # type: ignore[arg-type]
-        made.append(world)
-        return world
+        scorer = ScorerRun(broker.bootstrap_servers, unique_name("scorer"), tmp_path, models, **options)  # type: ignore[arg-type]
+        made.append(scorer)
+        return scorer
 
     yield make
-    for world in made:
-        world.close()
+    for scorer in made:
+        scorer.close()

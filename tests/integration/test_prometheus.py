@@ -3,7 +3,6 @@
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,7 +20,8 @@ import yaml
 from fraud.decisions.policy import CostModel, Policy
 from fraud.decisions.review_budget import Capacity
 from local.broker.address import KafkaAddress
-from local.programs import inherited
+from local.ports import free_port
+from local.programs import environment
 from local.testbed.bundles import serve, write_bundle
 from local.testbed.scorer_run import ScorerRun
 from service.observability.metrics import STAGES
@@ -76,12 +76,6 @@ def wait_for(what: str, condition: Callable[[], object], seconds: float = 120) -
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
         time.sleep(0.5)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 @contextmanager
@@ -153,11 +147,11 @@ def prometheus(broker: KafkaAddress, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("prometheus")
     make_models(folder / "models")
     make_loops_past(folder / "loop")
-    world = ScorerRun(broker.bootstrap_servers, folder.name, folder, folder / "models")
-    service = world.service()
+    scorer = ScorerRun(broker.bootstrap_servers, folder.name, folder, folder / "models")
+    service = scorer.service()
     ports = {"service": int(service.url.rpartition(":")[2]), "loop": free_port(), "port": free_port()}
     settings = {
-        **world.names,
+        **scorer.names,
         "kafka_bootstrap_servers": broker.bootstrap_servers,
         "models_dir": str(folder / "models"),
         "loop_data_dir": str(folder / "loop"),
@@ -165,23 +159,23 @@ def prometheus(broker: KafkaAddress, tmp_path_factory: pytest.TempPathFactory) -
         "loop_clock": "stream",
         "loop_poll": "1",
     }
-    environment = {f"FRAUD_{name.upper()}": value for name, value in settings.items() if name != "group_id"}
+    loop_settings = {f"FRAUD_{name.upper()}": value for name, value in settings.items() if name != "group_id"}
     server = Server(ports["port"])
     with ExitStack() as stack:
-        stack.callback(world.close)
+        stack.callback(scorer.close)
         service.start()
         stack.enter_context(running(prometheus_of(folder, binary, **ports), folder / "prometheus.log"))
         service.ready()
         wait_for("a scrape of the service", lambda: server.ready() and server.query("fraud_records_total"))
-        shop = Shop(broker.bootstrap_servers, world.names)
+        shop = Shop(broker.bootstrap_servers, scorer.names)
         shop.send_past()
-        world.until_caught_up()
+        scorer.until_caught_up()
         loop = [sys.executable, "-m", "training", "loop"]
-        stack.enter_context(running(loop, folder / "loop.log", {**inherited(), **environment}))
+        stack.enter_context(running(loop, folder / "loop.log", environment(loop_settings)))
         wait_for("a look of the loop, its last figure", lambda: server.query("fraud_business_net_money_total > -Inf"))
         # Now, so that the rates of the last minute are not those of an idle service, however long that took.
         shop.send_last_hours()
-        world.until_caught_up()
+        scorer.until_caught_up()
         scored = f"sum(fraud_transactions_total) == {SHOP['transactions']}"
         wait_for("a scrape of the last hours", lambda: server.query(scored) and server.query(BATCHES))
         wait_for("a recorded rate", lambda: server.query("fraud:end_to_end_seconds:p99_5m >= 0"))

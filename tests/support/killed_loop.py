@@ -21,18 +21,18 @@ from prometheus_client import CollectorRegistry
 
 from fraud.contracts.outbound import Announcement
 from fraud.models.bundle import read_manifest
-from tests.unit.training.data.test_datasets import T0, events_table
-from tests.unit.training.evaluation.test_evaluate import publish
+from tests.support.published_models import publish
+from tests.support.shop_tables import T0, events_table
 from training.data.feature_context import FeatureContext
 from training.data.json_lines import to_wire
-from training.gate.rule import Finding, Judgement, Verdict
+from training.gate.rule import Finding, GateAnswer, Judgement
 from training.labels.store import LedgerStore, Record
 from training.loop.config import LoopConfig
-from training.loop.ledger_view import View
+from training.loop.ledger_view import LedgerView
 from training.loop.metrics import LoopMetrics
 from training.loop.runner import Loop
-from training.loop.state import LoopState, Unfinished, load_state
-from training.loop.training_run import Outcome, Trainer, fingerprint_of
+from training.loop.state import BegunRun, LoopState, load_state
+from training.loop.training_run import RunResult, Trainer, fingerprint_of
 from training.registry import versions as registry
 
 DAY: Final = 86_400_000_000
@@ -96,7 +96,7 @@ class FileAnnouncer:
 class Copier(Trainer):
     """Publishes a copy of a model that is ready, by the registry's own moves; the gate accepts two in three."""
 
-    def run(self, view: View, state: LoopState, begun: Unfinished) -> Outcome:  # noqa: ARG002 - the trainer's signature
+    def run(self, view: LedgerView, state: LoopState, begun: BegunRun) -> RunResult:  # noqa: ARG002 - the trainer's signature
         """A candidate, as `training.modelling.export` publishes one."""
         (ready,) = (self.root.parent / "ready").iterdir()
         built = registry.workspace(self.root)
@@ -108,10 +108,10 @@ class Copier(Trainer):
             (built / "manifest.json").write_text(manifest.model_dump_json(), encoding="utf-8")
 
         number = registry.publish(self.root, built, "candidates", finish)
-        said = Verdict.ACCEPT if begun.number % 3 else Verdict.REFUSE
+        said = GateAnswer.ACCEPT if begun.number % 3 else GateAnswer.REFUSE
         judgement = Judgement(said, "because", (Finding("better", said, "because", {}),))
-        champion = registry.champion(self.root, fingerprint_of(self.world))
-        return Outcome(number, champion, judgement, "ready", {"labels": len(view.labels)}, {"recall": 0.5})
+        champion = registry.champion(self.root, fingerprint_of(self.context))
+        return RunResult(number, champion, judgement, "ready", {"labels": len(view.labels)}, {"recall": 0.5})
 
 
 def loop_over(folder: Path) -> Loop:

@@ -1,4 +1,4 @@
-"""A toy world of two shops, small enough to train nets on in seconds: the target's payments are shifted source ones.
+"""Toy models of two shops, small enough to train nets on in seconds: the target's payments are shifted source ones.
 
 Fraud is a fast device on an odd card product. The target trades in larger numbers (covariate shift), has less fraud
 (prior shift), and lacks one feature.

@@ -62,12 +62,12 @@ def adapt_command(
     """Adapt a base to a target platform; prints the version of the candidate."""
     if (labels is None) == (as_of is None):
         raise click.UsageError("give either --labels N or --as-of T")
+    from training.commands.target import as_received, with_budget
     from training.evaluation.shop_policy import shop_policy
     from training.modelling.adapt import adapt, strategy_named
     from training.modelling.export import export_bundle
     from training.modelling.inputs import labels_beside, matched, open_base
     from training.modelling.strategies.task import AdaptOptions, Task
-    from training.modelling.target import as_received, with_budget
 
     started = perf_counter()
     with one_line_errors(), progress_display() as progress:

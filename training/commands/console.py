@@ -1,4 +1,4 @@
-"""What training's commands share: options, a progress display, and errors as one line."""
+"""The console of training's commands: options, a progress display, and errors as one line."""
 
 import sys
 from collections.abc import Iterator

@@ -67,15 +67,15 @@ def forecast_command(
         stream = read_stream([events], labels_beside(events, label_file), context)
         target = from_stream(stream, context, risk=RiskTables(), progress=True)
         policy = shop_policy(target, policy_file)
-        said = forecast(base, target, stream.ledger, policy, strategy=strategy, seed=seed, days=days, progress=progress)
+        made = forecast(base, target, stream.ledger, policy, strategy=strategy, seed=seed, days=days, progress=progress)
     if as_json:
-        click.echo(json.dumps(said.as_json()))
+        click.echo(json.dumps(made.as_json()))
     else:
-        show(said)
+        show(made)
 
 
-def show(said: "Forecast") -> None:
-    """The forecast as a table with its verdict."""
+def show(made: "Forecast") -> None:
+    """The forecast as a table with its conclusion."""
     from training.evaluation.report import number
     from training.evaluation.scores import ENOUGH_FRAUDS
 
@@ -84,13 +84,13 @@ def show(said: "Forecast") -> None:
         "days", "labels", "of them fraud", "frauds ahead", "recall at 1 %", "alone", "money / 1,000", "alone",
         "gain in average precision", title="What would have been caught in the 30 days after, with transfer and alone",
     )  # fmt: skip
-    for p in said.points:
+    for p in made.points:
         figures = (p.recall, p.recall_alone, p.money, p.money_alone)
         gain = "–" if p.gain is None else "{:+.3f} ({:+.3f} to {:+.3f})".format(*p.gain)
         counts = (str(p.days), f"{p.labels:,}", f"{p.frauds:,}", f"{p.test_frauds:,}")
         table.add_row(*counts, *map(number, figures), gain)
     console.print(table)
-    console.print(said.reason)
-    if said.underpowered:
+    console.print(made.reason)
+    if made.underpowered:
         console.print(f"fewer than {ENOUGH_FRAUDS} frauds ahead: a gain below a seventh cannot be told from chance")
     console.print("a look back at this target's own past, not a promise: it holds as far as the future is like it")

@@ -97,8 +97,8 @@ def promote_command(
             from training.commands.promotion_gate import ask_gate  # loads TensorFlow
 
             period = (since, until, as_of)
-            said = ask_gate(root, version, champion, events, labels=label_file, period=period, seed=seed, at=_now())
-            why, unseen = said.judgement.reason, said.unseen
+            ruling = ask_gate(root, version, champion, events, labels=label_file, period=period, seed=seed, at=_now())
+            why, unseen = ruling.judgement.reason, ruling.unseen
         registry.promote(root, version, reason=why, at=_now(), shadow=shadow, key=bundle_key())
     role = "shadow" if shadow else "champion"
     document = {"version": version, "role": role, "former": champion, "reason": why, "unseen": unseen}

@@ -12,8 +12,8 @@ from training.data.replayed_stream import from_stream
 from training.data.sample import MIN_FRAUDS, Sample
 from training.evaluation.evaluate import Floats, Model, check_features
 from training.evaluation.side_by_side import open_stream
-from training.gate.paired_scores import Contest, Ruling, rule
-from training.gate.rule import GateConfig, Verdict
+from training.gate.paired_scores import GateInputs, Ruling, rule
+from training.gate.rule import GateAnswer, GateConfig
 from training.labels.ledger import Ledger
 from training.modelling.boosting import booster_logits, fit_booster
 from training.modelling.inputs import kinds_of, labels_beside
@@ -52,14 +52,14 @@ def ask_gate(
         RegistryError: the gate says no; the reason lies beside the candidate.
     """
     candidate, serving = (Model.read(registry.find(root, number)[1], bundle_key()) for number in (version, champion))
-    stream, world = open_stream(events, labels_beside(events, labels), [candidate, serving])
+    stream, context = open_stream(events, labels_beside(events, labels), [candidate, serving])
     since, until, as_of = (None if t is None else to_us(t) for t in period)
     known_at = END_OF_TIME if as_of is None else as_of
-    whole = from_stream(stream, world, as_of=known_at, risk=candidate.risk)
+    whole = from_stream(stream, context, as_of=known_at, risk=candidate.risk)
     for model in (candidate, serving):
         check_features(model, whole)
     data = whole.between(since, until)
-    contest = Contest(
+    inputs = GateInputs(
         candidate=candidate,
         champion=serving,
         data=data,
@@ -70,12 +70,12 @@ def ask_gate(
         trusted=to_us(datetime.fromisoformat(serving.manifest.created_at)),
         baselines={} if since is None else _baseline(whole, data, stream.ledger, since, seed=seed),
     )
-    ruling = rule(contest, config=GateConfig(), seed=seed)
+    ruling = rule(inputs, config=GateConfig(), seed=seed)
     judgement = ruling.judgement
-    if judgement.verdict is not Verdict.ACCEPT:
+    if judgement.answer is not GateAnswer.ACCEPT:
         evidence = judgement.as_json() | {"unseen": list(ruling.unseen)}
         registry.refuse(root, version, reason=judgement.reason, at=at, evidence=evidence)
-        raise RegistryError(f"the gate keeps version {champion} ({judgement.verdict}): {judgement.reason}")
+        raise RegistryError(f"the gate keeps version {champion} ({judgement.answer}): {judgement.reason}")
     return ruling
 
 

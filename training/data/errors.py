@@ -1,4 +1,4 @@
-"""What is wrong with data; a module of its own, so that command lines can catch it without loading numpy."""
+"""Errors of data; a module of its own, so that command lines can catch it without loading numpy."""
 
 
 class InvalidDataset(Exception):  # noqa: N818 - named for what it says, as in the design

@@ -51,20 +51,20 @@ class Events:
         return cls(table, Batch.concatenate(part.batch for part in held), sum(part.rejected for part in held))
 
 
-def read_events(path: Path, world: FeatureContext) -> Events:
+def read_events(path: Path, context: FeatureContext) -> Events:
     """The events of a file; InvalidDataset when it cannot be used."""
     if path.suffix == ".parquet":
-        return from_table(_read(path, EVENTS), world, where=str(path))
+        return from_table(_read(path, EVENTS), context, where=str(path))
     if not path.is_file():
         raise InvalidDataset(f"{path} does not exist")
     lines = path.read_bytes().splitlines()
-    events = from_lines(lines, world)
+    events = from_lines(lines, context)
     if lines and events.rejected == len(lines):
         raise InvalidDataset(f"{path}: none of its {len(lines)} lines is an event; import the file by a mapping")
     return events
 
 
-def from_table(table: pa.Table, world: FeatureContext, *, where: str = "the table") -> Events:
+def from_table(table: pa.Table, context: FeatureContext, *, where: str = "the table") -> Events:
     """Rows of `EVENTS` as events; InvalidDataset when a required column has gaps."""
     _check_filled(table, ALWAYS, where)
     outcomes = table.filter(pc.equal(table["type"], "outcome"))
@@ -72,23 +72,23 @@ def from_table(table: pa.Table, world: FeatureContext, *, where: str = "the tabl
     _check_values(outcomes["kind"], tuple(KIND_OF), f"{where}: an outcome's kind")
     _check_values(table["currency"], tuple(MINOR_MICRO), f"{where}: currency")
     valid = judged(table)
-    columns = to_columns(valid, rates=world.money, attributes=world.spec.attributes, token=world.token)
+    columns = to_columns(valid, rates=context.money, attributes=context.spec.attributes, token=context.token)
     rejected = len(table) - len(columns.rows)
     return Events(valid.take(pa.array(columns.rows)) if rejected else valid, columns.batch, rejected)
 
 
 def from_lines(
-    lines: Sequence[bytes | None], world: FeatureContext, *, timestamps: Sequence[int] | None = None
+    lines: Sequence[bytes | None], context: FeatureContext, *, timestamps: Sequence[int] | None = None
 ) -> Events:
     """Wire messages as events, by the service's own decoder.
 
     Args:
         lines: one message each, in log order.
-        world: rates, attributes and masking.
+        context: rates, attributes and masking.
         timestamps: Kafka timestamps, µs; without them no event is too far ahead.
     """
     ahead = {} if timestamps is not None else {"max_ahead_us": 2**62}
-    decoder = Decoder(world.money, world.spec.attributes, pan_token=world.token, **ahead)
+    decoder = Decoder(context.money, context.spec.attributes, pan_token=context.token, **ahead)
     decoded = decoder.decode(lines, [0] * len(lines) if timestamps is None else timestamps)
     return Events(_table(decoded), decoded.batch, len(decoded.rejects))
 

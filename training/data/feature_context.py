@@ -1,4 +1,4 @@
-"""What must be equal in training and serving for equal features."""
+"""The feature context: all that must be equal in training and serving for equal features."""
 
 from dataclasses import dataclass, field
 

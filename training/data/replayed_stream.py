@@ -81,28 +81,28 @@ def build(
     Raises:
         InvalidDataset: a file cannot be used.
     """
-    world = FeatureContext(spec, config or HistoryConfig(), rates, partitions)
+    context = FeatureContext(spec, config or HistoryConfig(), rates, partitions)
     paths = [events] if isinstance(events, Path) else list(events)
 
     def make() -> Dataset:
-        stream = read_stream(paths, labels, world, maturity_days=maturity_days)
-        return from_stream(stream, world, as_of=as_of, risk=risk, progress=progress)
+        stream = read_stream(paths, labels, context, maturity_days=maturity_days)
+        return from_stream(stream, context, as_of=as_of, risk=risk, progress=progress)
 
     if cache is None or isinstance(labels, pd.DataFrame) or isinstance(risk, RiskTables):
         return make()
-    facts = world.facts() | {"as_of": as_of, "maturity": maturity_days, "risk": asdict(risk or RiskPlan())}
+    facts = context.facts() | {"as_of": as_of, "maturity": maturity_days, "risk": asdict(risk or RiskPlan())}
     return cached(cache, key_of([*paths, *([labels] if labels else [])], facts), make)
 
 
 def read_stream(
     paths: Sequence[Path],
     labels: Path | pd.DataFrame | None,
-    world: FeatureContext,
+    context: FeatureContext,
     *,
     maturity_days: float | None = None,
 ) -> Stream:
     """Reads event files and labels; InvalidDataset when one cannot be used."""
-    events = Events.concatenate([read_events(path, world) for path in paths])
+    events = Events.concatenate([read_events(path, context) for path in paths])
     frame, matures = (labels, None) if isinstance(labels, pd.DataFrame) else read_labels(labels)
     if len(events.batch) == 0:
         raise InvalidDataset(f"{paths[0]} holds no events")
@@ -139,7 +139,7 @@ def _payments(table: pa.Table, batch: Batch) -> tuple[pd.DataFrame, pd.DataFrame
 
 def from_stream(
     stream: Stream,
-    world: FeatureContext,
+    context: FeatureContext,
     *,
     as_of: int = END_OF_TIME,
     risk: RiskTables | RiskPlan | None = None,
@@ -150,22 +150,24 @@ def from_stream(
     tables = risk if isinstance(risk, RiskTables) else count_risk(stream, risk or RiskPlan(), until=as_of)
     upto = batch.take(batch.time <= as_of) if as_of < END_OF_TIME else batch
     table = table if upto is batch else table.filter(pa.array(batch.time <= as_of))
-    partition = _partitions(table, world.partitions)
-    replayed = replay(upto, spec=world.spec, config=world.config, risk=tables, partition=partition, progress=progress)
+    partition = _partitions(table, context.partitions)
+    replayed = replay(
+        upto, spec=context.spec, config=context.config, risk=tables, partition=partition, progress=progress
+    )
     rows = replayed.rows
     kept = upto.take(rows)
     chosen = table.take(pa.array(rows))
     identity = Identity(
-        features_fingerprint=features_fingerprint(world.spec, world.config),
-        history_fingerprint=history_fingerprint(world.config),
-        partitions=world.partitions,
-        stage=world.stage,
-        base_currency=world.money.base,
+        features_fingerprint=features_fingerprint(context.spec, context.config),
+        history_fingerprint=history_fingerprint(context.config),
+        partitions=context.partitions,
+        stage=context.stage,
+        base_currency=context.money.base,
         sources=stream.sources,
     )
     unlabelled = Dataset(
         identity=identity,
-        names=world.spec.names,
+        names=context.spec.names,
         features=replayed.features,
         time=kept.time,
         amount=kept.amount,
@@ -177,7 +179,7 @@ def from_stream(
         received=np.zeros(len(rows), np.int64),
         propensity=np.ones(len(rows), np.float32),
         segments=segments_of(chosen, kept),
-        risk_ids={entity: kept.ids[:, ENTITIES.index(entity)] for entity in _risky(world.spec)},
+        risk_ids={entity: kept.ids[:, ENTITIES.index(entity)] for entity in _risky(context.spec)},
     )
     return unlabelled.with_labels(stream.ledger, as_of)
 

@@ -1,1 +1,1 @@
-"""How good a model is: figures with intervals, forecasts, reports."""
+"""The evaluation of models: figures with intervals, forecasts, reports."""

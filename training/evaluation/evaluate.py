@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +23,14 @@ from training.evaluation.scores import Scored, figures, reliability
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Json: TypeAlias = dict[str, object]
+Graph: TypeAlias = tuple[Any, Any]  # TensorFlow has no types
 
 CHUNK = 20_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: the graph is kept beside the fields
 class Model:
-    """A version that was loaded to be measured.
+    """A version that was opened to be measured; its graph is loaded once, when it first scores.
 
     Attributes:
         version: its number.
@@ -46,7 +48,7 @@ class Model:
 
     @classmethod
     def read(cls, path: Path, key: str | None = None) -> "Model":
-        """A bundle's facts, its files verified; the net is loaded by `scores_of`.
+        """A bundle's facts, its files verified; the graph is loaded by `scores`.
 
         Args:
             path: the version's folder.
@@ -66,25 +68,31 @@ class Model:
             raise InvalidBundle(f"{path}: {error}") from None
         return cls(manifest.version, manifest, policy, risk, path)
 
+    @cached_property
+    def _graph(self) -> Graph:
+        """The SavedModel (which owns the variables) and its signature."""
+        import tensorflow as tf
+
+        loaded = tf.saved_model.load(str(self.path))
+        return loaded, loaded.signatures["serve"]
+
+    def scores(self, features: npt.NDArray[np.float32]) -> Floats:
+        """Calibrated scores of n rows by the bundle's own graph. Shape [n]."""
+        import tensorflow as tf
+
+        _, serve = self._graph
+        parts = [
+            serve(features=tf.constant(features[start : start + CHUNK]))["score"].numpy()
+            for start in range(0, len(features), CHUNK)
+        ]
+        return np.concatenate([np.zeros(0), *parts]).astype(np.float64)
+
 
 def check_features(model: Model, dataset: Dataset) -> None:
     """InvalidDataset when the data were built by other feature code than the model."""
     has, wants = dataset.identity.features_fingerprint, model.manifest.features_fingerprint
     if has != wants:
         raise InvalidDataset(f"version {model.version} reads features {wants}, this code builds {has}: train it again")
-
-
-def scores_of(path: Path, features: npt.NDArray[np.float32]) -> Floats:
-    """Calibrated scores of n rows by the bundle's own graph. Shape [n]."""
-    import tensorflow as tf
-
-    loaded = tf.saved_model.load(str(path))
-    serve = loaded.signatures["serve"]
-    parts = [
-        serve(features=tf.constant(features[start : start + CHUNK]))["score"].numpy()
-        for start in range(0, len(features), CHUNK)
-    ]
-    return np.concatenate([np.zeros(0), *parts]).astype(np.float64)
 
 
 def to_scored(dataset: Dataset, score: Floats) -> Scored:

@@ -6,13 +6,9 @@ stands for 1 / ε payments (Horvitz and Thompson 1952; self-normalised, Hájek 1
 
     precision = Σ w y / Σ w,   w = 1 / propensity over flagged payments whose label is known
     effective sample size = (Σ w)² / Σ w²      (Kish 1965)
-
-Regions without any let-through payment have no support: nothing can be said about them, and they are named.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +16,6 @@ from scipy.stats import norm, t
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-
-MIN_SUPPORT: Final = 5
-"""Observed payments of a region below which nothing is said about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +60,3 @@ def weighted_precision(fraud: Bools, propensity: Floats, *, confidence: float = 
     middle = (value + z**2 / (2 * size)) / (1 + z**2 / size)
     spread = z * np.sqrt(value * (1 - value) / size + z**2 / (4 * size**2)) / (1 + z**2 / size)
     return Estimate(value, max(middle - float(spread), 0.0), min(middle + float(spread), 1.0), len(fraud), effective)
-
-
-def unsupported(segments: Mapping[str, npt.NDArray[np.str_]], flagged: Bools, observed: Bools) -> list[str]:
-    """Regions that are flagged but of which hardly anything was let through, as "segment value".
-
-    Args:
-        segments: name -> value of each payment, [n].
-        flagged: payments that the policy flags, [n].
-        observed: those whose label can become known, [n].
-    """
-    return [
-        f"{name} {value}"
-        for name, values in segments.items()
-        for value in np.unique(values[flagged])
-        if int((flagged & observed & (values == value)).sum()) < MIN_SUPPORT
-    ]

@@ -1,4 +1,4 @@
-"""What a vector of scores is worth: every figure of an evaluation, from scores, labels and money alone.
+"""The worth of a vector of scores: every figure of an evaluation, from scores, labels and money alone.
 
 Rows are payments whose label is known. `flagged` means: the policy's action is not allow.
 """

@@ -9,7 +9,7 @@ from training.data.dataset import Dataset
 from training.data.errors import InvalidDataset
 from training.data.feature_context import FeatureContext
 from training.data.replayed_stream import Stream, from_stream, read_stream
-from training.evaluation.evaluate import Json, Model, check_features, evaluate, scores_of, to_scored
+from training.evaluation.evaluate import Json, Model, check_features, evaluate, to_scored
 from training.evaluation.report import evaluation_report
 from training.evaluation.scores import Scored
 from training.modelling.inputs import labels_beside
@@ -57,7 +57,7 @@ def measure(
     dataset = from_stream(stream, context, as_of=as_of, risk=model.risk, progress=True)
     check_features(model, dataset)
     chosen: Dataset = dataset.between(*period).labelled()
-    scored = to_scored(chosen, scores_of(model.path, chosen.features))
+    scored = to_scored(chosen, model.scores(chosen.features))
     return Measured(model, scored, evaluate(scored, model.policy, seed=seed))
 
 
@@ -68,7 +68,7 @@ def by_domain(measured: Measured, sources: Sequence[Path], context: FeatureConte
         stream = read_stream([path], labels_beside(path, None), context)
         known = from_stream(stream, context, risk=measured.model.risk, progress=True).labelled()
         name = path.parent.name or path.name
-        domains[name] = to_scored(known, scores_of(measured.model.path, known.features))
+        domains[name] = to_scored(known, measured.model.scores(known.features))
     return domains
 
 

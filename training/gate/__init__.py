@@ -1,1 +1,1 @@
-"""Whether a candidate may take the champion's place."""
+"""The gate: a candidate takes the champion's place only through it."""

@@ -1,4 +1,4 @@
-"""Whether new labels look sane, before a model that learnt from them may serve.
+"""The sanity of new labels, looked at before a model that learnt from them may serve.
 
 Three figures are compared with what they were before. The *fraud rate* among labels that somebody gave: a window in
 which many labels were turned round leaves its band. The *contradiction rate*: verdicts "genuine" on payments that the
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.stats import beta
 
-from training.gate.rule import Finding, Verdict
+from training.gate.rule import Finding, GateAnswer
 
 
 class LabelBands(BaseModel):
@@ -68,26 +68,26 @@ def _source(name: str, new: npt.NDArray[np.int8], before: npt.NDArray[np.int8], 
     """How often a source says "genuine", against how often it used to."""
     check = f"labels.source.{name}"
     if min(len(new), len(before)) < bands.min_labels:
-        return Finding(check, Verdict.ACCEPT, f"{len(new)} new labels from {name} are too few to judge", {})
+        return Finding(check, GateAnswer.ACCEPT, f"{len(new)} new labels from {name} are too few to judge", {})
     usual, rate = float((before == 0).mean()), float((new == 0).mean())
     limit = usual * bands.contradiction_factor + bands.contradiction_slack
     low, _ = _interval(int((new == 0).sum()), len(new), bands.confidence)
     text = f"{rate:.1%} of the labels from {name} say genuine, was {usual:.1%}"
     if low > limit:
-        return Finding(check, Verdict.REFUSE, text + ": too many", {"rate": rate, "limit": limit})
-    return Finding(check, Verdict.ACCEPT, text, {"rate": rate, "limit": limit})
+        return Finding(check, GateAnswer.REFUSE, text + ": too many", {"rate": rate, "limit": limit})
+    return Finding(check, GateAnswer.ACCEPT, text, {"rate": rate, "limit": limit})
 
 
 def _fraud_rate(new: npt.NDArray[np.int8], before: npt.NDArray[np.int8], bands: LabelBands) -> Finding:
     if min(len(new), len(before)) < bands.min_labels:
-        return Finding("labels.fraud_rate", Verdict.ACCEPT, f"{len(new)} new labels are too few to judge", {})
+        return Finding("labels.fraud_rate", GateAnswer.ACCEPT, f"{len(new)} new labels are too few to judge", {})
     usual = (float((before == 1).sum()) + 0.5) / (len(before) + 1)
     low, high = _interval(int((new == 1).sum()), len(new), bands.confidence)
     rate = float((new == 1).mean())
     outside = low > usual * bands.rate_factor or high < usual / bands.rate_factor
     text = f"fraud rate of new labels {rate:.2%}, was {usual:.2%}" + (": outside its band" if outside else "")
-    verdict = Verdict.REFUSE if outside else Verdict.ACCEPT
-    return Finding("labels.fraud_rate", verdict, text, {"rate": rate, "usual": usual, "labels": len(new)})
+    answer = GateAnswer.REFUSE if outside else GateAnswer.ACCEPT
+    return Finding("labels.fraud_rate", answer, text, {"rate": rate, "usual": usual, "labels": len(new)})
 
 
 def _contradictions(
@@ -101,7 +101,7 @@ def _contradictions(
     sure, sure_before = new[new_score >= bands.sure], before[before_score >= bands.sure]
     if len(sure) < bands.min_labels:
         text = f"{len(sure)} new labels on payments that the champion was sure about are too few to judge"
-        return Finding("labels.contradictions", Verdict.ACCEPT, text, {})
+        return Finding("labels.contradictions", GateAnswer.ACCEPT, text, {})
     # Where there is too little before, the scores themselves say how often a sure payment is genuine.
     said = float((1 - new_score[new_score >= bands.sure]).mean())
     usual = float((sure_before == 0).mean()) if len(sure_before) >= bands.min_labels else said
@@ -110,8 +110,8 @@ def _contradictions(
     low, _ = _interval(int((sure == 0).sum()), len(sure), bands.confidence)
     text = f"{rate:.1%} of payments that the champion was sure about were called genuine, was {usual:.1%}"
     if low > limit:
-        return Finding("labels.contradictions", Verdict.REFUSE, text + ": too many", {"rate": rate, "limit": limit})
-    return Finding("labels.contradictions", Verdict.ACCEPT, text, {"rate": rate, "limit": limit})
+        return Finding("labels.contradictions", GateAnswer.REFUSE, text + ": too many", {"rate": rate, "limit": limit})
+    return Finding("labels.contradictions", GateAnswer.ACCEPT, text, {"rate": rate, "limit": limit})
 
 
 def _interval(hits: int, count: int, confidence: float) -> tuple[float, float]:

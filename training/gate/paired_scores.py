@@ -1,4 +1,4 @@
-"""What the gate looks at, put together in one place: for the loop's runs and for `promote --data` alike."""
+"""The gate's inputs and its ruling, put together in one place: for the loop's runs and for `promote --data` alike."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from training.data.dataset import Dataset
-from training.evaluation.evaluate import Floats, Model, scores_of, to_scored
+from training.evaluation.evaluate import Floats, Model, to_scored
 from training.gate.label_sanity import LabelBands, sane
 from training.gate.rule import Finding, GateConfig, Holdout, Judgement, Traffic, judge
 from training.labels.ledger import DAY_US, Ledger
@@ -19,7 +19,7 @@ DEFAULT_BUDGET: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contest:
+class GateInputs:
     """Two versions on the same payments.
 
     Attributes:
@@ -65,16 +65,16 @@ class Ruling:
     unseen: tuple[str, ...]
 
 
-def rule(contest: Contest, *, config: GateConfig, seed: int, bands: LabelBands | None = None) -> Ruling:
+def rule(inputs: GateInputs, *, config: GateConfig, seed: int, bands: LabelBands | None = None) -> Ruling:
     """Matured and frozen holdout, baselines, sane labels and volume; what cannot be had is named.
 
     Args:
-        contest: who, and on what.
+        inputs: who, and on what.
         config: what is demanded.
         seed: of the bootstrap.
         bands: where the rates of new labels may lie.
     """
-    c = contest
+    c = inputs
     judged = c.data.take(c.judges)
     matured = holdout("matured", c, judged, baselines=c.baselines)
     frozen, no_frozen = frozen_holdout(c, judged, config)
@@ -113,64 +113,66 @@ def in_its_time(score: Floats, time: npt.NDArray[np.int64], budget: float) -> Fl
     return ranked
 
 
-def holdout(name: str, contest: Contest, judged: Dataset, *, baselines: Mapping[str, Floats] | None = None) -> Holdout:
+def holdout(
+    name: str, inputs: GateInputs, judged: Dataset, *, baselines: Mapping[str, Floats] | None = None
+) -> Holdout:
     """The rows of known label as both models rank them in their time, each with its own risk tables.
 
     Args:
         name: "matured" or "frozen".
-        contest: who is compared.
+        inputs: who is compared.
         judged: n payments as they came, of known label or not.
         baselines: other models' log-odds, [n] each; they count beside a champion only.
     """
-    known, time, champion = judged.observed, judged.time, contest.champion
-    mine = scores_of(contest.candidate.path, judged.features)
-    theirs = None if champion is None else scores_of(champion.path, judged.with_risk(champion.risk).features)
+    known, time, champion = judged.observed, judged.time, inputs.champion
+    mine = inputs.candidate.scores(judged.features)
+    theirs = None if champion is None else champion.scores(judged.with_risk(champion.risk).features)
     rivals = {} if champion is None else dict(baselines or {})
     return Holdout(
         name,
-        to_scored(judged, in_its_time(mine, time, contest.budget)),
-        None if theirs is None else in_its_time(theirs, time, contest.budget)[known],
-        {rival: in_its_time(logits, time, contest.budget)[known] for rival, logits in rivals.items()},
+        to_scored(judged, in_its_time(mine, time, inputs.budget)),
+        None if theirs is None else in_its_time(theirs, time, inputs.budget)[known],
+        {rival: in_its_time(logits, time, inputs.budget)[known] for rival, logits in rivals.items()},
         {segment: values[known] for segment, values in judged.segments.items()},
     )
 
 
-def frozen_holdout(contest: Contest, judged: Dataset, config: GateConfig) -> tuple[list[Holdout], tuple[str, ...]]:
+def frozen_holdout(inputs: GateInputs, judged: Dataset, config: GateConfig) -> tuple[list[Holdout], tuple[str, ...]]:
     """Payments before the last promotion with labels as they were known then: later labels cannot touch them.
 
     After a cold start hardly any fraud was known: with fewer than the gate needs there is no frozen holdout.
     """
-    if contest.champion is None:
+    if inputs.champion is None:
         return [], ()
-    if contest.promoted is None:
+    if inputs.promoted is None:
         return [], ("no frozen holdout: when the champion was promoted is not known",)
-    then = judged.between(None, contest.promoted).with_labels(contest.ledger, contest.promoted)
+    then = judged.between(None, inputs.promoted).with_labels(inputs.ledger, inputs.promoted)
     if then.frauds < config.min_frauds:
         few = f"{then.frauds} frauds were known among these payments when the champion was promoted"
         return [], (f"no frozen holdout: {few}, {config.min_frauds} are needed",)
-    return [holdout("frozen", contest, then)], ()
+    return [holdout("frozen", inputs, then)], ()
 
 
-def label_findings(contest: Contest, bands: LabelBands | None = None) -> tuple[list[Finding], tuple[str, ...]]:
+def label_findings(inputs: GateInputs, bands: LabelBands | None = None) -> tuple[list[Finding], tuple[str, ...]]:
     """Whether the labels that came since labels were last found sane look like those before."""
-    champion, data = contest.champion, contest.data
+    champion, data = inputs.champion, inputs.data
     if champion is None:
         return [], ()
-    if contest.trusted is None:
+    if inputs.trusted is None:
         return [], ("new labels were not compared with earlier ones: no labels are trusted yet",)
-    labels = contest.ledger.records.labels
-    labels = labels[(labels["received_at"] <= contest.at) & labels["verdict"].isin(["unauthorised", "genuine"])]
+    labels = inputs.ledger.records.labels
+    labels = labels[(labels["received_at"] <= inputs.at) & labels["verdict"].isin(["unauthorised", "genuine"])]
     labelled = np.isin(data.transaction, labels["transaction"].to_numpy(np.uint64))
     rows = data.take(labelled)
-    scores = scores_of(champion.path, rows.with_risk(champion.risk).features)
+    scores = champion.scores(rows.with_risk(champion.risk).features)
     place = {transaction: row for row, transaction in enumerate(rows.transaction.tolist())}
     known = labels[labels["transaction"].isin(rows.transaction)]
     at = np.array([place[transaction] for transaction in known["transaction"].tolist()], np.intp)
     score = scores[at]
     # What the champion learnt it is surer and more often right about than it will be about anything new.
-    unseen = contest.judges[labelled][at]
+    unseen = inputs.judges[labelled][at]
     fraud = (known["verdict"] == "unauthorised").to_numpy().astype(np.int8)
-    new = (known["received_at"] > contest.trusted).to_numpy(bool)
+    new = (known["received_at"] > inputs.trusted).to_numpy(bool)
     source = known["source"].to_numpy(np.str_)
     findings = sane(
         new=fraud[new],
@@ -183,13 +185,13 @@ def label_findings(contest: Contest, bands: LabelBands | None = None) -> tuple[l
     return findings, ()
 
 
-def traffic(contest: Contest) -> Traffic | None:
+def traffic(inputs: GateInputs) -> Traffic | None:
     """The younger half of the payments, which alerts will look like, labelled or not, as both see them."""
-    if contest.champion is None:
+    if inputs.champion is None:
         return None
-    rows, old = recent(contest.data), contest.champion
-    theirs = scores_of(old.path, rows.with_risk(old.risk).features)
-    return Traffic(rows.amount, scores_of(contest.candidate.path, rows.features), theirs, contest.alert_share)
+    rows, old = recent(inputs.data), inputs.champion
+    theirs = old.scores(rows.with_risk(old.risk).features)
+    return Traffic(rows.amount, inputs.candidate.scores(rows.features), theirs, inputs.alert_share)
 
 
 def recent(data: Dataset) -> Dataset:

@@ -50,8 +50,8 @@ class GateConfig(BaseModel):
     min_alerts: int = Field(default=50, ge=1)
 
 
-class Verdict(StrEnum):
-    """What the gate says."""
+class GateAnswer(StrEnum):
+    """The gate's answer, as a whole and on one check; records call it "verdict"."""
 
     ACCEPT = "accept"
     TOO_LITTLE_EVIDENCE = "too_little_evidence"
@@ -99,27 +99,27 @@ class Finding:
     """One thing that the gate looked at: its name, what came out, what that means, and the numbers."""
 
     check: str
-    verdict: Verdict
+    answer: GateAnswer
     text: str
     numbers: Mapping[str, float]
 
     def as_json(self) -> dict[str, object]:
         """For the record beside the candidate."""
-        return {"check": self.check, "verdict": str(self.verdict), "text": self.text, **self.numbers}
+        return {"check": self.check, "verdict": str(self.answer), "text": self.text, **self.numbers}
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """The gate's answer with everything it looked at."""
 
-    verdict: Verdict
+    answer: GateAnswer
     reason: str
     findings: tuple[Finding, ...]
 
     def as_json(self) -> dict[str, object]:
         """For the record beside the candidate."""
         findings = [finding.as_json() for finding in self.findings]
-        return {"verdict": str(self.verdict), "reason": self.reason, "findings": findings}
+        return {"verdict": str(self.answer), "reason": self.reason, "findings": findings}
 
 
 def judge(
@@ -155,12 +155,12 @@ def judge(
 
 def summed_up(findings: Sequence[Finding]) -> Judgement:
     """One refusal refuses; else one lack of evidence is a lack of evidence."""
-    for verdict in (Verdict.REFUSE, Verdict.TOO_LITTLE_EVIDENCE):
-        against = [finding for finding in findings if finding.verdict is verdict]
+    for answer in (GateAnswer.REFUSE, GateAnswer.TOO_LITTLE_EVIDENCE):
+        against = [finding for finding in findings if finding.answer is answer]
         if against:
-            return Judgement(verdict, "; ".join(finding.text for finding in against), tuple(findings))
+            return Judgement(answer, "; ".join(finding.text for finding in against), tuple(findings))
     reasons = [finding.text for finding in findings if finding.check.startswith("better")]
-    return Judgement(Verdict.ACCEPT, "; ".join(reasons) or "there is no champion to compare with", tuple(findings))
+    return Judgement(GateAnswer.ACCEPT, "; ".join(reasons) or "there is no champion to compare with", tuple(findings))
 
 
 def compared(holdout: Holdout, config: GateConfig, seed: int) -> list[Finding]:
@@ -169,7 +169,7 @@ def compared(holdout: Holdout, config: GateConfig, seed: int) -> list[Finding]:
     frauds = int(holdout.rows.fraud.sum())
     if rivals and frauds < config.min_frauds:
         text = f"only {frauds} frauds in the {holdout.name} holdout, {config.min_frauds} are needed"
-        return [Finding(f"evidence.{holdout.name}", Verdict.TOO_LITTLE_EVIDENCE, text, {"frauds": frauds})]
+        return [Finding(f"evidence.{holdout.name}", GateAnswer.TOO_LITTLE_EVIDENCE, text, {"frauds": frauds})]
     if frauds:
         rivals |= _best(holdout, config, seed)
     return [_against(holdout, name, scores, config, seed=seed) for name, scores in rivals.items()]
@@ -192,11 +192,11 @@ def _against(holdout: Holdout, rival: str, scores: Floats, config: GateConfig, *
     words = config.figure.replace("_", " ")
     text = f"{words} {gap.value:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}) against the {rival}, {holdout.name} holdout"
     if gap.low > -config.margin:
-        verdict = Verdict.ACCEPT
+        answer = GateAnswer.ACCEPT
     else:
         # Not shown to be worse either: more labels may tell.
-        verdict = Verdict.REFUSE if gap.value < -config.margin or gap.high < 0 else Verdict.TOO_LITTLE_EVIDENCE
-    return Finding(f"better.{holdout.name}.{rival}", verdict, text, gap.as_json())
+        answer = GateAnswer.REFUSE if gap.value < -config.margin or gap.high < 0 else GateAnswer.TOO_LITTLE_EVIDENCE
+    return Finding(f"better.{holdout.name}.{rival}", answer, text, gap.as_json())
 
 
 def guarded(holdout: Holdout, config: GateConfig, seed: int) -> list[Finding]:
@@ -212,8 +212,8 @@ def guarded(holdout: Holdout, config: GateConfig, seed: int) -> list[Finding]:
             gap = _gap(_some(holdout.rows, rows), holdout.champion[rows], config, seed)
             worse = gap.high < -config.segment_margin
             text = f"{segment} {value}: {gap.value:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}), {holdout.name} holdout"
-            verdict = Verdict.REFUSE if worse else Verdict.ACCEPT
-            findings.append(Finding(f"segment.{holdout.name}.{segment}.{value}", verdict, text, gap.as_json()))
+            answer = GateAnswer.REFUSE if worse else GateAnswer.ACCEPT
+            findings.append(Finding(f"segment.{holdout.name}.{segment}.{value}", answer, text, gap.as_json()))
     return findings
 
 
@@ -227,7 +227,7 @@ def volume(traffic: Traffic, candidate: Policy, champion: Policy, config: GateCo
     least, most = min(old, wanted) * (1 - config.volume_band), max(old, wanted) * (1 + config.volume_band)
     outside = old >= config.min_alerts and not least <= new <= most
     return Finding(
-        "volume", Verdict.REFUSE if outside else Verdict.ACCEPT, text, {"alerts": new, "champion_alerts": old}
+        "volume", GateAnswer.REFUSE if outside else GateAnswer.ACCEPT, text, {"alerts": new, "champion_alerts": old}
     )
 
 

@@ -32,7 +32,6 @@ DEFAULT_MATURITY_DAYS: Final = 120
 CLOSED_AFTER_DAYS: Final = 180
 MIN_FRAUDS_TO_ESTIMATE: Final = 100
 
-TRANSACTION_COLUMNS: Final = {"transaction": "uint64", "time": "int64", "amount": "int64"}
 OUTCOME_COLUMNS: Final = {
     "outcome_id": "str",
     "transaction": "uint64",

@@ -34,7 +34,7 @@ COLUMNS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class LedgerView:
     """What the loop sees.
 
     Attributes:
@@ -67,16 +67,16 @@ class View:
         return int((self.known.frame["label"] == 1).sum())
 
 
-class ViewReader:
+class LedgerViewReader:
     """Reads views from the store, file by file; what was decoded once is kept in memory until it leaves the window.
 
     Memory is bounded by `max_events`: beyond it the window begins later. The oldest go, all at once and by event time
     only, so that what is held depends on the log and not on when it was looked at.
     """
 
-    def __init__(self, store: LedgerStore, world: FeatureContext, *, max_events: int) -> None:
+    def __init__(self, store: LedgerStore, context: FeatureContext, *, max_events: int) -> None:
         self.store = store
-        self.world = world
+        self.context = context
         self.max_events = max_events
         self._held: dict[int, Events] = {}
         self._reached: dict[int, int] = {}
@@ -85,7 +85,7 @@ class ViewReader:
         self._decided: dict[int, int] = {}
         self._refused_decisions = 0
 
-    def read(self, now: int, *, window: int, maturity_days: float | None) -> View:
+    def read(self, now: int, *, window: int, maturity_days: float | None) -> LedgerView:
         """What is known at `now` (µs).
 
         Args:
@@ -104,17 +104,17 @@ class ViewReader:
             since = max(since, oldest + min(WARM_UP_US, (now - oldest) // 4))
         self._take_in_decisions(oldest)
         parts = [self._held[partition] for partition in sorted(self._held)]
-        events = Events.concatenate(parts) if parts else decode(RECORDS.empty_table(), self.world)
+        events = Events.concatenate(parts) if parts else decode(RECORDS.empty_table(), self.context)
         labels, refused = labels_frame(self.store.read("labels"))
         stream = to_stream(events, labels, decisions=self._decisions, maturity_days=maturity_days)
         known = stream.ledger.as_of(now)
-        return View(now, since, stream, self._decisions, known, refused, self._refused_decisions)
+        return LedgerView(now, since, stream, self._decisions, known, refused, self._refused_decisions)
 
     def _take_in(self, since: int) -> None:
         """Adds what is new in the log's own order (by offset, never by time), and lets go of what is too old."""
         for part in self.store.scan("events", after=self._reached, since=since):
             partition, last = part["partition"][0].as_py(), part["offset"][-1].as_py()
-            fresh, held = decode(part, self.world), self._held.get(partition)
+            fresh, held = decode(part, self.context), self._held.get(partition)
             self._held[partition] = fresh if held is None else Events.concatenate([held, fresh])
             self._reached[partition] = last + 1
             if sum(len(held.batch) for held in self._held.values()) > self.max_events + SLACK:
@@ -147,11 +147,11 @@ class ViewReader:
         self._decisions = whole[whole["time"] >= since].reset_index(drop=True)
 
 
-def decode(rows: pa.Table, world: FeatureContext, chunk: int = 20_000) -> Events:
+def decode(rows: pa.Table, context: FeatureContext, chunk: int = 20_000) -> Events:
     """Stored records as events, by the service's decoder, with the columns that a loop reads."""
     values, timestamps = rows["value"].to_pylist(), rows["timestamp"].to_pylist()
     parts = []
     for start in range(0, max(len(values), 1), chunk):
-        whole = from_lines(values[start : start + chunk], world, timestamps=timestamps[start : start + chunk])
+        whole = from_lines(values[start : start + chunk], context, timestamps=timestamps[start : start + chunk])
         parts.append(Events(whole.table.select(list(COLUMNS)), whole.batch, whole.rejected))
     return Events.concatenate(parts)

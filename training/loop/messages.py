@@ -1,4 +1,4 @@
-"""What decisions and labels say, as frames for the ledger; messages off the contract are left out and counted."""
+"""Decisions and labels as frames for the ledger; messages off the contract are left out and counted."""
 
 from collections.abc import Sequence
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from training.loop.decision import Decision
+
 
 class LoopMetrics:
     """The loop's metrics; labels are bounded by the number of kept versions and of decisions."""
@@ -61,7 +63,7 @@ class LoopMetrics:
         self.last_success.set_to_current_time()
         for fault in ("timestamp", "lost", "begun_anew"):
             self.faults.labels(fault)
-        for decision in ("promote", "shadow", "keep", "refuse", "rollback", "failed"):
+        for decision in Decision:
             self.runs.labels(decision)
         for kind in ("decisions", "labels"):
             self.refused.labels(kind)

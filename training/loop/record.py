@@ -1,4 +1,4 @@
-"""What every run leaves: why it took place, what it saw, what it decided; as JSON and as a page."""
+"""The record of a run: why it took place, what it saw, what was decided; as JSON and as a page."""
 
 import json
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict
 
 from runtime.files import write_json
 from training.evaluation.report import number, render
-from training.loop.drift import Drift
-from training.loop.state import Unfinished
-from training.loop.training_run import Outcome
+from training.loop.decision import Decision
+from training.loop.monitoring.drift import Drift
+from training.loop.state import BegunRun
+from training.loop.training_run import RunResult
 
 RUNS: Final = "runs"
 RECORD: Final = "record.json"
@@ -46,7 +47,7 @@ class RunRecord(BaseModel):
     at: str
     at_us: int
     why: str
-    decision: str
+    decision: Decision
     reason: str
     candidate: int | None
     champion: int | None
@@ -63,7 +64,7 @@ def iso(micros: int) -> str:
     return datetime.fromtimestamp(micros / 1e6, UTC).isoformat(timespec="seconds")
 
 
-def record_of(begun: Unfinished, outcome: Outcome, decision: str, drift: Drift | None) -> RunRecord:
+def record_of(begun: BegunRun, result: RunResult, decision: Decision, drift: Drift | None) -> RunRecord:
     """The record of a run that came to a decision."""
     return RunRecord(
         run=begun.number,
@@ -71,23 +72,23 @@ def record_of(begun: Unfinished, outcome: Outcome, decision: str, drift: Drift |
         at_us=begun.at,
         why=begun.why,
         decision=decision,
-        reason=outcome.judgement.reason,
-        candidate=outcome.candidate,
-        champion=outcome.champion,
-        strategy=outcome.strategy,
-        counts=dict(outcome.counts),
-        promised=dict(outcome.promised),
+        reason=result.judgement.reason,
+        candidate=result.candidate,
+        champion=result.champion,
+        strategy=result.strategy,
+        counts=dict(result.counts),
+        promised=dict(result.promised),
         drift=drift.by_kind() if drift else {},
-        findings=[finding.as_json() for finding in outcome.judgement.findings],
-        unseen=list(outcome.unseen),
+        findings=[finding.as_json() for finding in result.judgement.findings],
+        unseen=list(result.unseen),
     )
 
 
-def failed(begun: Unfinished, reason: str) -> RunRecord:
+def failed(begun: BegunRun, reason: str) -> RunRecord:
     """The record of a run that could not learn anything."""
     empty: dict[str, float] = {}
     return RunRecord(
-        run=begun.number, at=iso(begun.at), at_us=begun.at, why=begun.why, decision="failed", reason=reason,
+        run=begun.number, at=iso(begun.at), at_us=begun.at, why=begun.why, decision=Decision.FAILED, reason=reason,
         candidate=None, champion=None, strategy="", counts=empty, promised=empty, drift=empty, findings=[],
     )  # fmt: skip
 
@@ -140,7 +141,7 @@ def _count(value: float) -> str:
 
 
 _TONES: Final = {"promote": "good", "shadow": "good", "accept": "good", "refuse": "bad", "failed": "bad"}
-"""Of decisions and of the gate's verdicts; anything else is unsure."""
+"""Of decisions and of the gate's answers; anything else is unsure."""
 
 _MEANT: Final = {
     "promote": "Promoted: the candidate serves now",

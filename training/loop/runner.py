@@ -1,4 +1,4 @@
-"""The loop itself: read what came, watch the champion, adapt when it is due, decide, tell.
+"""The loop itself: turn after turn, read what came, watch the champion, run when a run is due, announce.
 
     feed → ledger → watch → due? → run → gate → promote, shadow, keep or refuse → record → announce
 
@@ -9,40 +9,33 @@ out may be repeated: killed at any instant, the next turn goes on where this one
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import structlog
 
 from fraud.contracts.outbound import Announcement
 from fraud.timestamps import to_datetime
 from runtime.errors import Unavailable
-from training.data.dataset import (
-    Dataset,
-)
 from training.data.errors import (
     InvalidDataset,
 )
-from training.data.replayed_stream import from_stream
-from training.evaluation.evaluate import Model, scores_of
+from training.evaluation.evaluate import Model
 from training.labels.ledger import DAY_US
 from training.labels.store import LedgerStore
-from training.loop import rollback as watch
 from training.loop.announce import Announcer
-from training.loop.business_figures import business, by_version, joined, quality
-from training.loop.drift import Drift, measure
+from training.loop.decision import Decision, decide
 from training.loop.feed import Feed
-from training.loop.ledger_view import WARM_UP_US, View, ViewReader
+from training.loop.ledger_view import LedgerView, LedgerViewReader
 from training.loop.metrics import LoopMetrics
+from training.loop.monitoring.business_figures import business, by_version, joined, quality
+from training.loop.monitoring.drift import Drift, drift_of
+from training.loop.monitoring.rollback import MIN_DECISIONS, VOLUME_FACTOR, rollback_reason
 from training.loop.record import RunRecord, failed, find_record, iso, record_of, write_record
-from training.loop.state import LoopState, Moving, ServingPeriod, Unfinished, load_state, save_state
-from training.loop.training_run import Trainer, decision, fingerprint_of
+from training.loop.state import BegunRun, LoopState, PendingMove, ServingPeriod, load_state, save_state
+from training.loop.training_run import Trainer, fingerprint_of
 from training.loop.triggers import due
 from training.registry import versions as registry
 from training.registry.versions import RegistryError
 
 log = structlog.get_logger()
-
-RECENT_SHARE = 0.2
-"""Of the window: what counts as today for drift."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +74,8 @@ class Loop:
         self.announcer = announcer
         self.metrics = metrics
         self.folder = folder
-        self.features = fingerprint_of(trainer.world)
-        self.reader = ViewReader(store, trainer.world, max_events=trainer.config.max_events)
+        self.features = fingerprint_of(trainer.context)
+        self.reader = LedgerViewReader(store, trainer.context, max_events=trainer.config.max_events)
 
     @property
     def stream_time(self) -> int | None:
@@ -134,17 +127,17 @@ class Loop:
             step = min(step, max(config.watch // 12, 1))
         return state.looked is None or now - state.looked >= step
 
-    def _view(self, now: int) -> View:
+    def _view(self, now: int) -> LedgerView:
         config = self.trainer.config
         return self.reader.read(now, window=config.window, maturity_days=config.maturity_days)
 
-    def _watch(self, state: LoopState, view: View) -> tuple[LoopState, str | None]:
+    def _watch(self, state: LoopState, view: LedgerView) -> tuple[LoopState, str | None]:
         """Rolls a champion back that does harm; ends watches and probations whose time is up."""
         config, root = self.trainer.config, self.trainer.root
         champion = registry.champion(root, self.features)
         serving = state.serving
         if serving is not None and serving.version == champion and view.now - serving.since <= config.watch:
-            reason = watch.verdict(view.decisions, view.labels, serving, budget=config.alert_share)
+            reason = rollback_reason(view.decisions, view.labels, serving, budget=config.alert_share)
             if reason is not None:
                 return self._roll_back(state, view, reason), reason
         elif serving is not None and serving.version == champion and state.probation is None:
@@ -153,25 +146,25 @@ class Loop:
             state = self._end_probation(state, view, state.probation)
         return state, None
 
-    def _roll_back(self, state: LoopState, view: View, reason: str) -> LoopState:
+    def _roll_back(self, state: LoopState, view: LedgerView, reason: str) -> LoopState:
         gone = registry.champion(self.trainer.root, self.features)
-        return self._move(state, Moving(type="rollback", version=None, former=gone, at=view.now, reason=reason))
+        return self._move(state, PendingMove(type="rollback", version=None, former=gone, at=view.now, reason=reason))
 
-    def _end_probation(self, state: LoopState, view: View, shadow: ServingPeriod) -> LoopState:
+    def _end_probation(self, state: LoopState, view: LedgerView, shadow: ServingPeriod) -> LoopState:
         """A shadow that alerts about as often as the champion takes over; another one is refused."""
         mine = view.decisions[view.decisions["shadow_version"] == shadow.version]
         would = float((mine["shadow_action"] != "allow").mean()) if len(mine) else 0.0
         does = float((mine["model_action"] != "allow").mean()) if len(mine) else 0.0
-        steady = does == 0 or 1 / watch.VOLUME_FACTOR <= would / does <= watch.VOLUME_FACTOR
+        steady = does == 0 or 1 / VOLUME_FACTOR <= would / does <= VOLUME_FACTOR
         reason = f"probation over {len(mine)} payments: alerts on {would:.2%}, the champion on {does:.2%}"
         state = state.model_copy(update={"probation": None})
-        if len(mine) >= watch.MIN_DECISIONS and steady:
+        if len(mine) >= MIN_DECISIONS and steady:
             return self._promote(state, shadow.version, view.now, reason, promised=shadow.promised, run=state.runs)
         registry.drop_shadow(self.trainer.root, self.features)
         registry.refuse(self.trainer.root, shadow.version, reason=reason, at=iso(view.now), evidence={})
         return state
 
-    def _run_if_due(self, state: LoopState, view: View) -> tuple[LoopState, RunRecord | None]:
+    def _run_if_due(self, state: LoopState, view: LedgerView) -> tuple[LoopState, RunRecord | None]:
         config = self.trainer.config
         labels = len(view.labels)
         drift = self._drift(view) if labels and state.unfinished is None else None
@@ -179,33 +172,33 @@ class Loop:
         why = due(state, view.now, frauds=view.frauds, labels=labels, drift=drift, config=config)
         if why is None or state.probation is not None:
             return state, None
-        begun = state.unfinished or Unfinished(number=state.runs + 1, at=view.now, why=why)
+        begun = state.unfinished or BegunRun(number=state.runs + 1, at=view.now, why=why)
         state = state.model_copy(update={"unfinished": begun})
         save_state(self.folder, state)
         record = find_record(self.folder, begun.number) or self._decide(state, view, begun, drift)
         return self._carry_out(state, view, record), record
 
-    def _decide(self, state: LoopState, view: View, begun: Unfinished, drift: Drift | None) -> RunRecord:
+    def _decide(self, state: LoopState, view: LedgerView, begun: BegunRun, drift: Drift | None) -> RunRecord:
         log.info("run begins", run=begun.number, why=begun.why, frauds=view.frauds, labels=len(view.labels))
         try:
-            outcome = self.trainer.run(view, state, begun)
+            result = self.trainer.run(view, state, begun)
         except (InvalidDataset, RegistryError) as error:
             record = failed(begun, str(error))
         else:
-            taken = decision(outcome.judgement, outcome.champion, self.trainer.config)
-            record = record_of(begun, outcome, taken, drift)
+            decision = decide(result.judgement, result.champion, self.trainer.config)
+            record = record_of(begun, result, decision, drift)
         write_record(self.folder, record)
         return record
 
-    def _carry_out(self, state: LoopState, view: View, record: RunRecord) -> LoopState:
+    def _carry_out(self, state: LoopState, view: LedgerView, record: RunRecord) -> LoopState:
         root, at = self.trainer.root, iso(record.at_us)
         if record.candidate is not None:
-            if record.decision == "promote":
+            if record.decision is Decision.PROMOTE:
                 state = self._promote(
                     state, record.candidate, record.at_us, record.reason, promised=record.promised, run=record.run
                 )
-            elif record.decision == "shadow":
-                shadow = Moving(
+            elif record.decision is Decision.SHADOW:
+                shadow = PendingMove(
                     type="shadow", version=record.candidate, former=record.champion, at=record.at_us,
                     reason=record.reason, run=record.run, promised=record.promised,
                 )  # fmt: skip
@@ -231,20 +224,20 @@ class Loop:
     def _promote(
         self, state: LoopState, version: int, at: int, reason: str, *, promised: dict[str, float], run: int
     ) -> LoopState:
-        move = Moving(
+        move = PendingMove(
             type="promotion", version=version, former=registry.former(self.trainer.root, self.features, version),
             at=at, reason=reason, run=run, promised=promised,
         )  # fmt: skip
         return self._move(state, move)
 
-    def _move(self, state: LoopState, move: Moving) -> LoopState:
+    def _move(self, state: LoopState, move: PendingMove) -> LoopState:
         """Makes a move: remembered before, so that a crash loses neither who served before nor the announcement."""
         state = state.model_copy(update={"moving": move})
         save_state(self.folder, state)
         return self._complete(state)
 
     def _complete(self, state: LoopState) -> LoopState:
-        """Makes a move that has begun to its end, and puts what is to be said about it into the outbox."""
+        """Makes a move that has begun to its end, and puts its announcement into the outbox."""
         move = state.moving
         if move is None:
             return state
@@ -257,7 +250,7 @@ class Loop:
         place = "probation" if move.type == "shadow" else "serving"
         if move.type == "promotion":
             serving = serving.model_copy(update={"former": move.former})
-        said = Announcement(
+        announcement = Announcement(
             type=move.type,
             version=version,
             former=move.former,
@@ -266,23 +259,23 @@ class Loop:
             features_fingerprint=self.features,
             run=move.run,
         )
-        state = state.model_copy(update={"moving": None, "outbox": (*state.outbox, said), place: serving})
+        state = state.model_copy(update={"moving": None, "outbox": (*state.outbox, announcement), place: serving})
         save_state(self.folder, state)
         return state
 
-    def _carried_out(self, move: Moving) -> int:
+    def _carried_out(self, move: PendingMove) -> int:
         """Makes a move in the model directory, or what is left of it; the version that serves or shadows then."""
         root, at, key = self.trainer.root, iso(move.at), self.trainer.config.bundle_key
         if move.version is not None:
             registry.promote(root, move.version, reason=move.reason, at=at, shadow=move.type == "shadow", key=key)
             if move.type == "promotion" and move.former is not None and self.trainer.config.watch > 0:
-                # The former champion goes on as a shadow: what it shows as well is the world's doing.
+                # The former champion goes on as a shadow: what it shows as well is the payments' doing.
                 registry.promote(root, move.former, reason=move.reason, at=at, shadow=True, key=key)
             return move.version
         back = registry.champion(root, self.features)
         if back is None or back == move.former:
             _, back = registry.rollback(root, self.features, reason=move.reason, at=at)
-        self.metrics.runs.labels("rollback").inc()
+        self.metrics.runs.labels(Decision.ROLLBACK).inc()
         log.warning("rolled back", version=move.former, champion=back, reason=move.reason)
         return back
 
@@ -297,22 +290,11 @@ class Loop:
             state = state.model_copy(update={"outbox": state.outbox[1:]})
             save_state(self.folder, state)
 
-    def _drift(self, view: View) -> Drift | None:
-        """The younger part of the window against the older one, in features and in the champion's scores."""
+    def _drift(self, view: LedgerView) -> Drift | None:
         champion = self._champion()
         if champion is None:
             return None
-        data = from_stream(view.stream, self.trainer.world, as_of=view.now, risk=champion.risk)
-        # In its first month a history is still filling up: that is no drift.
-        data = data.between(max(view.since, int(data.time.min()) + WARM_UP_US) if len(data) else None, None)
-        start = data.time.min() + int((1 - RECENT_SHARE) * (data.time.max() - data.time.min())) if len(data) else 0
-        seed = self.trainer.config.seed
-        before, today = (_some(data.take(rows), seed) for rows in (data.time < start, data.time >= start))
-        scores = scores_of(champion.path, before.features), scores_of(champion.path, today.features)
-        # Every risk table has its own rates: they would tell the weeks apart, and nothing else.
-        kept = [place for place, name in enumerate(data.names) if name.partition("_risk_")[0] not in data.risk_ids]
-        names = tuple(data.names[place] for place in kept)
-        return measure(before.features[:, kept], today.features[:, kept], names=names, scores=scores, seed=seed)
+        return drift_of(view, champion, self.trainer.context, seed=self.trainer.config.seed)
 
     def _sampling(self, state: LoopState, drift: Drift | None, labels: int) -> LoopState:
         """Drift without new labels asks for more reviews: only labels can tell what it means."""
@@ -332,13 +314,13 @@ class Loop:
             else Model.read(registry.find(self.trainer.root, version)[1], self.trainer.config.bundle_key)
         )
 
-    def _tell_refused(self, view: View) -> None:
+    def _tell_refused(self, view: LedgerView) -> None:
         for kind, refused in (("decisions", view.refused_decisions), ("labels", view.refused_labels)):
             self.metrics.refused.labels(kind).set(refused)
             if refused:
                 log.warning("messages off their contract are left out", kind=kind, count=refused)
 
-    def _measure(self, view: View, state: LoopState) -> None:
+    def _measure(self, view: LedgerView, state: LoopState) -> None:
         metrics = self.metrics
         newest = view.labels["received_at"].max() if len(view.labels) else None
         if newest is not None:
@@ -359,9 +341,3 @@ class Loop:
                 metrics.realised.labels(str(version), figure).set(value)
         champion = self._champion()
         metrics.set_business(business(view, decided, champion.policy if champion else None))
-
-
-def _some(data: Dataset, seed: int, rows: int = 20_000) -> Dataset:
-    if len(data) <= rows:
-        return data
-    return data.take(np.sort(np.random.default_rng(seed).choice(len(data), rows, replace=False)))

@@ -1,4 +1,4 @@
-"""What the loop remembers between two turns, in one file that is replaced as a whole."""
+"""The loop's state between two turns, in one file that is replaced as a whole."""
 
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,7 @@ class InvalidState(Exception):  # noqa: N818 - named for what it says
     """A state file that cannot be read; one line."""
 
 
-class Unfinished(BaseModel):
+class BegunRun(BaseModel):
     """A run that has begun; after a crash it goes on with the same facts.
 
     Attributes:
@@ -49,7 +49,7 @@ class ServingPeriod(BaseModel):
     promised: dict[str, float] = {}
 
 
-class Moving(BaseModel):
+class PendingMove(BaseModel):
     """A move in the model directory that is being made; after a crash it is made to its end.
 
     Attributes:
@@ -98,12 +98,12 @@ class LoopState(BaseModel):
     frauds_then: int = 0
     labels_then: int = 0
     trusted: int | None = None
-    unfinished: Unfinished | None = None
+    unfinished: BegunRun | None = None
     serving: ServingPeriod | None = None
     probation: ServingPeriod | None = None
     looked: int | None = None
     sampling: bool = False
-    moving: Moving | None = None
+    moving: PendingMove | None = None
     outbox: tuple[Announcement, ...] = ()
 
 

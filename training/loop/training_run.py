@@ -1,4 +1,4 @@
-"""One run: learn, judge, decide. It writes a candidate and says what should become of it; promoting is the caller's."""
+"""One training run: data set, candidate, the gate's judgement. It writes a candidate; promoting is the caller's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from fraud.features.risk_tables import RiskTables
 from training.data.dataset import Dataset
 from training.data.feature_context import FeatureContext
 from training.data.replayed_stream import count_risk, from_stream
-from training.evaluation.evaluate import Model, scores_of, to_scored
+from training.evaluation.evaluate import Model, to_scored
 from training.evaluation.scores import Scored, at_policy
-from training.gate.paired_scores import Contest, recent, rule
-from training.gate.rule import Judgement, Verdict
+from training.gate.paired_scores import GateInputs, recent, rule
+from training.gate.rule import Judgement
 from training.loop.config import LoopConfig
-from training.loop.ledger_view import View
-from training.loop.state import LoopState, Unfinished
+from training.loop.ledger_view import LedgerView
+from training.loop.state import BegunRun, LoopState
 from training.loop.training_step import TrainedCandidate, held_out, policy_of, run_seed, train_candidate
 from training.modelling.export import export_bundle
 from training.modelling.inputs import open_base
@@ -26,8 +26,8 @@ from training.registry import versions as registry
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a run found.
+class RunResult:
+    """A run's candidate and its judgement.
 
     Attributes:
         candidate: the version it wrote.
@@ -54,17 +54,17 @@ class Trainer:
 
     Attributes:
         root: the model directory.
-        world: features and rates.
+        context: features and rates.
         config: what decides.
         progress: told what is going on.
     """
 
     root: Path
-    world: FeatureContext
+    context: FeatureContext
     config: LoopConfig
     progress: Progress = quiet
 
-    def run(self, view: View, state: LoopState, begun: Unfinished) -> Outcome:
+    def run(self, view: LedgerView, state: LoopState, begun: BegunRun) -> RunResult:
         """Adapts the base to what is known at `view.now`, and lets the gate judge the result.
 
         Raises:
@@ -73,14 +73,14 @@ class Trainer:
         """
         seed = run_seed(self.config.seed, begun.number)
         risk = count_risk(view.stream, self.config.risk, until=view.now)
-        data = from_stream(view.stream, self.world, as_of=view.now, risk=risk).between(view.since, None)
+        data = from_stream(view.stream, self.context, as_of=view.now, risk=risk).between(view.since, None)
         judges = held_out(data.customer, self.config.holdout_share)
         judged = data.take(judges)
         champion = self._champion()
         base_version, base = open_base(self.root, self.config.base, self.config.bundle_key)
-        lesson = train_candidate(base, data.take(~judges), judged, self.config, seed=seed, progress=self.progress)
-        candidate = self._export(lesson, data, risk, champion, parent=base_version, at=view.now)
-        contest = Contest(
+        trained = train_candidate(base, data.take(~judges), judged, self.config, seed=seed, progress=self.progress)
+        candidate = self._export(trained, data, risk, champion, parent=base_version, at=view.now)
+        inputs = GateInputs(
             candidate=candidate,
             champion=champion,
             data=data,
@@ -90,31 +90,38 @@ class Trainer:
             promoted=state.serving.since if state.serving else None,
             trusted=state.trusted,
             alert_share=self.config.alert_share,
-            baselines=lesson.baselines,
+            baselines=trained.baselines,
         )
-        ruling = rule(contest, config=self.config.judging, seed=seed, bands=self.config.bands)
-        return Outcome(
+        ruling = rule(inputs, config=self.config.judging, seed=seed, bands=self.config.bands)
+        return RunResult(
             candidate=candidate.version,
             champion=champion.version if champion else None,
             judgement=ruling.judgement,
             unseen=ruling.unseen,
-            strategy=lesson.strategy,
-            counts=_counts(view, data, judged.labelled(), lesson),
-            promised=_promised(to_scored(judged, scores_of(candidate.path, judged.features)), candidate.policy),
+            strategy=trained.strategy,
+            counts=_counts(view, data, judged.labelled(), trained),
+            promised=_promised(to_scored(judged, candidate.scores(judged.features)), candidate.policy),
         )
 
     def _champion(self) -> Model | None:
-        version = registry.champion(self.root, fingerprint_of(self.world))
+        version = registry.champion(self.root, fingerprint_of(self.context))
         return None if version is None else Model.read(registry.find(self.root, version)[1], self.config.bundle_key)
 
     def _export(
-        self, lesson: TrainedCandidate, data: Dataset, risk: RiskTables, champion: Model | None, *, parent: int, at: int
+        self,
+        trained: TrainedCandidate,
+        data: Dataset,
+        risk: RiskTables,
+        champion: Model | None,
+        *,
+        parent: int,
+        at: int,
     ) -> Model:
         costs = champion.policy if champion else Policy.default(data.identity.base_currency)
-        policy = policy_of(costs, lesson.candidate, recent(data), self.config.alert_share)
+        policy = policy_of(costs, trained.candidate, recent(data), self.config.alert_share)
         number = export_bundle(
             self.root,
-            lesson.candidate,
+            trained.candidate,
             identity=data.identity,
             created_at=datetime.fromtimestamp(at / 1e6, UTC),
             parent=parent,
@@ -125,15 +132,15 @@ class Trainer:
         return Model.read(registry.find(self.root, number)[1], self.config.bundle_key)
 
 
-def fingerprint_of(world: FeatureContext) -> str:
+def fingerprint_of(context: FeatureContext) -> str:
     """Of this code's features."""
-    return features_fingerprint(world.spec, world.config)
+    return features_fingerprint(context.spec, context.config)
 
 
-def _counts(view: View, data: Dataset, judged: Dataset, lesson: TrainedCandidate) -> dict[str, float | int]:
+def _counts(view: LedgerView, data: Dataset, judged: Dataset, trained: TrainedCandidate) -> dict[str, float | int]:
     return {
-        "learnt_rows": lesson.rows,
-        "learnt_frauds": lesson.frauds,
+        "learnt_rows": trained.rows,
+        "learnt_frauds": trained.frauds,
         "judged_rows": len(judged),
         "judged_frauds": judged.frauds,
         "payments": len(data),
@@ -152,12 +159,3 @@ def _promised(rows: Scored, policy: Policy) -> dict[str, float]:
         return {}
     figures = at_policy(rows, policy)
     return {"precision": float(figures["precision"] or 0.0), "recall": float(figures["recall"] or 0.0)}
-
-
-def decision(judgement: Judgement, champion: int | None, config: LoopConfig) -> str:
-    """What follows from a judgement: "promote", "shadow", "keep" or "refuse"."""
-    if judgement.verdict is Verdict.REFUSE:
-        return "refuse"
-    if judgement.verdict is Verdict.TOO_LITTLE_EVIDENCE:
-        return config.unsure if champion is not None else "promote"
-    return "shadow" if config.promotion == "shadow" and champion is not None else "promote"

@@ -1,4 +1,4 @@
-"""One candidate: who teaches it, who judges it, what it learns from."""
+"""The training step of a run: rows to learn from and rows to judge by, strategy, candidate, baselines."""
 
 import hashlib
 from collections.abc import Mapping
@@ -71,8 +71,7 @@ def train_candidate(
     sample = Sample.of(learners)
     base = matched(base, learners.features)
     cold = sample.frauds < config.min_frauds or sample.frauds == len(sample)
-    # Without labels of its own the target borrows the source's held-out rows: they calibrate, and train_candidate
-    # nothing new.
+    # Without labels of its own the target borrows the source's held-out rows: they calibrate only.
     target = base.held_out if cold else sample
     options = AdaptOptions(teachers=config.teachers or len(base.teachers))
     unlabelled = some_rows(learners.features, UNLABELLED_ROWS, seed=seed)

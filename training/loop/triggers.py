@@ -1,7 +1,7 @@
-"""When the model is to be adapted again."""
+"""The triggers of a run: time, new frauds, drift."""
 
 from training.loop.config import HOUR_US, LoopConfig
-from training.loop.drift import Drift
+from training.loop.monitoring.drift import Drift
 from training.loop.state import LoopState
 
 

@@ -1,4 +1,4 @@
-"""What moved a score: contributions per feature, in calibrated log-odds, that add up.
+"""The contributions to a score, per feature, in calibrated log-odds, that add up.
 
 Against a reference row (a typical payment), c_j sums to score(x) − score(reference):
 

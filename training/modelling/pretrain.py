@@ -78,7 +78,7 @@ def pretrain(
         progress: told what is going on.
 
     Raises:
-        UnusableData: nothing can be learnt from the source.
+        InvalidDataset: nothing can be learnt from the source.
     """
     check_trainable(source, "source")
     make_deterministic(seed)

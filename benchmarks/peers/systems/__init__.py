@@ -1,1 +1,1 @@
-"""Every contender is one page: the program that its own documentation recommends for this job."""
+"""Every system is one page: the program that its own documentation recommends for this job."""

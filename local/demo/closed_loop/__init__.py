@@ -4,5 +4,5 @@ A shop goes live; weeks later a new kind of fraud begins. Analysts judge only wh
 weeks later, payments that were blocked report nothing. Loop, topics and service are the real ones; the service is its
 own process and is never restarted; nobody decides anything by hand. Only the clock is the stream's.
 
-`make demo` plays it small as its second act, `make loop-test` plays it at length.
+`make demo` runs it small as its second part, `make loop-test` runs it at length.
 """

@@ -7,44 +7,47 @@ import pandas as pd
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from local.demo.closed_loop.recall import Recall, Told, by_step
-from local.demo.closed_loop.scenario import DAY_US, START_US, Plan
+from local.demo.closed_loop.recall import DecidedPayments, Recall, by_step
+from local.demo.closed_loop.scenario import DAY_US, START_US, Scenario
 
 NEW: Final = "the new pattern"
 OLD: Final = "all other fraud"
 
 
-def lines(seen: Told, plan: Plan) -> dict[str, "pd.Series[float]"]:
+def lines(decided: DecidedPayments, scenario: Scenario) -> dict[str, "pd.Series[float]"]:
     """What is drawn: recall by the day in the middle of each step."""
-    both = {OLD: by_step(seen, ~seen.rows["new"], plan.step), NEW: by_step(seen, seen.rows["new"], plan.step)}
-    return {name: series.rename(index=lambda day: day + plan.step / 2) for name, series in both.items()}
+    both = {
+        OLD: by_step(decided, ~decided.rows["new"], scenario.step),
+        NEW: by_step(decided, decided.rows["new"], scenario.step),
+    }
+    return {name: series.rename(index=lambda day: day + scenario.step / 2) for name, series in both.items()}
 
 
-def draw(seen: Told, plan: Plan, said: Recall, path: Path) -> None:
+def draw(decided: DecidedPayments, scenario: Scenario, recall: Recall, path: Path) -> None:
     """Writes the PNG."""
     plot = Figure(figsize=(7.5, 3.4), layout="constrained")
     axes = plot.subplots()
-    for name, series in lines(seen, plan).items():
+    for name, series in lines(decided, scenario).items():
         axes.plot(series.index, series.to_numpy(), marker="o", markersize=3, label=name)
-    axes.hlines(said.recall_oracle, (seen.learnt - START_US) / DAY_US, plan.days, color="0.4", linewidth=1,
+    axes.hlines(recall.recall_oracle, (decided.learnt - START_US) / DAY_US, scenario.days, color="0.4", linewidth=1,
                 label="oracle with the same labels")  # fmt: skip
-    for at in seen.promoted:
+    for at in decided.promoted:
         axes.axvline((at - START_US) / DAY_US, linestyle=":", color="0.7", linewidth=1)
-    for day, what in ((plan.pattern, "new pattern"), ((seen.learnt - START_US) / DAY_US, "re-adapted")):
+    for day, what in ((scenario.pattern, "new pattern"), ((decided.learnt - START_US) / DAY_US, "re-adapted")):
         axes.axvline(day, linestyle="--", color="0.5", linewidth=1)
         axes.text(day, 1.06, what, ha="center", fontsize=9)
-    axes.set(xlabel="day", ylabel="recall at the alert budget", ylim=(0, 1.03), xlim=(plan.live, plan.days))
+    axes.set(xlabel="day", ylabel="recall at the alert budget", ylim=(0, 1.03), xlim=(scenario.live, scenario.days))
     axes.legend(frameon=False, fontsize=8, loc="lower left")
     path.parent.mkdir(parents=True, exist_ok=True)
     plot.savefig(path, dpi=80)
 
 
-def table(seen: Told, plan: Plan) -> Table:
+def table(decided: DecidedPayments, scenario: Scenario) -> Table:
     """The same for a terminal: a bar for each step."""
     made = Table("day", OLD, NEW, "", title="recall at the alert budget", box=None, header_style="")
-    both = [by_step(seen, chosen, plan.step) for chosen in (~seen.rows["new"], seen.rows["new"])]
-    for day in range(plan.live, plan.days, plan.step):
-        made.add_row(str(day), *(bar(series.get(day)) for series in both), ", ".join(events(seen, plan, day)))
+    both = [by_step(decided, chosen, scenario.step) for chosen in (~decided.rows["new"], decided.rows["new"])]
+    for day in range(scenario.live, scenario.days, scenario.step):
+        made.add_row(str(day), *(bar(series.get(day)) for series in both), ", ".join(events(decided, scenario, day)))
     return made
 
 
@@ -53,8 +56,8 @@ def bar(share: float | None) -> str:
     return "" if share is None else f"{'█' * round(25 * share)} {share:.0%}"
 
 
-def events(seen: Told, plan: Plan, day: int) -> list[str]:
+def events(decided: DecidedPayments, scenario: Scenario, day: int) -> list[str]:
     """What happened within a step."""
-    found = ["the new pattern begins"] if day <= plan.pattern < day + plan.step else []
-    adapted = any(day <= (at - START_US) / DAY_US < day + plan.step for at in seen.promoted)
+    found = ["the new pattern begins"] if day <= scenario.pattern < day + scenario.step else []
+    adapted = any(day <= (at - START_US) / DAY_US < day + scenario.step for at in decided.promoted)
     return found + (["re-adapted"] if adapted else [])

@@ -1,4 +1,4 @@
-"""What came of it, measured on the decisions of the service, beside an oracle."""
+"""Recall before, during and after the new pattern, on the service's decisions, beside an oracle."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Final
@@ -8,11 +8,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from fraud.decoding.batch import hash_ids
-from local.demo.closed_loop.run import Story
+from local.demo.closed_loop.run import ScenarioRun
 from local.demo.closed_loop.scenario import DAY_US, NEW_PATTERN, START_US
 from training.data.replayed_stream import count_risk, from_stream
-from training.evaluation.evaluate import Model, scores_of
-from training.loop.ledger_view import View
+from training.evaluation.evaluate import Model
+from training.loop.decision import Decision
+from training.loop.ledger_view import LedgerView
 from training.loop.record import all_records
 from training.loop.training_step import train_candidate
 from training.modelling.inputs import open_base
@@ -71,7 +72,7 @@ class Recall:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DecidedPayments:
     """The decisions since the go-live beside the truth.
 
     Attributes:
@@ -91,103 +92,103 @@ class Told:
         return float(self.rows.loc[chosen & self.rows["fraud"], "flagged"].mean())
 
 
-def told(story: Story) -> Told:
+def decided_payments(done: ScenarioRun) -> DecidedPayments:
     """Decisions and truth side by side, and when the loop learnt."""
-    plan, truth = story.plan, story.world.truth
+    scenario, truth = done.scenario, done.stream.truth
     rows = pd.DataFrame(
-        [(d.transaction_id, d.action != "allow", d.model_version) for d in story.outputs.decisions],
+        [(d.transaction_id, d.action != "allow", d.model_version) for d in done.outputs.decisions],
         columns=["transaction_id", "flagged", "version"],
     ).join(truth[["is_fraud", "pattern", "event_time"]], on="transaction_id")
     rows["time"] = rows["event_time"].astype("datetime64[us, UTC]").astype("int64")
     rows["fraud"], rows["new"] = rows["is_fraud"].astype(bool), rows["pattern"] == NEW_PATTERN
     rows["new"] &= rows["fraud"]
-    rows = rows[rows["time"] >= plan.at(plan.live)].reset_index(drop=True)
-    begins = plan.at(plan.pattern)
-    promoted = promotions(story, begins)
-    return Told(rows, begins, promoted[0] if promoted else story.now, promoted)
+    rows = rows[rows["time"] >= scenario.at(scenario.live)].reset_index(drop=True)
+    begins = scenario.at(scenario.pattern)
+    promoted = promotions(done, begins)
+    return DecidedPayments(rows, begins, promoted[0] if promoted else done.now, promoted)
 
 
-def promotions(story: Story, begins: int) -> tuple[int, ...]:
+def promotions(done: ScenarioRun, begins: int) -> tuple[int, ...]:
     """Times of promotions from the first on that had `ENOUGH` known frauds of the new pattern behind it, µs."""
-    truth = story.world.truth
+    truth = done.stream.truth
     ids = truth.index[(truth["pattern"] == NEW_PATTERN) & truth["is_fraud"].astype(bool)].tolist()
-    hashed, ledger = np.asarray(hash_ids(ids, len(ids))), view_of(story).stream.ledger
-    times = [r.at_us for r in all_records(story.loop.folder) if r.decision == "promote" and r.at_us > begins]
+    hashed, ledger = np.asarray(hash_ids(ids, len(ids))), view_of(done).stream.ledger
+    times = [r.at_us for r in all_records(done.loop.folder) if r.decision is Decision.PROMOTE and r.at_us > begins]
     informed = [int((ledger.as_of(at).of(hashed)["label"] == 1).sum()) >= ENOUGH for at in times]
     return tuple(times[informed.index(True) :]) if any(informed) else ()
 
 
-def view_of(story: Story) -> View:
+def view_of(done: ScenarioRun) -> LedgerView:
     """Everything that the loop knows at the end."""
-    return story.loop.reader.read(story.now, window=story.loop.trainer.config.window, maturity_days=None)
+    return done.loop.reader.read(done.now, window=done.loop.trainer.config.window, maturity_days=None)
 
 
-def measure(story: Story, seen: Told) -> Recall:
+def measure(done: ScenarioRun, decided: DecidedPayments) -> Recall:
     """All figures."""
-    rows = seen.rows
-    after = rows["time"] >= seen.learnt
-    oracle, unadapted = rivals(story, seen)
-    decided = pd.Series([d.transaction_id for d in story.outputs.decisions])
-    records = [r for r in all_records(story.loop.folder) if r.decision == "promote"]
-    recall_after = seen.recall(rows["new"] & after)
+    rows = decided.rows
+    after = rows["time"] >= decided.learnt
+    oracle, unadapted = references(done, decided)
+    ids = pd.Series([d.transaction_id for d in done.outputs.decisions])
+    records = [r for r in all_records(done.loop.folder) if r.decision is Decision.PROMOTE]
+    recall_after = decided.recall(rows["new"] & after)
     return Recall(
-        recall_before=seen.recall(rows["time"] < seen.begins),
-        recall_during=seen.recall(rows["new"] & ~after),
+        recall_before=decided.recall(rows["time"] < decided.begins),
+        recall_during=decided.recall(rows["new"] & ~after),
         recall_after=recall_after,
         recall_oracle=oracle,
         after_to_oracle=recall_after / oracle if oracle else float("nan"),
         recall_unadapted=unadapted,
-        days_to_learn=(seen.learnt - seen.begins) / DAY_US,
-        days_to_recover=recovered(story, seen, RECOVERED * oracle),
+        days_to_learn=(decided.learnt - decided.begins) / DAY_US,
+        days_to_recover=recovered(done, decided, RECOVERED * oracle),
         alert_share=float(rows["flagged"].mean()),
         promotions=len(records) - 1,
         frauds_after=int((rows["new"] & after).sum()),
-        swapped_under=story.trickled,
-        lost=story.sent - len(decided) - len(story.outputs.dead_letters),
-        doubled=int(decided.duplicated().sum()),
+        swapped_under=done.trickled,
+        lost=done.sent - len(ids) - len(done.outputs.dead_letters),
+        doubled=int(ids.duplicated().sum()),
     )
 
 
-def recovered(story: Story, seen: Told, wanted: float) -> float:
+def recovered(done: ScenarioRun, decided: DecidedPayments, wanted: float) -> float:
     """Days from the pattern's begin to the end of the first step that caught `wanted` of it; NaN when none did."""
-    step = by_step(seen, seen.rows["new"], story.plan.step)
-    good = step.index[(step >= wanted) & (step.index * DAY_US + START_US >= seen.learnt)]
-    return float(good[0] + story.plan.step - (seen.begins - START_US) / DAY_US) if len(good) else float("nan")
+    step = by_step(decided, decided.rows["new"], done.scenario.step)
+    good = step.index[(step >= wanted) & (step.index * DAY_US + START_US >= decided.learnt)]
+    return float(good[0] + done.scenario.step - (decided.begins - START_US) / DAY_US) if len(good) else float("nan")
 
 
-def by_step(seen: Told, chosen: "pd.Series[bool]", step: int) -> "pd.Series[float]":
+def by_step(decided: DecidedPayments, chosen: "pd.Series[bool]", step: int) -> "pd.Series[float]":
     """Recall in each step, by the day on which the step begins."""
-    rows = seen.rows[chosen & seen.rows["fraud"]]
+    rows = decided.rows[chosen & decided.rows["fraud"]]
     day = ((rows["time"] - START_US) // (step * DAY_US)) * step
     return rows.groupby(day)["flagged"].mean()
 
 
-def rivals(story: Story, seen: Told) -> tuple[float, float]:
-    """Recall of the new pattern after `seen.learnt` by oracles, and by the version that served before it began."""
-    if not seen.promoted:
+def references(done: ScenarioRun, decided: DecidedPayments) -> tuple[float, float]:
+    """Recall of the new pattern after `decided.learnt` by oracles, and by the version that served before it began."""
+    if not decided.promoted:
         return float("nan"), float("nan")
-    view, trainer = view_of(story), story.loop.trainer
-    served = int(seen.rows.loc[seen.rows["time"] < seen.begins, "version"].iloc[-1])
+    view, trainer = view_of(done), done.loop.trainer
+    served = int(decided.rows.loc[decided.rows["time"] < decided.begins, "version"].iloc[-1])
     champion = Model.read(registry.find(trainer.root, served)[1])
-    ends = (*seen.promoted[1:], story.now + 1)
+    ends = (*decided.promoted[1:], done.now + 1)
     hits: list[Bools] = []
     old: list[Bools] = []
-    for since, until in zip(seen.promoted, ends, strict=True):
-        rows = seen.rows[(seen.rows["time"] >= since) & (seen.rows["time"] < until)]
+    for since, until in zip(decided.promoted, ends, strict=True):
+        rows = decided.rows[(decided.rows["time"] >= since) & (decided.rows["time"] < until)]
         if not rows["new"].any():
             continue
         risk = count_risk(view.stream, trainer.config.risk, until=since)
-        data = from_stream(view.stream, trainer.world, risk=risk)
+        data = from_stream(view.stream, trainer.context, risk=risk)
         place = pd.Series(np.arange(len(data)), index=data.transaction_ids.astype(str))[rows["transaction_id"]]
         ahead = data.take(place.to_numpy(np.intp))
         past = data.between(view.since, since).with_labels(view.stream.ledger, since)
         config = replace(trainer.config, baselines=False)
-        lesson = train_candidate(
+        trained = train_candidate(
             open_base(trainer.root, config.base)[1], past, past.take(np.arange(1)), config, seed=config.seed
         )
         new, alerts = rows["new"].to_numpy(bool), int(rows["flagged"].sum())
-        hits.append(most(predict(lesson.candidate.scorer, ahead.features), alerts)[new])
-        old.append(most(scores_of(champion.path, ahead.with_risk(champion.risk).features), alerts)[new])
+        hits.append(most(predict(trained.candidate.scorer, ahead.features), alerts)[new])
+        old.append(most(champion.scores(ahead.with_risk(champion.risk).features), alerts)[new])
     return float(np.concatenate(hits).mean()), float(np.concatenate(old).mean())
 
 

@@ -1,4 +1,4 @@
-"""How long the story is, and the world that it plays in."""
+"""A scenario of the closed loop (sizes, days), and the simulated stream that it runs on."""
 
 import shutil
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ NEW_PATTERN: Final = "gift_card_mule"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Scenario:
     """How much of everything, and when; days since the start.
 
     Attributes:
         transactions: of the platform, over all days.
-        days: length of the story.
+        days: length of the scenario.
         live: day on which the service goes live.
         pattern: day on which the new pattern begins.
         step: days between two looks of loop and analysts.
@@ -57,12 +57,12 @@ class Plan:
     seed: int = 11
 
     def at(self, day: float) -> int:
-        """A day of the story as a time, µs since 1970 UTC."""
+        """A day of the scenario as a time, µs since 1970 UTC."""
         return START_US + int(day * DAY_US)
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class PlatformStream:
     """The platform's stream: events and reports in order, and the truth.
 
     Attributes:
@@ -78,7 +78,7 @@ class World:
     time: npt.NDArray[np.int64]
 
     @classmethod
-    def read(cls, folder: Path) -> "World":
+    def read(cls, folder: Path) -> "PlatformStream":
         """A simulated platform from its files."""
         events = pq.read_table(folder / "events.parquet")
         truth = pd.read_parquet(folder / "truth.parquet").set_index("transaction_id")
@@ -92,11 +92,11 @@ class World:
         return self.events.slice(first, last - first)
 
 
-def prepare(plan: Plan, folder: Path, *, bases: Path | None = None) -> World:
+def prepare(scenario: Scenario, folder: Path, *, bases: Path | None = None) -> PlatformStream:
     """Simulates the platform; takes the base from `bases`, or simulates a source platform and pre-trains one.
 
     Args:
-        plan: how much.
+        scenario: how much.
         folder: emptied, then everything goes there; the model directory is `folder / "models"`.
         bases: a model directory with a base to start from.
 
@@ -105,16 +105,16 @@ def prepare(plan: Plan, folder: Path, *, bases: Path | None = None) -> World:
     """
     shutil.rmtree(folder, ignore_errors=True)
     log, models = folder / "training.log", folder / "models"
-    size = ["--days", str(plan.days), "--seed", str(plan.seed), "--base-rate", str(plan.base_rate)]
+    size = ["--days", str(scenario.days), "--seed", str(scenario.seed), "--base-rate", str(scenario.base_rate)]
     if bases is None:
-        out = ["--platform", "source", "--transactions", str(plan.source), "--out", str(folder / "source")]
+        out = ["--platform", "source", "--transactions", str(scenario.source), "--out", str(folder / "source")]
         run_program("simulator", *out, *size, log=log)
         source = ["--source", str(folder / "source" / "events.parquet"), "--max-source-rows", "30000"]
         run_program("training", "pretrain", *source, "--teachers", "1", "--models", str(models), log=log)
     else:
         shutil.copytree(bases / "bases", models / "bases")
-    begins = (START + timedelta(days=plan.pattern)).date().isoformat()
-    new = ["--new-pattern-start", begins, "--new-pattern-share", str(plan.pattern_share)]
-    out = ["--platform", "target", "--transactions", str(plan.transactions), "--out", str(folder / "target")]
+    begins = (START + timedelta(days=scenario.pattern)).date().isoformat()
+    new = ["--new-pattern-start", begins, "--new-pattern-share", str(scenario.pattern_share)]
+    out = ["--platform", "target", "--transactions", str(scenario.transactions), "--out", str(folder / "target")]
     run_program("simulator", *out, *size, *new, log=log)
-    return World.read(folder / "target")
+    return PlatformStream.read(folder / "target")

@@ -1,4 +1,4 @@
-"""The world around the loop: payments come, analysts judge alerts, banks report."""
+"""Traffic around the loop: payments come, analysts review alerts, banks report."""
 
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -9,9 +9,10 @@ import pandas as pd
 import pyarrow as pa
 from kafka import KafkaProducer
 
-from local.demo.closed_loop.scenario import Plan, World
+from local.demo.closed_loop.scenario import PlatformStream, Scenario
+from local.demo.outputs import AlertRow, OutputMissing, Topics
 from local.demo.platforms import messages
-from local.demo.traffic import AlertRow, Lost, Message, Topics
+from local.load import Message
 from simulator.output.json_lines import labels_to_json
 
 TRICKLE: Final = 20
@@ -19,7 +20,7 @@ TRICKLE_SECONDS: Final = 0.2
 SWAP_SECONDS: Final = 300.0
 
 
-class Shop:
+class Traffic:
     """Sends what a shop, its analysts and its customers' banks send; knows nothing of models.
 
     Attributes:
@@ -27,40 +28,40 @@ class Shop:
         trickled: transactions that were sent while a swap was awaited.
     """
 
-    def __init__(self, world: World, plan: Plan, producer: KafkaProducer, topics: Topics) -> None:
+    def __init__(self, stream: PlatformStream, scenario: Scenario, producer: KafkaProducer, topics: Topics) -> None:
         self.sent = self.trickled = 0
-        self._world, self._topics, self._producer = world, topics, producer
-        self._random = np.random.default_rng(plan.seed)
+        self._stream, self._topics, self._producer = stream, topics, producer
+        self._random = np.random.default_rng(scenario.seed)
         self._judged = 0
-        labels: pd.DataFrame = world.labels.to_pandas()
+        labels: pd.DataFrame = stream.labels.to_pandas()
         # Until the go-live analysts judged what the old rules queued; from then on they see this service's alerts only.
-        live = pd.Timestamp(plan.at(plan.live), unit="us", tz="UTC")
+        live = pd.Timestamp(scenario.at(scenario.live), unit="us", tz="UTC")
         self._waiting = labels[(labels["source"] != "analyst") | (labels["received_at"] < live)]
 
-    def pay(self, since: int, until: int, *, swapped: Callable[[], bool] = lambda: True) -> None:
+    def send_payments(self, since: int, until: int, *, swapped: Callable[[], bool] = lambda: True) -> None:
         """Sends the payments of a period, µs: a trickle until `swapped`, the rest at once.
 
         A step of simulated days takes a second; loading a model takes some, too. The trickle lets the swap happen in
         the middle of traffic, as it does in a shop, and not after all of it.
 
         Raises:
-            Lost: no swap for five minutes.
+            OutputMissing: no swap for five minutes.
         """
-        part = list(messages(self._world.between(since, until)))
+        part = list(messages(self._stream.between(since, until)))
         began, place = time.monotonic(), 0
         while place < len(part) and not swapped():
             if time.monotonic() - began > SWAP_SECONDS:
-                raise Lost(f"the service has not swapped its model for {SWAP_SECONDS:.0f} s")
+                raise OutputMissing(f"the service has not swapped its model for {SWAP_SECONDS:.0f} s")
             self.trickled += self._send(part[place : place + TRICKLE])
             place += TRICKLE
             time.sleep(TRICKLE_SECONDS)
         self._send(part[place:])
 
-    def skip(self, alerts: Sequence[AlertRow]) -> None:
+    def skip_alerts(self, alerts: Sequence[AlertRow]) -> None:
         """Nobody works on these: they are about payments from before the go-live."""
         self._judged = len(alerts)
 
-    def judge(self, alerts: Sequence[AlertRow]) -> None:
+    def review(self, alerts: Sequence[AlertRow]) -> None:
         """Analysts look at new alerts on payments that were not blocked: within 1 to 3 days, with errors.
 
         As in the simulator (docs/explanation/simulator.md), they miss 8 % of the frauds and confirm 4 % of the genuine.
@@ -68,7 +69,7 @@ class Shop:
         new = [alert for alert in alerts[self._judged :] if alert.action != "block"]
         self._judged = len(alerts)
         ids = [alert.transaction_id for alert in new]
-        fraud = self._world.truth.loc[ids, "is_fraud"].to_numpy(bool)
+        fraud = self._stream.truth.loc[ids, "is_fraud"].to_numpy(bool)
         said = np.where(self._random.random(len(new)) < np.where(fraud, 0.92, 0.04), "unauthorised", "genuine")
         delay = pd.to_timedelta(self._random.uniform(1, 3, len(new)), unit="D").round("us")
         at = pd.to_datetime([alert.event_time for alert in new], format="ISO8601", utc=True) + delay
@@ -78,12 +79,12 @@ class Shop:
             rows = made.reindex(columns=self._waiting.columns).astype(self._waiting.dtypes)
             self._waiting = pd.concat([self._waiting, rows], ignore_index=True)
 
-    def tell(self, now: int, blocked: Collection[str]) -> None:
+    def send_labels(self, now: int, blocked: Collection[str]) -> None:
         """Sends the labels that arrived by now, µs; what was blocked cannot be charged back."""
         due = self._waiting["received_at"] <= pd.Timestamp(now, unit="us", tz="UTC")
         lost = self._waiting["transaction_id"].isin(blocked) & (self._waiting["source"] != "analyst")
         rows = self._waiting[due & ~lost].sort_values("received_at")
-        table = pa.Table.from_pandas(rows, schema=self._world.labels.schema, preserve_index=False)
+        table = pa.Table.from_pandas(rows, schema=self._stream.labels.schema, preserve_index=False)
         for key, value in zip(rows["transaction_id"], labels_to_json(table), strict=True):
             self._producer.send(self._topics.labels, key=key.encode(), value=value, timestamp_ms=now // 1000)
         self._producer.flush(timeout=60)

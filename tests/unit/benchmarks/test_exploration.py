@@ -1,11 +1,11 @@
-"""Three cycles of a model that blocks, small: what each way of looking at its labels makes of its precision."""
+"""Three periods of a model that blocks, small: what each way of looking at its labels makes of its precision."""
 
 import numpy as np
 import pytest
 
-from benchmarks.exploration import ALLOW, BLOCK, REVIEW, WAYS, Cycle, Payments, Plan, Shop, Way, figures, payments_of
+from benchmarks.exploration import ALLOW, BLOCK, REVIEW, WAYS, Payments, Period, Plan, Shop, Way, figures, payments_of
 
-PLAN = Plan(transactions=9_000, cycles=3, cycle_days=40, warm_days=120, flag_share=0.05, epsilon=0.3)
+PLAN = Plan(transactions=9_000, periods=3, period_days=40, warm_days=120, flag_share=0.05, epsilon=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -14,13 +14,13 @@ def payments() -> Payments:
 
 
 @pytest.fixture(scope="module")
-def shops(payments: Payments) -> dict[Way, tuple[Shop, list[Cycle]]]:
+def shops(payments: Payments) -> dict[Way, tuple[Shop, list[Period]]]:
     made = {way: Shop(payments, PLAN, way) for way in WAYS}
     return {way: (shop, list(shop.run())) for way, shop in made.items()}
 
 
 def test_blocked_payments_are_in_no_label_and_explored_ones_carry_their_propensity(
-    shops: dict[Way, tuple[Shop, list[Cycle]]],
+    shops: dict[Way, tuple[Shop, list[Period]]],
 ) -> None:
     shop, _ = shops["weighted"]
     ids = shop.payments.data.transaction
@@ -32,17 +32,17 @@ def test_blocked_payments_are_in_no_label_and_explored_ones_carry_their_propensi
     assert ((shops["naive"][0].action == BLOCK) == (shops["naive"][0].model_action == BLOCK)).all()
 
 
-def test_weighing_comes_nearer_to_the_truth_than_silence(shops: dict[Way, tuple[Shop, list[Cycle]]]) -> None:
-    last = {way: cycles[-1] for way, (_, cycles) in shops.items()}
-    error = {way: abs(cycle.estimate.value - cycle.truth) for way, cycle in last.items()}
+def test_weighing_comes_nearer_to_the_truth_than_silence(shops: dict[Way, tuple[Shop, list[Period]]]) -> None:
+    last = {way: periods[-1] for way, (_, periods) in shops.items()}
+    error = {way: abs(period.estimate.value - period.truth) for way, period in last.items()}
     assert last["naive"].estimate.value < last["naive"].truth
     assert last["weighted"].estimate.low <= last["weighted"].truth <= last["weighted"].estimate.high
     # Against leaving blocked payments out, so few frauds would be a matter of luck: `make bench-exploration` tells.
     assert error["weighted"] < error["naive"]
 
 
-def test_the_figures_tell_error_and_coverage_of_each_way(shops: dict[Way, tuple[Shop, list[Cycle]]]) -> None:
-    told = {figure.name: figure.value for figure in figures([{way: cycles for way, (_, cycles) in shops.items()}])}
+def test_the_figures_tell_error_and_coverage_of_each_way(shops: dict[Way, tuple[Shop, list[Period]]]) -> None:
+    told = {figure.name: figure.value for figure in figures([{way: periods for way, (_, periods) in shops.items()}])}
     assert told["weighted_covered"] == 1.0
     assert told["naive_error"] > told["weighted_error"]
     assert told["seeds"] == 1

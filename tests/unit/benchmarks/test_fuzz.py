@@ -16,7 +16,7 @@ from benchmarks.fuzz.payments import payment
 from benchmarks.fuzz.records import KINDS, record
 from fraud.decoding.decoder import Decoder
 from fraud.money import Rates
-from local.testbed.service_process import ServiceProcess
+from local.service_process import ServiceProcess
 from service.settings import Settings
 
 START_MS = 1_780_000_000_000

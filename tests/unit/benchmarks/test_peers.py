@@ -41,7 +41,7 @@ def test_the_rate_leaves_out_the_warm_up_and_the_last_commit() -> None:
     assert rate([*slow_start, *steady, *late_end], 6_000) == pytest.approx(500)
 
 
-def test_a_contender_that_commits_once_cannot_be_measured() -> None:
+def test_a_system_that_commits_once_cannot_be_measured() -> None:
     with pytest.raises(Failed, match="too seldom"):
         rate([Progress(1_000, 500)], 500)
 
@@ -55,12 +55,12 @@ def test_what_did_not_run_has_no_ratio() -> None:
     assert ratio("name", [1.0], []) == []
 
 
-def test_the_page_shows_each_contender_beside_the_limit() -> None:
+def test_the_page_shows_each_system_beside_the_limit() -> None:
     found = Throughput()
-    for contender, value in ((PASS_THROUGH, 60_000.0), (SERVICE, 30_000.0)):
-        found.rates[contender.name].append(value)
-        found.cpu_us[contender.name].append(10.0)
-        found.memory_mb[contender.name].append(100.0)
+    for system, value in ((PASS_THROUGH, 60_000.0), (SERVICE, 30_000.0)):
+        found.rates[system.name].append(value)
+        found.cpu_us[system.name].append(10.0)
+        found.memory_mb[system.name].append(100.0)
 
     page = markdown(
         found, found.figures(), (PASS_THROUGH, SERVICE), broker="4.4.0", command="make bench", date="2026-01-01"
@@ -75,5 +75,5 @@ def test_a_job_survives_the_command_line(monkeypatch: pytest.MonkeyPatch, tmp_pa
         bootstrap_servers="host:1", source="in", sink="out", group="g",
         models_dir=tmp_path, scratch=tmp_path, delivery="exactly_once",
     )  # fmt: skip
-    monkeypatch.setattr("sys.argv", ["contender", job.to_argument()])
+    monkeypatch.setattr("sys.argv", ["system", job.to_argument()])
     assert Job.from_argument() == job

@@ -67,15 +67,15 @@ def test_a_cell_with_too_few_frauds_can_only_hold_what_learns_nothing() -> None:
 
 def test_a_gain_beyond_the_interval_wins_and_a_loss_beyond_it_loses() -> None:
     won, lost = (pool([_cell(auto=ap)])[0] for ap in (0.3, 0.15))
-    assert won.gain("auto").verdict == "wins"
+    assert won.gain("auto").outcome == "wins"
     assert won.gain("auto").value == pytest.approx(0.5)
-    assert lost.gain("auto").verdict == "loses"
+    assert lost.gain("auto").outcome == "loses"
 
 
 def test_a_gain_within_the_interval_is_a_tie() -> None:
     cell = _cell(auto=0.3)
     cell.methods["auto"] = _measured(0.201, noise=0.02)
-    assert pool([cell])[0].gain("auto").verdict == "ties"
+    assert pool([cell])[0].gain("auto").outcome == "ties"
 
 
 def test_the_rival_is_the_one_that_is_best_over_the_pooled_seeds() -> None:

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from local.demo.claims import Broken, DemoReport, verdict
+from local.demo.claims import ClaimFailed, DemoReport, demo_report
+from local.demo.outputs import AlertRow, DecisionRow, Outputs
 from local.demo.platforms import among
-from local.demo.traffic import AlertRow, DecisionRow, Message, Outputs
+from local.load import Message
 
 TRUTH = pd.DataFrame(
     {"transaction_id": ["a", "b", "c"], "is_fraud": [True, False, True], "probability": [0.9, 0.1, 0.2]}
@@ -23,13 +24,13 @@ def outputs() -> Outputs:
 
 def judge(found: Outputs, *, sent: int = 4) -> DemoReport:
     times = np.array([1.0, 3.0])
-    return verdict(
+    return demo_report(
         sent=sent, malformed=1, outputs=found, truth=TRUTH, judged={"a", "b", "c"}, latencies_ms=times,
         events_per_second=5.0,
     )  # fmt: skip
 
 
-def test_the_verdict_counts_and_measures_what_came_out() -> None:
+def test_the_demo_report_counts_and_measures_what_came_out() -> None:
     said = judge(outputs())
     assert (said.transactions, said.scored, said.alerts, said.dead_letters) == (4, 3, 2, 1)
     assert (said.precision, said.recall) == (0.5, 0.5)
@@ -39,24 +40,24 @@ def test_the_verdict_counts_and_measures_what_came_out() -> None:
 
 
 def test_a_lost_event_breaks_the_demo() -> None:
-    with pytest.raises(Broken, match="5 transactions went in, 4 came out"):
+    with pytest.raises(ClaimFailed, match="5 transactions went in, 4 came out"):
         judge(outputs(), sent=5)
 
 
 def test_a_doubled_decision_breaks_the_demo() -> None:
     found = outputs()
-    with pytest.raises(Broken, match="scored twice"):
+    with pytest.raises(ClaimFailed, match="scored twice"):
         judge(replace(found, decisions=[*found.decisions, found.decisions[0]]), sent=5)
 
 
 def test_a_flagged_decision_without_its_alert_breaks_the_demo() -> None:
     found = outputs()
-    with pytest.raises(Broken, match="2 flagged decisions, but 1 alerts"):
+    with pytest.raises(ClaimFailed, match="2 flagged decisions, but 1 alerts"):
         judge(replace(found, alerts=found.alerts[:1]))
 
 
 def test_no_alert_at_all_breaks_the_demo() -> None:
-    with pytest.raises(Broken, match="not one alert"):
+    with pytest.raises(ClaimFailed, match="not one alert"):
         judge(replace(outputs(), alerts=[]))
 
 

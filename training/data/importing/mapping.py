@@ -1,4 +1,4 @@
-"""What a mapping file says: which column of a foreign table becomes which field of an event."""
+"""The mapping file: which column of a foreign table becomes which field of an event."""
 
 import tomllib
 from importlib.resources import files

@@ -1,4 +1,4 @@
-"""What net strategies share: pools and draws of source, target and unlabelled rows, one call of the training loop."""
+"""Batches of the net strategies: pools and draws of source, target and unlabelled rows; one call of the train loop."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What every strategy is given and what it gives back."""
+"""The task that every strategy is given, and what it gives back."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from simulator.__main__ import simulate_command
-from tests.unit.training.data.test_datasets import events_table, labels_table
+from tests.support.shop_tables import events_table, labels_table
 from training.__main__ import COMMANDS, main
 
 CREDIBLE = ["--days", "60", "--base-rate", "0.02"]

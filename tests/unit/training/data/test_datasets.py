@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fraud.features.risk_tables import RiskTables
+from tests.support.shop_tables import DAY, T0, events_table, labels_table
 from training.data.cache import load, save
 from training.data.dataset import (
     Dataset,
@@ -22,44 +23,9 @@ from training.data.feature_context import FeatureContext
 from training.data.json_lines import to_wire
 from training.data.replayed_stream import build, count_risk, from_stream, read_stream, to_stream
 from training.data.risk_plan import RiskPlan, risk_tables
-from training.data.schema import EVENTS, LABELS
+from training.data.schema import EVENTS
 
-DAY = 86_400_000_000
-T0 = 1_700_000_000_000_000
 PLAN = RiskPlan(delay_days=2)
-
-
-def events_table(count: int = 60) -> pa.Table:
-    rows = [
-        {
-            "type": "transaction",
-            "transaction_id": f"t{i}",
-            "customer_id": f"c{i % 7}",
-            "card_id": f"k{i % 7}",
-            "merchant_id": f"m{i % 3}",
-            "billing_country": ["FR", "DE"][i % 2],
-            "event_time": T0 + i * DAY // 4,
-            "amount": 1_000 + i,
-            "currency": "EUR",
-        }
-        for i in range(count)
-    ]
-    return pa.Table.from_pylist(rows, EVENTS)
-
-
-def labels_table(*, frauds: range = range(0, 60, 6), delay_days: float = 3) -> pa.Table:
-    rows = [
-        {
-            "label_id": f"l{i}",
-            "transaction_id": f"t{i}",
-            "verdict": "unauthorised",
-            "source": "chargeback",
-            "occurred_at": T0 + i * DAY // 4,
-            "received_at": T0 + i * DAY // 4 + int(delay_days * DAY),
-        }
-        for i in frauds
-    ]
-    return pa.Table.from_pylist(rows, LABELS)
 
 
 def files(folder: Path) -> tuple[Path, Path]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.unit.training.evaluation.test_scores import scored
+from tests.support.scored_payments import scored
 from training.commands.forecast import show
 from training.evaluation.bootstrap import Interval, difference
 from training.evaluation.forecast import Forecast, Point, decide

@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from fraud.decisions.policy import CostModel, Policy
+from tests.support.scored_payments import scored
 from training.evaluation.bootstrap import Ranking, difference, interval
 from training.evaluation.scores import (
     DAY_US,
@@ -21,21 +22,6 @@ from training.evaluation.scores import (
 )
 
 POLICY = Policy.default("EUR")
-
-
-def scored(n: int = 4_000, *, seed: int = 1, skill: float = 2.0, rate: float = 0.05) -> Scored:
-    random = np.random.default_rng(seed)
-    fraud = random.random(n) < rate
-    logit = random.normal(size=n) + skill * fraud + np.log(rate)
-    card = random.integers(1, n // 4, n).astype(np.uint64)
-    return Scored(
-        1 / (1 + np.exp(-logit)),
-        fraud,
-        np.sort(random.integers(0, 10 * DAY_US, n)),
-        random.integers(1, 500, n) * 1_000_000,
-        card,
-        card,
-    )
 
 
 def of(score: list[float], fraud: list[int], **columns: npt.NDArray[np.generic]) -> Scored:

@@ -7,10 +7,10 @@ import numpy.typing as npt
 import pytest
 
 from fraud.decisions.policy import Policy
-from tests.unit.training.evaluation.test_scores import scored
+from tests.support.scored_payments import scored
 from training.evaluation.scores import Scored
 from training.gate.label_sanity import sane
-from training.gate.rule import GateConfig, Holdout, Judgement, Traffic, Verdict, judge
+from training.gate.rule import GateAnswer, GateConfig, Holdout, Judgement, Traffic, judge
 
 POLICY = Policy.default("EUR")
 ROWS = scored(8_000, seed=1, skill=2.5)
@@ -30,17 +30,17 @@ def judged(rows: Scored, champion: Floats | None, *, frozen: Holdout | None = No
 
 
 def test_a_clearly_better_candidate_is_accepted() -> None:
-    assert judged(ROWS, noisy(ROWS, 2.0)).verdict is Verdict.ACCEPT
+    assert judged(ROWS, noisy(ROWS, 2.0)).answer is GateAnswer.ACCEPT
 
 
 def test_an_equal_candidate_is_accepted_within_the_margin() -> None:
-    assert judged(ROWS, noisy(ROWS, 0.05)).verdict is Verdict.ACCEPT
+    assert judged(ROWS, noisy(ROWS, 0.05)).answer is GateAnswer.ACCEPT
 
 
 def test_a_clearly_worse_candidate_is_refused_with_the_reason() -> None:
     worse = replace(ROWS, score=noisy(ROWS, 3.0))
     judgement = judged(worse, ROWS.score)
-    assert judgement.verdict is Verdict.REFUSE
+    assert judgement.answer is GateAnswer.REFUSE
     assert "against the champion, matured holdout" in judgement.reason
 
 
@@ -48,18 +48,18 @@ def test_a_candidate_that_forgot_what_was_known_before_is_refused_on_the_frozen_
     old = scored(8_000, seed=7, skill=2.5)
     frozen = Holdout("frozen", replace(old, score=noisy(old, 3.0)), old.score)
     judgement = judged(ROWS, noisy(ROWS, 2.0), frozen=frozen)
-    assert judgement.verdict is Verdict.REFUSE
+    assert judgement.answer is GateAnswer.REFUSE
     assert "frozen holdout" in judgement.reason
 
 
 def test_few_frauds_keep_the_champion_whatever_they_say() -> None:
     few = scored(300, seed=3, rate=0.02)
     judgement = judged(few, noisy(few, 3.0))
-    assert judgement.verdict is Verdict.TOO_LITTLE_EVIDENCE
+    assert judgement.answer is GateAnswer.TOO_LITTLE_EVIDENCE
 
 
 def test_the_first_candidate_is_accepted_without_a_champion() -> None:
-    assert judged(ROWS, None).verdict is Verdict.ACCEPT
+    assert judged(ROWS, None).answer is GateAnswer.ACCEPT
 
 
 def test_the_best_baseline_must_be_matched_too() -> None:
@@ -68,7 +68,7 @@ def test_the_best_baseline_must_be_matched_too() -> None:
     judgement = judge(
         [holdout], candidate_policy=POLICY, champion_policy=POLICY, config=GateConfig(volume_band=9), seed=1
     )
-    assert judgement.verdict is Verdict.REFUSE
+    assert judgement.answer is GateAnswer.REFUSE
     assert "baseline trees" in judgement.reason
 
 
@@ -80,7 +80,7 @@ def test_a_segment_that_got_clearly_worse_refuses_although_the_whole_got_better(
     judgement = judge(
         [holdout], candidate_policy=POLICY, champion_policy=POLICY, config=GateConfig(volume_band=9), seed=1
     )
-    assert judgement.verdict is Verdict.REFUSE
+    assert judgement.answer is GateAnswer.REFUSE
     assert "customer new" in judgement.reason
 
 
@@ -88,7 +88,7 @@ def test_a_segment_that_got_clearly_worse_refuses_although_the_whole_got_better(
 def test_alert_volume_outside_its_band_is_refused(factor: float) -> None:
     rows = replace(ROWS, score=ROWS.score * 0.1)
     judgement = judged(rows, rows.score / factor, volume_band=0.2)
-    assert judgement.verdict is Verdict.REFUSE
+    assert judgement.answer is GateAnswer.REFUSE
     assert "alerts where the champion raises" in judgement.reason
 
 
@@ -96,21 +96,22 @@ def test_a_champion_that_alerts_too_little_does_not_hold_back_a_candidate_within
     traffic = Traffic(ROWS.amount, ROWS.score * 0.1, ROWS.score * 0.04)
     rows = Holdout("matured", ROWS, None)
     refused = judge([rows], candidate_policy=POLICY, champion_policy=POLICY, traffic=traffic, seed=1)
-    assert refused.verdict is Verdict.REFUSE
+    assert refused.answer is GateAnswer.REFUSE
     budget = replace(traffic, budget=0.9)
     accepted = judge([rows], candidate_policy=POLICY, champion_policy=POLICY, traffic=budget, seed=1)
-    assert accepted.verdict is Verdict.ACCEPT
+    assert accepted.answer is GateAnswer.ACCEPT
 
 
 def test_a_champion_that_outgrew_the_shops_budget_does_not_hold_back_a_candidate_that_keeps_it() -> None:
     traffic = Traffic(ROWS.amount, ROWS.score * 0.04, ROWS.score * 0.1)
     rows = Holdout("matured", ROWS, None)
     refused = judge([rows], candidate_policy=POLICY, champion_policy=POLICY, traffic=traffic, seed=1)
-    assert refused.verdict is Verdict.REFUSE
+    assert refused.answer is GateAnswer.REFUSE
     kept = float(POLICY.decide(traffic.candidate, traffic.amount).flagged.mean())
     budget = replace(traffic, budget=kept)
     assert (
-        judge([rows], candidate_policy=POLICY, champion_policy=POLICY, traffic=budget, seed=1).verdict is Verdict.ACCEPT
+        judge([rows], candidate_policy=POLICY, champion_policy=POLICY, traffic=budget, seed=1).answer
+        is GateAnswer.ACCEPT
     )
 
 
@@ -133,15 +134,15 @@ def labels(n: int, rate: float, seed: int) -> tuple[npt.NDArray[np.int8], Floats
     return fraud.astype(np.int8), score
 
 
-def verdicts(new: npt.NDArray[np.int8], score: Floats, seed: int = 1) -> set[Verdict]:
+def answers(new: npt.NDArray[np.int8], score: Floats, seed: int = 1) -> set[GateAnswer]:
     before, before_score = labels(4_000, 0.1, seed)
     findings = sane(new=new, new_score=score, before=before, before_score=before_score)
-    return {finding.verdict for finding in findings}
+    return {finding.answer for finding in findings}
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_ordinary_new_labels_are_sane(seed: int) -> None:
-    assert verdicts(*labels(500, 0.12, seed + 10)) == {Verdict.ACCEPT}
+    assert answers(*labels(500, 0.12, seed + 10)) == {GateAnswer.ACCEPT}
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -149,21 +150,21 @@ def test_a_new_pattern_that_the_champion_does_not_see_is_no_poison(seed: int) ->
     new, score = labels(500, 0.1, seed)
     unseen = np.random.default_rng(seed).random(500) < 0.1
     new[unseen] = 1
-    assert verdicts(new, np.where(unseen, 0.02, score)) == {Verdict.ACCEPT}
+    assert answers(new, np.where(unseen, 0.02, score)) == {GateAnswer.ACCEPT}
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_window_with_three_labels_in_ten_turned_round_is_refused(seed: int) -> None:
     new, score = labels(500, 0.1, seed)
     turned = np.random.default_rng(seed).random(500) < 0.3
-    assert Verdict.REFUSE in verdicts(np.where(turned, 1 - new, new).astype(np.int8), score)
+    assert GateAnswer.REFUSE in answers(np.where(turned, 1 - new, new).astype(np.int8), score)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_ring_that_clears_its_own_orders_is_refused(seed: int) -> None:
     new, score = labels(500, 0.1, seed)
     ring = score > 0.6
-    assert Verdict.REFUSE in verdicts(np.where(ring & (np.arange(500) % 2 == 0), 0, new).astype(np.int8), score)
+    assert GateAnswer.REFUSE in answers(np.where(ring & (np.arange(500) % 2 == 0), 0, new).astype(np.int8), score)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -172,12 +173,12 @@ def test_new_labels_need_not_agree_with_a_champion_as_much_as_those_it_learnt_by
     score = random.uniform(0.5, 0.9, 200)
     new = (random.random(200) < score).astype(np.int8)
     before = np.ones(200, np.int8)
-    for before_score, verdict in ((score, Verdict.REFUSE), (np.full(200, np.nan), Verdict.ACCEPT)):
+    for before_score, answer in ((score, GateAnswer.REFUSE), (np.full(200, np.nan), GateAnswer.ACCEPT)):
         findings = {f.check: f for f in sane(new=new, new_score=score, before=before, before_score=before_score)}
-        assert findings["labels.contradictions"].verdict is verdict
+        assert findings["labels.contradictions"].answer is answer
 
 
-def by_source(turned: float, seed: int = 1) -> dict[str, Verdict]:
+def by_source(turned: float, seed: int = 1) -> dict[str, GateAnswer]:
     """Findings about new labels of two sources, of whose chargebacks a share was turned round."""
     random = np.random.default_rng(seed)
     source = np.array(["analyst", "chargeback"])[random.integers(0, 2, 400)]
@@ -185,13 +186,13 @@ def by_source(turned: float, seed: int = 1) -> dict[str, Verdict]:
     new = np.where((source == "chargeback") & (random.random(400) < turned), 0, label).astype(np.int8)
     unsure = np.full(400, 0.2)
     findings = sane(new=new, new_score=unsure, before=label, before_score=unsure, sources=(source, source))
-    return {finding.check: finding.verdict for finding in findings}
+    return {finding.check: finding.answer for finding in findings}
 
 
 def test_a_source_that_says_genuine_far_more_often_than_it_used_to_is_refused_although_the_champion_was_not_sure() -> (
     None
 ):
-    assert set(by_source(0.0).values()) == {Verdict.ACCEPT}
+    assert set(by_source(0.0).values()) == {GateAnswer.ACCEPT}
     found = by_source(0.3)
-    assert found.pop("labels.source.chargeback") is Verdict.REFUSE
-    assert set(found.values()) == {Verdict.ACCEPT}
+    assert found.pop("labels.source.chargeback") is GateAnswer.REFUSE
+    assert set(found.values()) == {GateAnswer.ACCEPT}

@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner, Result
 
-from tests.unit.training.data.test_datasets import DAY, T0, events_table, labels_table
-from tests.unit.training.evaluation.test_evaluate import publish
+from tests.support.published_models import publish
+from tests.support.shop_tables import DAY, T0, events_table, labels_table
 from training.commands.promote import promote_command
 from training.data.dataset import END_OF_TIME
 from training.data.feature_context import FeatureContext
 from training.data.replayed_stream import from_stream, read_stream, to_stream
 from training.evaluation.evaluate import Model
-from training.gate.paired_scores import Contest, Ruling, rule
+from training.gate.paired_scores import GateInputs, Ruling, rule
 from training.gate.rule import GateConfig
 from training.registry import versions as registry
 
@@ -39,7 +40,7 @@ def moment(days: float) -> str:
     return datetime.fromtimestamp((T0 + days * DAY) / 1e6, UTC).isoformat()
 
 
-def contest(folder: Path, **changes: object) -> Contest:
+def inputs(folder: Path, **changes: object) -> GateInputs:
     candidate, champion = (Model.read(registry.find(folder / "models", n)[1]) for n in (2, 1))
     stream = read_stream([folder / "events.parquet"], folder / "labels.parquet", FeatureContext())
     data = from_stream(stream, FeatureContext(), risk=candidate.risk)
@@ -47,7 +48,7 @@ def contest(folder: Path, **changes: object) -> Contest:
         "candidate": candidate, "champion": champion, "data": data, "judges": np.ones(len(data), np.bool_),
         "ledger": stream.ledger, "at": END_OF_TIME, "promoted": T0 + 40 * DAY, "trusted": T0 + 30 * DAY,
     }  # fmt: skip
-    return Contest(**(facts | changes))  # type: ignore[arg-type]  # built by name
+    return GateInputs(**(facts | changes))  # type: ignore[arg-type]  # built by name
 
 
 def checks(ruling: Ruling) -> set[str]:
@@ -56,7 +57,7 @@ def checks(ruling: Ruling) -> set[str]:
 
 def test_matured_and_frozen_holdout_baselines_labels_and_volume_are_all_looked_at(folder: Path) -> None:
     random = np.random.default_rng(1).random(240)
-    ruling = rule(contest(folder, baselines={"noise": random}), config=SMALL, seed=1)
+    ruling = rule(inputs(folder, baselines={"noise": random}), config=SMALL, seed=1)
     assert {
         "better.matured.champion", "better.matured.baseline noise", "better.frozen.champion", "labels.fraud_rate",
         "labels.contradictions", "labels.source.chargeback", "volume",
@@ -64,22 +65,34 @@ def test_matured_and_frozen_holdout_baselines_labels_and_volume_are_all_looked_a
     assert ruling.unseen == ()
 
 
+def test_each_version_is_loaded_once_however_often_it_scores(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load, loaded = tf.saved_model.load, []
+
+    def counted(path: str) -> object:
+        loaded.append(Path(path).name)
+        return load(path)
+
+    monkeypatch.setattr(tf.saved_model, "load", counted)
+    rule(inputs(folder), config=SMALL, seed=1)
+    assert sorted(loaded) == ["1", "2"]
+
+
 def test_what_cannot_be_looked_at_is_named(folder: Path) -> None:
-    ruling = rule(contest(folder, promoted=None, trusted=None), config=SMALL, seed=1)
+    ruling = rule(inputs(folder, promoted=None, trusted=None), config=SMALL, seed=1)
     assert [line.partition(":")[0] for line in ruling.unseen] == [
         "no frozen holdout", "new labels were not compared with earlier ones", "no baseline was trained beside it",
     ]  # fmt: skip
-    few = rule(contest(folder, promoted=T0 + 4 * DAY), config=SMALL, seed=1)
+    few = rule(inputs(folder, promoted=T0 + 4 * DAY), config=SMALL, seed=1)
     assert few.unseen[0].startswith("no frozen holdout: 1 frauds were known")
 
 
 def test_labels_that_arrived_after_the_promotion_cannot_touch_the_frozen_holdout(folder: Path) -> None:
-    before = contest(folder)
+    before = inputs(folder)
     labels = before.ledger.records.labels
     forged = labels.assign(label_id="x" + labels["label_id"], verdict="genuine", received_at=T0 + 41 * DAY)
     stream = read_stream([folder / "events.parquet"], None, FeatureContext())
     both = to_stream(stream.events, pd.concat([labels, forged], ignore_index=True)).ledger
-    frozen = [rule(contest(folder, ledger=held), config=SMALL, seed=1) for held in (before.ledger, both)]
+    frozen = [rule(inputs(folder, ledger=held), config=SMALL, seed=1) for held in (before.ledger, both)]
     found = [[f for f in r.judgement.findings if f.check.startswith("better.frozen")] for r in frozen]
     assert found[0] == found[1]
 

@@ -15,11 +15,11 @@ from runtime.errors import Misconfigured
 from runtime.kafka.client import Cluster
 from training.labels.store import RECORDS
 from training.loop.config import HOUR_US, LoopConfig
-from training.loop.drift import Drift, measure, psi
 from training.loop.feed import KafkaFeed
 from training.loop.messages import DECISIONS, decisions_frame, labels_frame
-from training.loop.rollback import verdict
-from training.loop.state import InvalidState, LoopState, ServingPeriod, Unfinished, load_state, save_state
+from training.loop.monitoring.drift import Drift, measure, psi
+from training.loop.monitoring.rollback import rollback_reason
+from training.loop.state import BegunRun, InvalidState, LoopState, ServingPeriod, load_state, save_state
 from training.loop.triggers import due
 from training.settings import load_settings
 
@@ -36,7 +36,7 @@ def why(
 
 def test_the_first_run_and_an_unfinished_one_are_due_at_once() -> None:
     assert why(0, state=LoopState()) == "the first run"
-    unfinished = STATE.model_copy(update={"unfinished": Unfinished(number=2, at=0, why="drift")})
+    unfinished = STATE.model_copy(update={"unfinished": BegunRun(number=2, at=0, why="drift")})
     assert why(0, state=unfinished) == "drift"
 
 
@@ -133,30 +133,30 @@ def test_a_champion_goes_back_when_its_alerts_change_and_its_predecessors_would_
     both = pd.concat(
         [decisions(0.01, 1, first=0, count=8_000), decisions(alerts, 2, first=10_000, count=8_000, shadow=shadow)]
     )
-    said = verdict(both.reset_index(drop=True), NO_LABELS, SERVING)
+    said = rollback_reason(both.reset_index(drop=True), NO_LABELS, SERVING)
     assert (said or "").startswith(finding or "")
     assert (said is None) == (finding is None)
 
 
 def test_a_champion_that_brings_alerts_back_to_the_shops_budget_stays() -> None:
     both = pd.concat([decisions(0.08, 1, first=0), decisions(0.03, 2, first=10_000)], ignore_index=True)
-    assert (verdict(both, NO_LABELS, SERVING) or "").startswith("alerts went from")
-    assert verdict(both, NO_LABELS, SERVING, budget=0.03) is None
-    assert (verdict(both, NO_LABELS, SERVING, budget=0.08) or "").startswith("alerts went from")
+    assert (rollback_reason(both, NO_LABELS, SERVING) or "").startswith("alerts went from")
+    assert rollback_reason(both, NO_LABELS, SERVING, budget=0.03) is None
+    assert (rollback_reason(both, NO_LABELS, SERVING, budget=0.08) or "").startswith("alerts went from")
 
 
 def test_a_champion_goes_back_when_analysts_confirm_far_fewer_alerts() -> None:
     old, new = decisions(0.05, 1, first=0), decisions(0.05, 2, first=10_000)
     both = pd.concat([old, new], ignore_index=True)
     labels = pd.concat([judged(old, 0.6), judged(new, 0.1)], ignore_index=True)
-    assert (verdict(both, labels, SERVING) or "").startswith("analysts confirm")
+    assert (rollback_reason(both, labels, SERVING) or "").startswith("analysts confirm")
     labels = pd.concat([judged(old, 0.6), judged(new, 0.5)], ignore_index=True)
-    assert verdict(both, labels, SERVING) is None
+    assert rollback_reason(both, labels, SERVING) is None
 
 
 def test_too_few_decisions_say_nothing() -> None:
     both = pd.concat([decisions(0.01, 1, first=0), decisions(0.5, 2, first=10_000, count=50)], ignore_index=True)
-    assert verdict(both, NO_LABELS, SERVING) is None
+    assert rollback_reason(both, NO_LABELS, SERVING) is None
 
 
 def test_messages_off_the_contract_are_left_out_and_counted() -> None:

@@ -11,20 +11,20 @@ from prometheus_client import CollectorRegistry
 from fraud.contracts.outbound import Announcement
 from runtime.errors import Unavailable
 from simulator.output.json_lines import labels_to_json
-from tests.unit.training.data.test_datasets import T0, events_table, labels_table
-from tests.unit.training.evaluation.test_evaluate import publish
+from tests.support.published_models import publish
+from tests.support.shop_tables import T0, events_table, labels_table
 from training.data.feature_context import FeatureContext
 from training.data.json_lines import to_wire
-from training.gate.rule import Finding, Judgement, Verdict
+from training.gate.rule import Finding, GateAnswer, Judgement
 from training.labels.store import LedgerStore, Record
 from training.loop.config import HOUR_US, LoopConfig
-from training.loop.drift import Drift
-from training.loop.ledger_view import View
+from training.loop.ledger_view import LedgerView
 from training.loop.metrics import LoopMetrics
+from training.loop.monitoring.drift import Drift
 from training.loop.record import all_records
 from training.loop.runner import Loop
-from training.loop.state import LoopState, ServingPeriod, Unfinished, load_state
-from training.loop.training_run import Outcome, Trainer
+from training.loop.state import BegunRun, LoopState, ServingPeriod, load_state
+from training.loop.training_run import RunResult, Trainer
 from training.registry import versions as registry
 
 DAY = 24 * HOUR_US
@@ -35,23 +35,23 @@ NOW = T0 + 8 * DAY
 class Ready(Trainer):
     """Publishes a ready-made candidate with a ready-made judgement, or dies first."""
 
-    verdict: Verdict = Verdict.ACCEPT
+    answer: GateAnswer = GateAnswer.ACCEPT
     check: str = "better"
     dies: list[bool] = field(default_factory=list)
-    seen: list[Unfinished] = field(default_factory=list)
+    seen: list[BegunRun] = field(default_factory=list)
 
-    def run(self, view: View, state: LoopState, begun: Unfinished) -> Outcome:  # noqa: ARG002 - the trainer's signature
+    def run(self, view: LedgerView, state: LoopState, begun: BegunRun) -> RunResult:  # noqa: ARG002 - the trainer's signature
         self.seen.append(begun)
         if self.dies and self.dies.pop():
             raise KeyboardInterrupt
-        finding = Finding(self.check, self.verdict, "because", {})
-        judgement = Judgement(self.verdict, "because", (finding,))
+        finding = Finding(self.check, self.answer, "because", {})
+        judgement = Judgement(self.answer, "because", (finding,))
         champion = (
             registry.champion(self.root, registry.versions(self.root)[0].manifest.features_fingerprint)
             if (registry.versions(self.root))
             else None
         )
-        return Outcome(publish(self.root, "amount"), champion, judgement, "ready", {"labels": 1}, {"recall": 0.5})
+        return RunResult(publish(self.root, "amount"), champion, judgement, "ready", {"labels": 1}, {"recall": 0.5})
 
 
 @dataclass(slots=True)
@@ -146,7 +146,7 @@ def test_a_refusal_keeps_the_champion_and_leaves_the_reason_beside_the_candidate
     shop = Shop(tmp_path)
     shop.label(range(5))
     shop.loop().turn(NOW)
-    shop.trainer = replace(shop.trainer, verdict=Verdict.REFUSE, check="labels.fraud_rate")
+    shop.trainer = replace(shop.trainer, answer=GateAnswer.REFUSE, check="labels.fraud_rate")
     shop.label(range(5, 9), first=5)
     shop.loop().turn(NOW + DAY)
     assert shop.champion == 1

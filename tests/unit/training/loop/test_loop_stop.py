@@ -16,11 +16,11 @@ from tests.unit.training.loop.test_loop_runner import NOW, Ready, Shop
 from training.commands import loop as command
 from training.commands.loop import loop_command
 from training.loop import program
-from training.loop.ledger_view import View
+from training.loop.ledger_view import LedgerView
 from training.loop.program import Stopped, stopping, until
 from training.loop.runner import Loop
-from training.loop.state import LoopState, Unfinished, load_state
-from training.loop.training_run import Outcome
+from training.loop.state import BegunRun, LoopState, load_state
+from training.loop.training_run import RunResult
 
 
 def test_a_run_ends_at_its_next_step_once_told_to_stop() -> None:
@@ -64,7 +64,7 @@ def test_what_comes_to_no_step_is_abandoned_at_the_deadline_with_exit_0() -> Non
 class Interrupted(Ready):
     """Is told to stop in the middle of its first run."""
 
-    def run(self, view: View, state: LoopState, begun: Unfinished) -> Outcome:
+    def run(self, view: LedgerView, state: LoopState, begun: BegunRun) -> RunResult:
         if not self.seen:
             self.seen.append(begun)
             os.kill(os.getpid(), signal.SIGTERM)
@@ -80,7 +80,7 @@ def test_sigterm_within_a_run_is_exit_0_and_the_next_start_takes_the_run_up(
     shop.label(range(5))
 
     def connect(_settings: object, _registry: object, *, progress: object) -> Loop:
-        shop.trainer = Interrupted(shop.trainer.root, shop.trainer.world, shop.trainer.config, progress)  # type: ignore[arg-type]  # as given
+        shop.trainer = Interrupted(shop.trainer.root, shop.trainer.context, shop.trainer.config, progress)  # type: ignore[arg-type]  # as given
         return shop.loop()
 
     monkeypatch.setattr(program, "connect", connect)

@@ -1,4 +1,4 @@
-"""What is known of a target platform: all of its payments, and the labelled ones to learn from."""
+"""The target platform as `adapt` is given it: all of its payments, and the labelled ones to learn from."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -58,8 +58,8 @@ def test_the_cold_start_ranks_the_target_already(cold: TrainedCandidate) -> None
 def test_labels_take_over_once_there_are_enough_frauds(base: Base) -> None:
     data = payments(1_000, labelled=True)
     assert data.frauds >= CONFIG.min_frauds
-    lesson = train_candidate(base, data, data, CONFIG, seed=1)
-    assert (lesson.strategy, lesson.rows, lesson.frauds) == ("frozen", 1_000, data.frauds)
+    trained = train_candidate(base, data, data, CONFIG, seed=1)
+    assert (trained.strategy, trained.rows, trained.frauds) == ("frozen", 1_000, data.frauds)
     few = replace(data, label=np.where(np.cumsum(data.label == 1) <= 5, data.label, 0).astype(np.int8))
     assert train_candidate(base, few, few, CONFIG, seed=1).strategy == COLD_START
 

@@ -7,14 +7,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.unit.training.data.test_datasets import DAY, T0, events_table
+from tests.support.shop_tables import DAY, T0, events_table
 from training.data.events import Events, from_table
 from training.data.feature_context import FeatureContext
 from training.data.json_lines import to_wire
 from training.data.replayed_stream import from_stream, to_stream
 from training.labels.store import LedgerStore, Record
 from training.loop import ledger_view as view
-from training.loop.ledger_view import COLUMNS, ViewReader
+from training.loop.ledger_view import COLUMNS, LedgerViewReader
 
 END = T0 + 1_000 * DAY
 WINDOW = 2_000 * DAY
@@ -38,11 +38,11 @@ def exact_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(view, "SLACK", 0)
 
 
-def reader(store: LedgerStore, max_events: int) -> ViewReader:
-    return ViewReader(store, FeatureContext(), max_events=max_events)
+def reader(store: LedgerStore, max_events: int) -> LedgerViewReader:
+    return LedgerViewReader(store, FeatureContext(), max_events=max_events)
 
 
-def held(found: view.View) -> list[str]:
+def held(found: view.LedgerView) -> list[str]:
     return [str(name) for name in found.stream.events.table["transaction_id"].to_pylist()]
 
 
@@ -78,18 +78,18 @@ def test_a_window_that_fits_begins_where_it_would(store: LedgerStore) -> None:
 def test_four_times_the_payments_are_never_held_at_once(store: LedgerStore, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(store, 400)
     most: list[int] = []
-    decode, shorten = view.decode, ViewReader._shorten
+    decode, shorten = view.decode, LedgerViewReader._shorten
 
-    def measured(self: ViewReader) -> None:
+    def measured(self: LedgerViewReader) -> None:
         most.append(sum(len(part.batch) for part in self._held.values()))
         shorten(self)
 
     sizes: list[int] = []
-    monkeypatch.setattr(ViewReader, "_shorten", measured)
+    monkeypatch.setattr(LedgerViewReader, "_shorten", measured)
 
-    def counted(rows: pa.Table, world: FeatureContext) -> Events:
+    def counted(rows: pa.Table, context: FeatureContext) -> Events:
         sizes.append(len(rows))
-        return decode(rows, world)
+        return decode(rows, context)
 
     monkeypatch.setattr(view, "decode", counted)
     found = reader(store, 100).read(END, window=WINDOW, maturity_days=None)

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.kafka
 
 NO_LIMIT = str(2**63 - 1)
 SECONDS = 180.0
-MakeWorld = Callable[..., ScorerRun]
+MakeScorer = Callable[..., ScorerRun]
 
 
 class Name(str):
@@ -38,20 +38,20 @@ class Name(str):
         return b"tr\xe4ce"
 
 
-def letters(world: ScorerRun) -> list[dict[str, bytes]]:
-    with closing(Reader(world.cluster, world.names["dlq_topic"])) as reader:
+def letters(scorer: ScorerRun) -> list[dict[str, bytes]]:
+    with closing(Reader(scorer.cluster, scorer.names["dlq_topic"])) as reader:
         return [dict(headers) for records in reader.replay(0, *reader.bounds(0)) for headers in records.headers]
 
 
 @pytest.mark.timeout(600)
-def test_headers_times_and_compression_of_any_sort_stop_nothing(make_world: MakeWorld) -> None:
-    world = make_world(topic_config={"message.timestamp.before.max.ms": NO_LIMIT, "compression.type": "producer"})
-    topic, now = world.names["transactions_topic"], int(time.time() * 1000)  # noqa: TID251 - the broker judges by it
+def test_headers_times_and_compression_of_any_sort_stop_nothing(make_scorer: MakeScorer) -> None:
+    scorer = make_scorer(topic_config={"message.timestamp.before.max.ms": NO_LIMIT, "compression.type": "producer"})
+    topic, now = scorer.names["transactions_topic"], int(time.time() * 1000)  # noqa: TID251 - the broker judges by it
     event = [raw(transaction(i)) for i in range(6)]
     with (
-        closing(KafkaProducer(bootstrap_servers=world.servers)) as plain,
+        closing(KafkaProducer(bootstrap_servers=scorer.servers)) as plain,
         closing(
-            KafkaProducer(bootstrap_servers=world.servers, compression_type="gzip", max_request_size=100 << 20)
+            KafkaProducer(bootstrap_servers=scorer.servers, compression_type="gzip", max_request_size=100 << 20)
         ) as packed,
     ):
         plain.send(topic, event[0], timestamp_ms=now).get(30)
@@ -62,11 +62,11 @@ def test_headers_times_and_compression_of_any_sort_stop_nothing(make_world: Make
         plain.send(topic, event[4], key=b"k" * 900_000, timestamp_ms=now).get(30)
         plain.send(topic, b"broken", key=b"k" * 900_000, timestamp_ms=now).get(30)
         plain.send(topic, event[5], timestamp_ms=now).get(30)
-    service = world.service()
+    service = scorer.service()
     service.start()
     service.ready()
-    world.until_moved(7, seconds=SECONDS)
-    found = [(facts["reason"], int(facts["source_offset"])) for facts in letters(world)]
+    scorer.until_moved(7, seconds=SECONDS)
+    found = [(facts["reason"], int(facts["source_offset"])) for facts in letters(scorer)]
     assert found == [(b"too_far_ahead", 2), (b"too_large", 3), (b"not_json", 6)]
     assert service.metric("fraud_transactions_total") == 5
     assert service.metric("fraud_headers_unreadable_total") == 1

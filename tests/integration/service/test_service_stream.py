@@ -12,11 +12,11 @@ from fraud.contracts.inbound import Reason
 from fraud.contracts.outbound import Alert, DeadLetter, Decision, alert_id
 from fraud.models.bundle import MANIFEST
 from local.broker.address import KafkaAddress
+from local.service_process import ServiceProcess
 from local.testbed.bundles import serve, write_bundle
-from local.testbed.delivery_check import judge
+from local.testbed.delivery_check import check_delivery
 from local.testbed.events import raw, transaction
 from local.testbed.scorer_run import ScorerRun
-from local.testbed.service_process import ServiceProcess
 from service.adapters.kafka.group import Reader
 from service.ports import Headers
 from simulator.output.malformed import malformed_with_reasons, partly_invalid
@@ -29,23 +29,23 @@ Message = tuple[bytes | None, bytes, Headers]
 class Stream:
     """A running service with its own topics."""
 
-    def __init__(self, world: ScorerRun, service: ServiceProcess) -> None:
-        self.world = world
+    def __init__(self, scorer: ScorerRun, service: ServiceProcess) -> None:
+        self.scorer = scorer
         self.service = service
-        self._producer = KafkaProducer(bootstrap_servers=world.servers, linger_ms=5)
+        self._producer = KafkaProducer(bootstrap_servers=scorer.servers, linger_ms=5)
 
     def send(self, values: Sequence[bytes], *, key: bytes = b"key", headers: Headers = ()) -> None:
         """Sends and waits until the service has committed behind all of it."""
-        topic = self.world.names["transactions_topic"]
+        topic = self.scorer.names["transactions_topic"]
         futures = [self._producer.send(topic, value, key, list(headers)) for value in values]
         self._producer.flush()
         end = futures[-1].get(10).offset + 1
-        self.world.until_moved(end - 1)
+        self.scorer.until_moved(end - 1)
         assert self.service.code is None, self.service.last_line()
 
     def read(self, name: str) -> list[Message]:
         """Everything that was committed to one of the outputs."""
-        with closing(Reader(self.world.cluster, self.world.names[name])) as reader:
+        with closing(Reader(self.scorer.cluster, self.scorer.names[name])) as reader:
             return [
                 (key, value or b"", headers)
                 for records in reader.replay(0, *reader.bounds(0))
@@ -63,14 +63,14 @@ def stream(broker: KafkaAddress, tmp_path_factory: pytest.TempPathFactory) -> It
     for version in (1, 2):
         write_bundle(models, version)
     serve(models, 1)
-    world = ScorerRun(broker.bootstrap_servers, folder.name, folder, models)
-    service = world.service()
+    scorer = ScorerRun(broker.bootstrap_servers, folder.name, folder, models)
+    service = scorer.service()
     service.start()
     service.ready()
-    made = Stream(world, service)
+    made = Stream(scorer, service)
     yield made
     made.close()
-    world.close()
+    scorer.close()
 
 
 def test_a_flagged_transaction_becomes_an_alert_that_carries_everything(stream: Stream) -> None:
@@ -86,7 +86,7 @@ def test_a_flagged_transaction_becomes_an_alert_that_carries_everything(stream: 
     assert alert.reasons[0].code == "amount"
     assert alert.model_version == 1
     assert alert.transaction.amount == "900.00"
-    assert alert.source.topic == stream.world.names["transactions_topic"]
+    assert alert.source.topic == stream.scorer.names["transactions_topic"]
 
 
 def test_every_transaction_has_one_decision(stream: Stream) -> None:
@@ -140,7 +140,7 @@ def test_a_record_as_large_as_the_broker_takes_is_cut_in_the_dead_letters_and_th
 
 
 def test_a_promoted_model_takes_over_without_a_restart_and_a_broken_one_does_not(stream: Stream) -> None:
-    models, service = stream.world.models, stream.service
+    models, service = stream.scorer.models, stream.service
     serve(models, 2)
     _until(lambda: service.metric("fraud_model_swaps_total") >= 1)
     stream.send([raw(transaction(0, transaction_id="by-two"))])
@@ -167,20 +167,20 @@ def _until(done: object, tries: int = 200) -> None:
 
 
 def test_sigterm_finishes_and_a_restart_goes_on_with_the_same_features(stream: Stream) -> None:
-    world, service = stream.world, stream.service
-    with world.load(rate=300):
-        world.until_moved(world.committed() + 300)
+    scorer, service = stream.scorer, stream.service
+    with scorer.load(rate=300):
+        scorer.until_moved(scorer.committed() + 300)
         assert service.stop() == 0, service.last_line()
-        snapshots = list((world.folder / "snapshots").rglob("*.npz"))
+        snapshots = list((scorer.folder / "snapshots").rglob("*.npz"))
         assert snapshots
         service.start()
         service.ready()
         assert '"source": "snapshot"' in service.log.read_text()
-        world.until_moved(world.committed() + 300)
-    world.until_caught_up()
+        scorer.until_moved(scorer.committed() + 300)
+    scorer.until_caught_up()
     assert service.stop() == 0
-    verdict = judge(world)
-    assert verdict.clean, verdict
+    delivery = check_delivery(scorer)
+    assert delivery.clean, delivery
 
 
 def test_the_log_is_json_on_every_line(stream: Stream) -> None:

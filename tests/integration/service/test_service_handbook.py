@@ -30,22 +30,22 @@ DATA = Path(os.getenv("FRAUD_DATA_DIR", "../shared/data")) / "fdh_simulated.parq
 @pytest.mark.timeout(900)  # minutes on a machine that does other things too
 @pytest.mark.skipif(not DATA.exists(), reason=f"{DATA} is not here: set FRAUD_DATA_DIR to where it is")
 def test_two_hundred_thousand_rows_are_scored_with_the_features_that_training_sees(
-    make_world: Callable[..., ScorerRun], tmp_path: Path
+    make_scorer: Callable[..., ScorerRun], tmp_path: Path
 ) -> None:
     events = tmp_path / "events.parquet"
     imported = import_file(DATA, load_mapping("fdh"), events, limit=ROWS)
     assert imported.rejects == 0
     values = to_wire(parquet.read_table(events))
-    world = make_world()
-    send(world, values)
-    service = world.service()
+    scorer = make_scorer()
+    send(scorer, values)
+    service = scorer.service()
     service.start()
-    world.until_caught_up(seconds=600)
+    scorer.until_caught_up(seconds=600)
     assert service.stop() == 0, service.last_line()
     dataset = build(events, risk=RiskTables())
     wanted = dict(zip(dataset.transaction_ids.tolist(), map(features_crc, dataset.features), strict=True))
     found = {}
-    with closing(Reader(world.cluster, world.names["decisions_topic"])) as reader:
+    with closing(Reader(scorer.cluster, scorer.names["decisions_topic"])) as reader:
         for records in reader.replay(0, *reader.bounds(0)):
             for value in records.values:
                 decision = msgspec.json.decode(value or b"")
@@ -54,9 +54,9 @@ def test_two_hundred_thousand_rows_are_scored_with_the_features_that_training_se
     assert found == wanted
 
 
-def send(world: ScorerRun, values: list[bytes]) -> None:
-    topic = world.names["transactions_topic"]
-    producer = KafkaProducer(bootstrap_servers=world.servers, batch_size=1_000_000, linger_ms=1_000)
+def send(scorer: ScorerRun, values: list[bytes]) -> None:
+    topic = scorer.names["transactions_topic"]
+    producer = KafkaProducer(bootstrap_servers=scorer.servers, batch_size=1_000_000, linger_ms=1_000)
     assert producer.partitions_for(topic) == {0}
     for first in range(0, len(values), SHARE):
         share = values[first : first + SHARE]

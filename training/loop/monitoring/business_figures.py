@@ -1,4 +1,4 @@
-"""What the loop's metrics say about decisions that were made: matured quality, and the business around it."""
+"""Figures on decisions that were made: matured quality, and the business around it."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,12 +9,12 @@ from fraud.decoding.batch import Kind
 from fraud.money import MICRO
 from training.evaluation.propensity import weighted_precision
 from training.labels.ledger import DAY_US
-from training.loop.ledger_view import View
+from training.loop.ledger_view import LedgerView
 
 MONTH_US = 30 * DAY_US
 
 
-def joined(view: View) -> pd.DataFrame:
+def joined(view: LedgerView) -> pd.DataFrame:
     """Decisions with the amount (base currency) and the label that is known of each payment."""
     batch = view.stream.events.batch
     payment = batch.kind == Kind.TRANSACTION
@@ -54,7 +54,7 @@ def by_version(decided: pd.DataFrame) -> dict[int, dict[str, float]]:
     return {int(str(version)): quality(part) for version, part in decided.groupby("version")}
 
 
-def business(view: View, decided: pd.DataFrame, policy: Policy | None) -> dict[str, float]:
+def business(view: LedgerView, decided: pd.DataFrame, policy: Policy | None) -> dict[str, float]:
     """Figures of the last 30 days for `LoopMetrics.set_business`; what cannot be said is left out."""
     settled, approval = _settled(view)
     figures = {} if approval is None else {"approval_ratio": approval}
@@ -70,7 +70,7 @@ def business(view: View, decided: pd.DataFrame, policy: Policy | None) -> dict[s
     return figures | (_by_policy(recent, decided, policy) if policy and len(recent) else {})
 
 
-def _settled(view: View) -> tuple[float, float | None]:
+def _settled(view: LedgerView) -> tuple[float, float | None]:
     """Money of payments that went through in the last 30 days, and the share that did."""
     batch = view.stream.events.batch
     recent = batch.time > view.now - MONTH_US
@@ -82,7 +82,7 @@ def _settled(view: View) -> tuple[float, float | None]:
     return float(batch.amount[paid][settled].sum() / MICRO), float(settled.mean())
 
 
-def _reported(view: View, settled: float) -> dict[str, float]:
+def _reported(view: LedgerView, settled: float) -> dict[str, float]:
     """What was reported within 30 days of payments that went through: stopped fraud costs nothing.
 
     Chargebacks are counted, against the number of payments, as card schemes count them.

@@ -10,8 +10,8 @@ import pytest
 from fraud.decoding.decoder import Decoder
 from fraud.money import Rates
 from local.testbed.events import at_us, outcome, raw, transaction
-from training.loop.business_figures import business, by_version, quality
-from training.loop.ledger_view import View
+from training.loop.ledger_view import LedgerView
+from training.loop.monitoring.business_figures import business, by_version, quality
 
 
 def decisions(count: int = 100_000, *, explored: float = 0.01, seed: int = 1) -> tuple[pd.DataFrame, float, float]:
@@ -82,7 +82,7 @@ def test_fraud_that_was_stopped_is_no_loss_and_chargebacks_are_counted_by_number
         }
     )
     stream = SimpleNamespace(events=SimpleNamespace(batch=batch))
-    view = cast("View", SimpleNamespace(now=at_us(60), stream=stream, labels=labels))
+    view = cast("LedgerView", SimpleNamespace(now=at_us(60), stream=stream, labels=labels))
     nothing = pd.DataFrame({"time": [], "action": [], "label": [], "amount": [], "model_action": [], "score": []})
     figures = business(view, nothing, None)
     assert figures["approval_ratio"] == 0.9

@@ -10,6 +10,7 @@ from fraud.models.bundle import verify
 from fraud.models.serving import area_folder, read_serving
 from tests.support.killed_loop import FileFeed, label, loop_over, prepare, turn
 from training.labels.store import LedgerStore
+from training.loop.decision import Decision
 from training.loop.record import all_records
 from training.loop.runner import Loop
 from training.loop.state import load_state
@@ -59,7 +60,7 @@ def test_the_next_start_finishes_what_was_begun_and_every_promotion_was_announce
     assert [record.run for record in records] == list(range(1, state.runs + 1))
     lines = (survivor.folder / "announced.jsonl").read_text(encoding="utf-8").splitlines()
     announced = {said["version"] for said in map(json.loads, lines) if said["type"] == "promotion"}
-    assert announced == {record.candidate for record in records if record.decision == "promote"}
+    assert announced == {record.candidate for record in records if record.decision is Decision.PROMOTE}
     assert registry.champion(survivor.trainer.root, survivor.features) == max(announced)
 
 

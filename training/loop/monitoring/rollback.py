@@ -1,7 +1,7 @@
-"""Fast signals: whether a new champion does something that nobody wants, long before chargebacks tell.
+"""Fast signals that a new champion does something that nobody wants, long before chargebacks tell.
 
 Alert volume, approval and the analysts' hit rate since it took over are compared with those before. What the former
-champion, which goes on as a shadow, shows as well is the world's doing and no reason to roll back.
+champion, which goes on as a shadow, shows as well is the payments' doing and no reason to roll back.
 """
 
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def signals(actions: "pd.Series[str]", verdicts: "pd.Series[str]") -> Signals:
     return Signals(len(flagged), share, 1 - share, int(judged.sum()), float(hit.mean()) if judged.any() else 0.0)
 
 
-def verdict(
+def rollback_reason(
     decisions: pd.DataFrame, labels: pd.DataFrame, serving: ServingPeriod, *, budget: float | None = None
 ) -> str | None:
     """Why the champion must go back, or None.
@@ -70,14 +70,14 @@ def verdict(
     if serving.former is None:
         return None
     analyst = labels[labels["source"] == "analyst"].drop_duplicates("transaction").set_index("transaction")["verdict"]
-    said = decisions["transaction"].map(analyst).astype(object).fillna("").astype(str)
+    verdicts = decisions["transaction"].map(analyst).astype(object).fillna("").astype(str)
     mine, theirs = decisions["version"] == serving.version, decisions["version"] == serving.former
-    now = signals(decisions.loc[mine, "model_action"], said[mine])
-    before = signals(decisions.loc[theirs, "model_action"], said[theirs])
+    now = signals(decisions.loc[mine, "model_action"], verdicts[mine])
+    before = signals(decisions.loc[theirs, "model_action"], verdicts[theirs])
     if min(now.decisions, before.decisions) < MIN_DECISIONS:
         return None
     shadowed = mine & (decisions["shadow_version"] == serving.former)
-    shadow = signals(decisions.loc[shadowed, "shadow_action"], said[shadowed])
+    shadow = signals(decisions.loc[shadowed, "shadow_action"], verdicts[shadowed])
     nearer = budget is not None and abs(now.alerts - budget) <= abs(before.alerts - budget)
     volume = None if nearer else _volume(now, before)
     for finding, also in ((volume, _volume(shadow, before)), (_hits(now, before), _hits(shadow, before))):

@@ -1,4 +1,4 @@
-"""How far today's payments moved from those that the champion learnt from.
+"""Drift: the distance of today's payments from those that the champion learnt from.
 
 Population stability index (Siddiqi, "Credit Risk Scorecards", 2006): Σ (p - q) ln(p / q) over bins; 0.1 is a small
 move, 0.25 a large one. The domain classifier's AUC says how well a linear model tells the two apart: 0.5 is not at all.
@@ -15,12 +15,20 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 from sklearn.preprocessing import QuantileTransformer
 
+from training.data.dataset import Dataset
+from training.data.feature_context import FeatureContext
+from training.data.replayed_stream import from_stream
+from training.evaluation.evaluate import Model
+from training.loop.ledger_view import WARM_UP_US, LedgerView
+
 Floats = npt.NDArray[np.floating]
 
 BINS: Final = 10
 FLOOR: Final = 1e-3
 ROWS: Final = 5_000
 MIN_ROWS: Final = 200
+RECENT_SHARE: Final = 0.2
+"""Of the window: what counts as today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,26 @@ class Drift:
     def by_kind(self) -> dict[str, float]:
         """For metrics and records."""
         return {"features": self.features, "scores": self.scores, "scores_ks": self.ks, "domain": self.domain}
+
+
+def drift_of(view: LedgerView, champion: Model, context: FeatureContext, *, seed: int) -> Drift | None:
+    """The younger part of the window against the older one, in features and in the champion's scores."""
+    data = from_stream(view.stream, context, as_of=view.now, risk=champion.risk)
+    # In its first month a history is still filling up: that is no drift.
+    data = data.between(max(view.since, int(data.time.min()) + WARM_UP_US) if len(data) else None, None)
+    start = data.time.min() + int((1 - RECENT_SHARE) * (data.time.max() - data.time.min())) if len(data) else 0
+    before, today = (_some(data.take(rows), seed) for rows in (data.time < start, data.time >= start))
+    scores = champion.scores(before.features), champion.scores(today.features)
+    # Every risk table has its own rates: they would tell the weeks apart, and nothing else.
+    kept = [place for place, name in enumerate(data.names) if name.partition("_risk_")[0] not in data.risk_ids]
+    names = tuple(data.names[place] for place in kept)
+    return measure(before.features[:, kept], today.features[:, kept], names=names, scores=scores, seed=seed)
+
+
+def _some(data: Dataset, seed: int, rows: int = 20_000) -> Dataset:
+    if len(data) <= rows:
+        return data
+    return data.take(np.sort(np.random.default_rng(seed).choice(len(data), rows, replace=False)))
 
 
 def measure(

@@ -25,6 +25,7 @@ from training.data.sample import Sample
 from training.gate.rule import GateConfig
 from training.labels.store import LedgerStore, Record
 from training.loop.config import LoopConfig
+from training.loop.decision import Decision
 from training.loop.metrics import LoopMetrics
 from training.loop.record import RunRecord
 from training.loop.runner import Loop
@@ -101,7 +102,7 @@ class Shop:
         self.tell(folder, self.labels[self.received <= self.go_live])
         first = self.turn(folder, self.go_live)
         assert first is not None
-        assert first.decision == "promote"
+        assert first.decision is Decision.PROMOTE
 
     @property
     def received(self) -> "pd.Series[int]":
@@ -176,7 +177,7 @@ def test_the_gate_refuses_what_was_learnt_from_poisoned_labels_and_the_champion_
     shop: Shop, tmp_path: Path, poison: Poison
 ) -> None:
     record = shop.goes_on(tmp_path, poison)
-    assert record.decision == "refuse", record
+    assert record.decision is Decision.REFUSE, record
     [champion] = [v for v in registry.versions(tmp_path / "models") if v.role == "champion"]
     assert champion.version == record.champion
     # What looked wrong never becomes what later labels are compared with.
@@ -186,5 +187,5 @@ def test_the_gate_refuses_what_was_learnt_from_poisoned_labels_and_the_champion_
 @pytest.mark.timeout(900)
 def test_the_same_labels_unpoisoned_are_not_refused(shop: Shop, tmp_path: Path) -> None:
     record = shop.goes_on(tmp_path, honest)
-    assert record.decision != "refuse", record
+    assert record.decision is not Decision.REFUSE, record
     assert all(f["verdict"] == "accept" for f in record.findings if str(f["check"]).startswith("labels."))

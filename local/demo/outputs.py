@@ -1,13 +1,13 @@
-"""Sends events as a shop would, and reads what comes out as a read-committed consumer does."""
+"""The topics of a demo, and a reader of what the service writes to them, read-committed."""
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaConsumer
 
 IDLE_SECONDS: Final = 240.0
 
@@ -56,27 +56,8 @@ class Topics:
         return group | {f"FRAUD_{name.upper()}_TOPIC": topic for name, topic in names.items()}
 
 
-class Lost(Exception):  # noqa: N818 - named for what happened
+class OutputMissing(Exception):  # noqa: N818 - named for what happened
     """Something that went in did not come out in time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One record for the transactions topic.
-
-    Attributes:
-        key: customer_id.
-        value: JSON, or what a broken client sends.
-        timestamp_ms: the event's own time, as a replayed log has it.
-        counts: whether it asks for a score (outcomes do not).
-        transaction_id: of a well-formed transaction.
-    """
-
-    key: bytes
-    value: bytes
-    timestamp_ms: int
-    counts: bool
-    transaction_id: str | None = None
 
 
 class DecisionRow(msgspec.Struct):
@@ -151,7 +132,7 @@ class Reader:
         """Blocks until `count` input records are accounted for, however slowly they come.
 
         Raises:
-            Lost: nothing new came for four minutes.
+            OutputMissing: nothing new came for four minutes.
         """
         seen, since = -1, time.monotonic()
         while self.outputs.count < count:
@@ -160,7 +141,7 @@ class Reader:
                 seen, since = self.outputs.count, time.monotonic()
                 progress(seen)
             elif time.monotonic() - since > IDLE_SECONDS:
-                raise Lost(
+                raise OutputMissing(
                     f"{count - seen:,} of {count:,} events neither scored nor set aside after {IDLE_SECONDS:.0f} s"
                 )
             time.sleep(0.05)
@@ -190,42 +171,3 @@ class Reader:
 
 _decision_decoder = msgspec.json.Decoder(DecisionRow)
 _alert_decoder = msgspec.json.Decoder(AlertRow)
-
-
-def send(bootstrap_servers: str, topic: str, messages: Iterable[Message], *, rate: float = 0.0) -> dict[str, float]:
-    """Sends every message and waits until the broker has them.
-
-    Args:
-        bootstrap_servers: where.
-        topic: what to send to.
-        messages: in log order.
-        rate: messages per second by a fixed timetable (open loop); 0 is as fast as it goes.
-
-    Returns:
-        When each transaction was due (monotonic seconds), by transaction id.
-    """
-    producer = KafkaProducer(
-        bootstrap_servers=bootstrap_servers, acks="all", linger_ms=0 if rate else 50, batch_size=1 << 18
-    )
-    due: dict[str, float] = {}
-    futures = []
-    for message, at in _paced(messages, rate):
-        if message.transaction_id is not None:
-            due[message.transaction_id] = at
-        futures.append(producer.send(topic, key=message.key, value=message.value, timestamp_ms=message.timestamp_ms))
-    producer.flush(timeout=60)
-    for future in futures:
-        future.get(timeout=1)
-    producer.close()
-    return due
-
-
-def _paced(messages: Iterable[Message], rate: float) -> Iterator[tuple[Message, float]]:
-    """Each message when it is due; waiting time of a late sender counts, as a customer would count it."""
-    began = time.monotonic()
-    for index, message in enumerate(messages):
-        at = began + index / rate if rate else time.monotonic()
-        pause = at - time.monotonic()
-        if pause > 0:
-            time.sleep(pause)
-        yield message, at

@@ -40,19 +40,19 @@ FAR = (START + timedelta(hours=3)).isoformat()
 class Place:
     """Topics of their own, and the service in this process."""
 
-    def __init__(self, world: ScorerRun) -> None:
-        self.world = world
+    def __init__(self, scorer: ScorerRun) -> None:
+        self.scorer = scorer
         self.settings = Settings(
-            **world.names,  # type: ignore[arg-type]
-            kafka_bootstrap_servers=world.servers,
-            models_dir=world.models,
-            snapshots_dir=world.folder / "snapshots",
+            **scorer.names,  # type: ignore[arg-type]
+            kafka_bootstrap_servers=scorer.servers,
+            models_dir=scorer.models,
+            snapshots_dir=scorer.folder / "snapshots",
         )
-        self._producer = KafkaProducer(bootstrap_servers=world.servers)
+        self._producer = KafkaProducer(bootstrap_servers=scorer.servers)
 
     def send(self, value: bytes, key: bytes) -> None:
         stamp = int(START.timestamp() * 1000)
-        self._producer.send(self.world.names["transactions_topic"], value, key, timestamp_ms=stamp).get(10)
+        self._producer.send(self.scorer.names["transactions_topic"], value, key, timestamp_ms=stamp).get(10)
 
     def process(self) -> None:
         """Runs the service until it has committed everything."""
@@ -61,7 +61,7 @@ class Place:
         running = compose(self.settings, adapters, Metrics(CollectorRegistry()))
 
         def stop() -> None:
-            self.world.until_caught_up()
+            self.scorer.until_caught_up()
             running.stop.request()
 
         watcher = threading.Thread(target=stop, daemon=True)
@@ -71,7 +71,7 @@ class Place:
         watcher.join()
 
     def letters(self) -> list[tuple[bytes | None, DeadLetter]]:
-        with closing(Reader(self.world.cluster, self.settings.dlq_topic)) as reader:
+        with closing(Reader(self.scorer.cluster, self.settings.dlq_topic)) as reader:
             return [
                 (key, DeadLetter.from_headers(list(headers)))
                 for records in reader.replay(0, *reader.bounds(0))
@@ -80,7 +80,7 @@ class Place:
 
     def end(self) -> int:
         """Offset after the input's last record."""
-        with closing(Reader(self.world.cluster, self.settings.transactions_topic)) as reader:
+        with closing(Reader(self.scorer.cluster, self.settings.transactions_topic)) as reader:
             return reader.bounds(0)[1]
 
     def enter(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,24 +90,24 @@ class Place:
             monkeypatch.setenv(f"FRAUD_{name.upper()}", str(value))
 
     def times(self, topic: str) -> list[int]:
-        with closing(Reader(self.world.cluster, topic)) as reader:
+        with closing(Reader(self.scorer.cluster, topic)) as reader:
             return [time for records in reader.replay(0, *reader.bounds(0)) for time in records.timestamps_us]
 
     def select(self, selection: redrive.Selection, record: Path) -> list[redrive.Letter]:
-        with closing(Reader(self.world.cluster, self.settings.dlq_topic)) as reader:
+        with closing(Reader(self.scorer.cluster, self.settings.dlq_topic)) as reader:
             return list(redrive.select(reader, selection, redrive.recorded(record)))
 
     def redrive(self, letters: list[redrive.Letter], record: Path) -> int:
         now = datetime.now(UTC)
-        return redrive.redrive(self.world.cluster, letters, record, topic=self.settings.transactions_topic, now=now)
+        return redrive.redrive(self.scorer.cluster, letters, record, topic=self.settings.transactions_topic, now=now)
 
     def close(self) -> None:
         self._producer.close()
 
 
 @pytest.fixture
-def place(make_world: Callable[..., ScorerRun]) -> Iterator[Place]:
-    made = Place(make_world())
+def place(make_scorer: Callable[..., ScorerRun]) -> Iterator[Place]:
+    made = Place(make_scorer())
     for i in range(20):
         made.send(raw(transaction(i)), b"c%d" % (i % 7))
     for i in range(3):
@@ -131,7 +131,7 @@ def test_chosen_dead_letters_are_sent_again_once_with_their_key_and_scored_when_
     assert place.select(selection, record) == [], "what stands in the record is left"
     place.process()
     assert len(place.letters()) == 5
-    with closing(Reader(place.world.cluster, place.settings.decisions_topic)) as reader:
+    with closing(Reader(place.scorer.cluster, place.settings.decisions_topic)) as reader:
         keys = [key for records in reader.replay(0, *reader.bounds(0)) for key in records.keys]
     assert keys.count(b"later") == 3
 
@@ -142,7 +142,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
     place.enter(monkeypatch)
     record = tmp_path / "redriven.jsonl"
     asked = ["redrive", "--reason", "too_far_ahead", "--reason", "not_json", "--record", str(record)]
-    before = place.world.positions(), place.end()
+    before = place.scorer.positions(), place.end()
     dry = CliRunner().invoke(commands, [*asked, "--dry-run"])
     assert dry.exit_code == 0, dry.output
     assert [line.split() for line in dry.output.splitlines()] == [
@@ -150,7 +150,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
         ["3", "too_far_ahead"],
         ["5", "letters", "would", "be", "sent"],
     ]
-    assert (place.world.positions(), place.end()) == before
+    assert (place.scorer.positions(), place.end()) == before
     assert not record.exists()
     sent = CliRunner().invoke(commands, [*asked, "--offsets", "0", "22"])
     assert sent.output.splitlines()[-1] == f"3 letters sent, recorded in {record}"
@@ -175,10 +175,10 @@ def test_a_letter_that_is_refused_again_counts_its_attempts(place: Place, tmp_pa
 
 def test_warm_builds_the_history_at_the_committed_position(place: Place) -> None:
     (made,) = list(build_snapshots(place.settings))
-    committed = committed_positions(place.world.cluster, place.world.name, place.settings.transactions_topic)
+    committed = committed_positions(place.scorer.cluster, place.scorer.name, place.settings.transactions_topic)
     assert (made.position, made.events, made.complete) == (committed[0], 20, True)
     store = snapshot_directory(place.settings, domain(place.settings), wrote=lambda _: None, failed=lambda: None)
-    with closing(Reader(place.world.cluster, place.settings.transactions_topic)) as reader:
+    with closing(Reader(place.scorer.cluster, place.settings.transactions_topic)) as reader:
         store.open(reader.identity())
     found = store.newest(0, made.position)
     assert found is not None
@@ -215,7 +215,7 @@ def test_letters_that_were_redriven_stay_so_when_a_customer_is_forgotten(place: 
 
 def test_creating_topics_twice_changes_nothing(place: Place) -> None:
     wanted = [*wanted_topics(place.settings)]
-    done = TopicAdmin(place.world.cluster).create(wanted)
+    done = TopicAdmin(place.scorer.cluster).create(wanted)
     assert set(done.values()) == {"kept"}
 
 

@@ -1,0 +1,1 @@
+"""Watching what serves: drift of the payments, reasons to roll a champion back, and the business figures."""
