@@ -157,6 +157,11 @@ class _OneRecord:
         self._where, self._record, self._position = where, record, 0
         self.partition, self.offset = where.partition, 0
         self.value, self.key, self.timestamp = record.value, record.key, record.timestamp
+        self.timestamp_type = 0
+
+    def pause(self, *_partitions: object) -> None: ...
+
+    def resume(self, *_partitions: object) -> None: ...
 
     def assignment(self) -> set[TopicPartition]:
         return {self._where}

@@ -31,7 +31,7 @@ from service.settings import Settings
 from training.commands import loop as cli
 from training.data.events import labels_table, read_events, read_labels
 from training.data.feature_context import FeatureContext
-from training.data.importing.mapping import load_mapping
+from training.data.importing import mapping
 from training.data.schema import EVENTS
 from training.evaluation.evaluate import Model
 from training.labels.store import KINDS, LedgerStore, Record
@@ -75,7 +75,7 @@ def write_originals(root: Path) -> None:
         (root / name).mkdir()
     rates = {"2025-01-01": {"EUR": 1, "USD": 0.9, "GBP": 1.2}, "2026-01-01": {"USD": 0.95}}
     (root / "rates" / "rates.json").write_bytes(msgspec.json.encode(rates))
-    mappings = Path(cli.__file__).parents[1] / "import_events" / "mappings"
+    mappings = Path(mapping.__file__).with_name("mappings")
     shutil.copy(mappings / "ieee-cis.toml", root / "mapping" / "mapping.toml")
     (root / "policy" / "policy.json").write_text(Policy.default("EUR").model_dump_json())
 
@@ -303,7 +303,7 @@ def loaders(scratch: Path) -> Mapping[str, Loader]:
         "labels": _read_label_files,
         "events": _read_event_files,
         "rates": _read_rates,
-        "mapping": lambda folder: load_mapping(str(folder / "mapping.toml")),
+        "mapping": lambda folder: mapping.load_mapping(str(folder / "mapping.toml")),
         "policy": lambda folder: Policy.parse((folder / "policy.json").read_bytes()),
     }
 

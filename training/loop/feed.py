@@ -19,6 +19,7 @@ from prometheus_client import Counter
 
 from fraud.decoding.validation import MAX_BYTES
 from fraud.privacy.card_numbers import Token, mask_bytes
+from runtime.kafka.batch_reader import read_in_batches
 from training.labels.ledger import DAY_US
 from training.labels.store import Kind, LedgerStore, Record
 from training.loop.kafka import BrokerUnavailable, open_client, translated
@@ -103,6 +104,8 @@ class KafkaFeed:
                 "max_poll_records": MAX_RECORDS,
             },
         )
+        # The library's own way stops for good at a header name that is not UTF-8, and unpacks without limit.
+        read_in_batches(consumer)
         try:
             with translated(config["bootstrap_servers"]):
                 consumer.assign([TopicPartition(topic, p) for topic in kinds for p in _partitions(consumer, topic)])

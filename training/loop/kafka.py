@@ -8,6 +8,7 @@ from typing import Any, Final
 from kafka import errors
 from kafka.net.compat import KafkaNetClient
 
+from runtime.errors import Damaged, Misconfigured
 from training.settings import InvalidSettings, Settings
 
 _REFUSED: Final = (
@@ -60,7 +61,7 @@ def translated(where: object) -> Iterator[None]:
     """Turns kafka-python's errors into ours.
 
     Raises:
-        BrokerRefuses: wrong credentials, missing rights, wrong configuration.
+        BrokerRefuses: wrong credentials, missing rights, wrong configuration, a batch that cannot be read.
         BrokerUnavailable: anything else that the library tells.
     """
     try:
@@ -69,6 +70,8 @@ def translated(where: object) -> Iterator[None]:
         raise BrokerRefuses(f"{where}: {_line(error)}") from None
     except errors.KafkaError as error:
         raise BrokerUnavailable(f"{where}: {_line(error)}") from None
+    except (Damaged, Misconfigured) as error:
+        raise BrokerRefuses(str(error)) from None
 
 
 def open_client(kind: Any, config: Mapping[str, object]) -> Any:  # noqa: ANN401 - kafka-python has no types
