@@ -188,5 +188,5 @@ def _read(path: Path, schema: pa.Schema) -> pa.Table:
         return conform(pq.read_table(path), schema)
     except FileNotFoundError:
         raise InvalidDataset(f"{path} does not exist") from None
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowException, OSError) as error:  # Arrow tells of a damaged page by OSError
         raise InvalidDataset(f"{path} is no event file: {str(error).splitlines()[0]}") from None

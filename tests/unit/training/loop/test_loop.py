@@ -16,6 +16,7 @@ from training.loop.config import HOUR_US, LoopConfig
 from training.loop.drift import Drift, measure, psi
 from training.loop.feed import KafkaFeed
 from training.loop.messages import DECISIONS, decisions_frame, labels_frame
+from training.loop.record import all_records, failed, find_record, write_record
 from training.loop.rollback import verdict
 from training.loop.state import InvalidState, LoopState, ServingPeriod, Unfinished, load_state, save_state
 from training.loop.triggers import due
@@ -64,6 +65,15 @@ def test_state_survives_its_file_and_a_broken_file_is_named(tmp_path: Path) -> N
     (tmp_path / "state.json").write_text("{", encoding="utf-8")
     with pytest.raises(InvalidState, match="is broken"):
         load_state(tmp_path)
+
+
+def test_a_broken_record_of_a_run_is_named(tmp_path: Path) -> None:
+    written = write_record(tmp_path, failed(Unfinished(number=1, at=0, why="drift"), "no labels"))
+    assert find_record(tmp_path, 1) == all_records(tmp_path)[0]
+    written.write_bytes(b"")
+    for read in (lambda: find_record(tmp_path, 1), lambda: all_records(tmp_path)):
+        with pytest.raises(InvalidState, match=r"record.json is broken \(1 errors\): remove it"):
+            read()
 
 
 def test_psi_is_small_without_a_move_and_grows_with_it_and_with_missing_values() -> None:
