@@ -149,6 +149,8 @@ class Lap:
     def close(self, figures: Figures, *, whole: bool) -> None:
         """Adds up; `whole`: the service got through everything, so that what it counted can be compared."""
         processed = self._sender.places
+        for example in self.account.examples:
+            click.echo(f"changed: {example}", err=True)
         if whole:
             silent = int(sum(self._service.metric(name) for name in COUNTED_SILENT))
             code = self._service.stop()
