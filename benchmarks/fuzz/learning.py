@@ -32,7 +32,7 @@ KIND: Final[Mapping[Part, Kind]] = {"event": "events", "label": "labels", "decis
 VALID_EVERY: Final = 4
 """To so many broken messages comes a valid one."""
 
-ROUND: Final = 1_000
+ROUND: Final = 4_000
 """Messages of each part between two looks."""
 
 PATIENCE: Final = 180.0

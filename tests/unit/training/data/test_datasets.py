@@ -17,7 +17,7 @@ from training.data.dataset import (
 from training.data.errors import (
     InvalidDataset,
 )
-from training.data.events import from_lines, from_table, labels_frame, read_events
+from training.data.events import from_lines, from_table, labels_frame, read_events, read_labels
 from training.data.feature_context import FeatureContext
 from training.data.json_lines import to_wire
 from training.data.replayed_stream import build, count_risk, from_stream, read_stream, to_stream
@@ -210,3 +210,8 @@ def test_an_event_file_with_a_damaged_page_is_refused_by_one_line(tmp_path: Path
     with pytest.raises(InvalidDataset, match=r"events.parquet is no event file") as refusal:
         read_events(path, FeatureContext())
     assert "\n" not in str(refusal.value)
+
+
+def test_a_folder_is_no_label_file(tmp_path: Path) -> None:
+    with pytest.raises(InvalidDataset, match="is a folder"):
+        read_labels(tmp_path)
