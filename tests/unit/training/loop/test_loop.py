@@ -180,6 +180,20 @@ def test_messages_off_the_contract_are_left_out_and_counted() -> None:
     assert (len(frame), refused) == (0, 2)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model_version": 2**63}, {"model_version": -1}, {"propensity": 0}, {"propensity": -1}, {"score": 1e300},
+        {"shadow": {"model_version": 10**400, "score": 0.5, "action": "allow"}},
+    ],
+)  # fmt: skip
+def test_a_decision_of_absurd_numbers_is_left_out(change: dict[str, object]) -> None:
+    good = {"transaction_id": "t", "event_time": JUNE, "score": 0.5, "model_action": "allow", "action": "allow",
+            "propensity": 1, "model_version": 1}  # fmt: skip
+    frame, refused = decisions_frame([json.dumps(one).encode() for one in (good, good | change)])
+    assert (len(frame), refused) == (1, 1)
+
+
 def arrived(*records: tuple[int, bytes]) -> pa.Table:
     rows = [
         {"partition": 0, "offset": i, "timestamp": at, "key": "t", "value": value}
