@@ -145,7 +145,9 @@ def _local(characters: UInt8s) -> Int64s | None:
     known = (year >= 1900) & (year < 2200) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= after - before)
     if not (known & (hour <= 23) & (minute <= 59) & (second <= 59)).all():
         return None
-    return (((before + day - 1) * 24 + hour) * 60 + minute) * _MINUTE_US + second * 1_000_000 + micros
+    minutes = ((before + day - 1) * 24 + hour) * 60 + minute
+    times: Int64s = minutes * _MINUTE_US + second * 1_000_000 + micros
+    return times
 
 
 def _first_day(months: Int64s) -> Int64s:
