@@ -120,13 +120,8 @@ def _parse_layout(texts: Sequence[str], width: int) -> tuple[Int64s, Mask] | Non
     if not ((characters >= low) & (characters <= high)).all():
         return None
     body = width - (1 if zulu else 6)
-    kept = min(body, 26)  # six fractional digits; numpy would read nine as nanoseconds
-    try:
-        local = np.ascontiguousarray(characters[:, :kept]).view(f"S{kept}").ravel().astype("datetime64[us]")
-    except ValueError:  # a date that does not exist
-        return None
-    times = local.astype(np.int64)
-    if not ((times >= FIRST_US) & (times < END_US)).all():
+    times = _local(characters[:, : min(body, 26)])  # six fractional digits are kept of nine
+    if times is None:
         return None
     if not zulu:
         offsets = _offsets(characters[:, body:].astype(np.int64))
@@ -134,6 +129,30 @@ def _parse_layout(texts: Sequence[str], width: int) -> tuple[Int64s, Mask] | Non
             return None
         times = times - offsets
     return times, np.ones(len(texts), np.bool_)
+
+
+def _local(characters: UInt8s) -> Int64s | None:
+    """Microseconds of `YYYY-MM-DDThh:mm:ss[.f…]`, uint8 [n, width]; None where one is no time of these centuries.
+
+    Not by numpy's parser: it raises without holding the interpreter's lock, which ends the process, when one of more
+    than 500 texts names a date that does not exist.
+    """
+    digits = characters.astype(np.float64) - ord("0")
+    fields = (digits @ _WEIGHTS[: digits.shape[1]]).astype(np.int64).T  # exact: floats hold whole numbers up to 2^53
+    year, month, day, hour, minute, second, micros = fields
+    months = (year - 1970) * 12 + month - 1
+    before, after = _first_day(months), _first_day(months + 1)
+    known = (year >= 1900) & (year < 2200) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= after - before)
+    if not (known & (hour <= 23) & (minute <= 59) & (second <= 59)).all():
+        return None
+    minutes = ((before + day - 1) * 24 + hour) * 60 + minute
+    times: Int64s = minutes * _MINUTE_US + second * 1_000_000 + micros
+    return times
+
+
+def _first_day(months: Int64s) -> Int64s:
+    """Days from 1970-01-01 to the first of each month, counted from January 1970."""
+    return months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
 
 
 def _offsets(zone: Int64s) -> Int64s | None:
@@ -158,3 +177,14 @@ def _layouts() -> dict[tuple[int, bool], tuple[UInt8s, UInt8s]]:
 
 
 _LAYOUTS: Final = _layouts()
+
+
+def _weights() -> npt.NDArray[np.float64]:
+    """What a digit at each place adds to year, month, day, hour, minute, second and microseconds."""
+    weights = np.zeros((26, 7))
+    for part, (first, end) in enumerate(((0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19), (20, 26))):
+        weights[first:end, part] = 10.0 ** np.arange(end - first - 1, -1, -1)
+    return weights
+
+
+_WEIGHTS: Final = _weights()

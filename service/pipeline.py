@@ -195,7 +195,7 @@ class Pipeline:
         partition = self.partitions[part.records.partition]
         messages: list[Messages] = self._serializer.write(part, scored, history_from=partition.history_from, now=now)
         if part.dead:
-            messages.append(self._dead_letters.messages(part.records, part.dead, now))
+            messages.append(self._dead_letters.messages(part.records, part.dead, now, self._beat))
         return Output(part.records.partition, part.start, part.records.end, tuple(m for m in messages if len(m)))
 
 

@@ -27,21 +27,22 @@ def wanted_topics(settings: Settings) -> list[Topic]:
     keep = {"retention.ms": str(settings.retention_days * DAY_MS)}
     dead = {"retention.ms": str(settings.dlq_retention_days * DAY_MS), "max.message.bytes": str(LETTER_BYTES)}
     compact = {"cleanup.policy": "compact"}
+    # Of what we read the broker unpacks what comes, and so applies max.message.bytes to what is inside.
+    unpacked = {"compression.type": "uncompressed"}
     configs = {
         settings.transactions_topic: {
             **keep,
-            # The broker unpacks what comes, and so applies max.message.bytes to what is inside.
-            "compression.type": "uncompressed",
+            **unpacked,
             # Producers choose timestamps. One of the far future would blind a history, which forgets by them.
             "message.timestamp.after.max.ms": str(MAX_AHEAD_MS),
             # One that is older than the retention would be deleted at once anyway.
             "message.timestamp.before.max.ms": keep["retention.ms"],
         },
         settings.alerts_topic: keep,
-        settings.decisions_topic: keep,
+        settings.decisions_topic: keep | unpacked,
         settings.dlq_topic: dead,
         # When a label became known is for the broker to say: its sender could date it back.
-        settings.labels_topic: {"retention.ms": "-1", "message.timestamp.type": "LogAppendTime"},
+        settings.labels_topic: {"retention.ms": "-1", "message.timestamp.type": "LogAppendTime"} | unpacked,
         settings.models_topic: compact,
     }
     return [Topic(name, settings.partitions, settings.replication, config) for name, config in configs.items()]

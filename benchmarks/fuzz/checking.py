@@ -15,7 +15,7 @@ from typing import Final
 from benchmarks.fuzz.failures import WATCHER_ENDED, Failure
 from benchmarks.fuzz.files import Case, case, loader_of
 
-OURS: Final = ("fraud", "service", "training")
+OURS: Final = ("fraud", "runtime", "service", "training")
 """An error of one of these packages' own, in one line, is a refusal; anything else is a crash."""
 
 CRASH: Final = "crash"
@@ -144,7 +144,8 @@ def _judged(load: Callable[[Path], object], copy: Path, made: Case, sound: objec
         return f"{CRASH}: {error}"
     except Exception as error:  # noqa: BLE001 - what kind it is decides
         text = str(error).strip()
-        if type(error).__module__.split(".")[0] in OURS and text and "\n" not in text:
+        named = isinstance(error, OSError) and error.filename is not None  # which the programs show as one line
+        if (named or type(error).__module__.split(".")[0] in OURS) and text and "\n" not in text:
             return f"refused: {text}"
         frames = traceback.extract_tb(error.__traceback__)
         ours = [frame for frame in frames if any(f"/{package}/" in frame.filename for package in OURS)]

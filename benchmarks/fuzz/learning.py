@@ -33,7 +33,7 @@ KIND: Final[Mapping[Part, Kind]] = {"event": "events", "label": "labels", "decis
 VALID_EVERY: Final = 4
 """To so many broken messages comes a valid one."""
 
-ROUND: Final = 1_000
+ROUND: Final = 4_000
 """Messages of each part between two looks."""
 
 PATIENCE: Final = 180.0
@@ -158,6 +158,11 @@ class _OneRecord:
         self._where, self._record, self._position = where, record, 0
         self.partition, self.offset = where.partition, 0
         self.value, self.key, self.timestamp = record.value, record.key, record.timestamp
+        self.timestamp_type = 0
+
+    def pause(self, *_partitions: object) -> None: ...
+
+    def resume(self, *_partitions: object) -> None: ...
 
     def assignment(self) -> set[TopicPartition]:
         return {self._where}

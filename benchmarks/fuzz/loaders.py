@@ -1,6 +1,5 @@
 """The production reader of each kind of file, and what must stay the same where a damaged one is taken."""
 
-import queue
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from service.settings import Settings
 from training.data import importing
 from training.data.events import labels_table, read_events, read_labels
 from training.data.feature_context import FeatureContext
-from training.data.importing.mapping import load_mapping
+from training.data.importing import mapping
 from training.data.schema import EVENTS
 from training.evaluation.evaluate import Model
 from training.labels.store import KINDS, LedgerStore, Record
@@ -52,10 +51,10 @@ NEW_YEAR: Final = 1_767_225_600_000_000
 SMALL: Final = HistoryConfig(
     max_entities=1 << 10, max_entries=1 << 12, max_bucketed=1 << 6, recent_capacity=1 << 10, tidy_every=64
 )
-SWAP_SECONDS: Final = 45.0
+_NEVER: Final = 86_400.0
 _HOME: Final = 1
 _GUEST: Final = 2
-_OTHER: Final = 3
+_ABSENT: Final = 3
 
 
 class Changed(Exception):  # noqa: N818 - named for what happened
@@ -184,19 +183,19 @@ def label(number: int, prefix: str = "valid-") -> bytes:
 
 @dataclass
 class Models:
-    """A model directory with a watcher at work, into which damaged versions are put."""
+    """A model directory into which damaged versions are put; it looks when it is told to, not by its own thread."""
 
     root: Path
 
     def __post_init__(self) -> None:
-        self._told: queue.Queue[str] = queue.Queue()
-        for version in (_HOME, _OTHER):
-            write_bundle(self.root, version)
+        self._told: list[str] = []
+        write_bundle(self.root, _HOME)
         serve(self.root, _HOME)
         settings = Settings()
         self._directory = ModelDirectory(
-            self.root, expected(settings, domain(settings)), batch_records=16, poll_seconds=0.02, swapped=self._told.put
-        )
+            self.root, expected(settings, domain(settings)), batch_records=16, poll_seconds=_NEVER,
+            swapped=self._told.append,
+        )  # fmt: skip
         self._directory.open()
 
     def bundle(self, folder: Path) -> object:
@@ -204,11 +203,9 @@ class Models:
         place = self.root / str(_GUEST)
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(folder, place)
-        outcome = self._swapped(lambda: serve(self.root, _GUEST))
-        said = self._said() if outcome == "swapped" else None
-        if said is not None:
-            self._serve(_OTHER)  # else the guest would stay in memory, and the next of its number not be loaded
-        self._serve(_HOME)
+        self._look(lambda: serve(self.root, _GUEST))
+        said = self._said() if self._told == ["swapped"] else None
+        self._back()
         registry.versions(self.root)
         read = Model.read(place)
         return said and (*said, read.policy.version, len(read.risk.tables))
@@ -220,25 +217,26 @@ class Models:
         source = folder / SERVING
         if source.is_file():
             shutil.copy(source, new)
-            self._swapped(lambda: new.replace(self.root / SERVING))
-            self._serve(_HOME)
+            self._look(lambda: new.replace(self.root / SERVING))
+            self._back()
         slots = registry.read_slots(folder).root
         return {name: slot.champion for name, slot in slots.items()}
 
-    def _serve(self, version: int) -> None:
-        """Has a sound version serve: whatever came before, it must be taken."""
-        said = ""
-        while said != "swapped":  # refusals of the one before may be repeated
-            said = self._swapped(lambda: serve(self.root, version))
+    def _back(self) -> None:
+        """Has the sound version serve, which must be taken whatever came before, and the guest forgotten."""
+        self._look(lambda: serve(self.root, _HOME))
+        self._look(lambda: serve(self.root, _ABSENT))  # the attempt drops what served before from memory
+        self._look(lambda: serve(self.root, _HOME))
+        if self._directory.current().champion.version != _HOME:
+            raise Died("the sound version is not taken any more")
 
-    def _swapped(self, move: Callable[[], object]) -> str:
-        while not self._told.empty():
-            self._told.get()
+    def _look(self, move: Callable[[], object]) -> None:
+        self._told.clear()
         move()
         try:
-            return self._told.get(timeout=SWAP_SECONDS)
-        except queue.Empty:
-            raise Died(WATCHER_ENDED) from None
+            self._directory.look()
+        except Exception as error:
+            raise Died(f"{WATCHER_ENDED}: {type(error).__name__}: {error}") from error
 
     def _said(self) -> tuple[object, ...]:
         model = self._directory.current().champion
@@ -307,7 +305,7 @@ def loaders(scratch: Path) -> Mapping[str, Loader]:
         "labels": _read_label_files,
         "events": _read_event_files,
         "rates": _read_rates,
-        "mapping": lambda folder: load_mapping(str(folder / "mapping.toml")),
+        "mapping": lambda folder: mapping.load_mapping(str(folder / "mapping.toml")),
         "policy": lambda folder: Policy.parse((folder / "policy.json").read_bytes()),
     }
 

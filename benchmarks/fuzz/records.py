@@ -1,8 +1,8 @@
 """Records by seed and index: values, keys, headers, timestamps and compressions, of every kind that a topic can hold.
 
-Entities of these records begin with `fuzz-`. What may be accepted is dated `PAST_MS` before its Kafka timestamp, and no
-few flipped bits lead from there into the hour before which events are taken: a history's newest time stays that of the
-valid payments, as it would be without these records.
+Entities of these records begin with `fuzz-`. What may be accepted is dated before the valid payments that are sent with
+it, by less than the lead that a history gives events before its watermark: so its newest time, and what it counts, stay
+as they would be without these records. Flipped bits lead beyond an event's Kafka timestamp by `MAX_AHEAD` at most.
 """
 
 import random
@@ -20,7 +20,15 @@ Compression: TypeAlias = Literal["none", "gzip", "snappy", "lz4", "zstd"]
 Headers: TypeAlias = Sequence[tuple[bytes, bytes | None]]
 Maker: TypeAlias = Callable[[random.Random, int, int], "Record"]
 
-PAST_MS: Final = int(40.5 * 86_400_000)
+MAX_AHEAD: Final = "0.001"
+"""FRAUD_MAX_AHEAD, in seconds, of a service that gets these records; valid payments are not ahead at all."""
+
+BEHIND_MS: Final = 120_000
+"""Of Kafka timestamps, behind those of valid payments: longer than two rounds, where records overtake one another."""
+
+PAST_MS: Final = 600_000
+"""Of events, behind their Kafka timestamps."""
+
 _HOUR_MS: Final = 3_600_000
 _MOST_KEY: Final = 1_048_400
 """Bytes of a key that a topic of Kafka's default limit still takes."""
@@ -51,7 +59,7 @@ def record(seed: int, index: int, *, start_ms: int, without: frozenset[str] = fr
     """The record of a seed and an index, whatever came before it; None where its kind is left out."""
     draw = random.Random(f"{seed}:{index}")  # noqa: S311 - seeded
     kind = draw.choices(_NAMES, cum_weights=_WEIGHTS)[0]
-    return None if kind in without else KINDS[kind][1](draw, index, start_ms + index // 2)
+    return None if kind in without else KINDS[kind][1](draw, index, start_ms + index // 2 - BEHIND_MS)
 
 
 def _fields(draw: random.Random, index: int, at: int) -> Fields:

@@ -11,17 +11,21 @@ import click
 from benchmarks.fuzz.accounting import Account, Tail, Undisturbed
 from benchmarks.fuzz.failures import Failure, last_words
 from benchmarks.fuzz.payments import payment
-from benchmarks.fuzz.records import Record, record
+from benchmarks.fuzz.records import MAX_AHEAD, Record, record
 from benchmarks.fuzz.sending import Sender
 from local.service_process import START_SECONDS, ServiceProcess
 from local.testbed.scorer_run import ScorerRun
+from service.adapters.kafka.warmup import warm_up as compile_reader
 from service.settings import Settings
 
 SECRET: Final = "the key of the fuzzer's own run"  # noqa: S105 - of a run that is thrown away
 VALID_EVERY: Final = 10
 """One valid payment follows so many other records."""
 
-PATIENCE: Final = 60.0
+FIRST_VALID: Final = 20
+"""So many come before all others: from the very first events a history takes the time."""
+
+PATIENCE: Final = 120.0
 """Seconds without a commit after which the service has stopped scoring."""
 
 LOCATE_PATIENCE: Final = 30.0
@@ -70,36 +74,50 @@ class Lap:
         names = self._world.names
         self._sender = Sender(servers, names["transactions_topic"])
         self._tails = {part: Tail(servers, names[f"{part}_topic"]) for part in ("transactions", "decisions", "dlq")}
-        settings = Settings(**names, secret=SECRET, deadletter_cap="off")  # type: ignore[arg-type] # pydantic validates
+        settings = Settings(**names, secret=SECRET, deadletter_cap="off", max_ahead=MAX_AHEAD)  # type: ignore[arg-type] # pydantic validates
         self._undisturbed = Undisturbed(settings, seed=seed, start_ms=start_ms)
         self.account = Account()
         self.longest_turn_s = 0.0
-        self._valid = 0
+        self._valid = self._end = 0
+        # Before the service starts: its longest turn should not be that in which a fresh checkout is compiled.
+        self.account.wanted |= self._undisturbed.upto(FIRST_VALID)
+        compile_reader()
         self._service = self._started(batch_records=2_000)
         self._service.ready()
+        for _ in range(FIRST_VALID):
+            self._send_valid()
+        self._sender.flush()
 
     def _started(self, *, batch_records: int) -> ServiceProcess:
-        service = self._world.service(secret=SECRET, batch_records=str(batch_records))
+        service = self._world.service(secret=SECRET, batch_records=str(batch_records), max_ahead=MAX_AHEAD)
         service.start()
         return service
 
     def round(self, records: Iterator[tuple[int, Record]]) -> float:
-        """Sends records and valid payments, waits until all are done, reads what came of them; memory in MB after it.
+        """Sends records and valid payments while those of the round before are scored; memory in MB then.
 
         Raises:
             Stopped: the service does not get through.
         """
-        first = self._valid
         for place, (index, made) in enumerate(records):
             self._sender.send(index, made)
             if place % VALID_EVERY == 0:
                 self._send_valid()
         self._sender.flush()
-        self.account.wanted |= self._undisturbed.upto(self._valid) if self._valid > first else {}
-        self._until_done(self._tails["transactions"].end(), PATIENCE)
+        self.account.wanted |= self._undisturbed.upto(self._valid)
+        before, self._end = self._end, self._tails["transactions"].end()
+        self._until_done(before, PATIENCE)
         self._read()
-        self.longest_turn_s = max(self.longest_turn_s, self._service.metric(LONGEST_TURN))
         return self._service.own_mb()
+
+    def finish(self) -> None:
+        """Waits until all is done, and reads what came of it.
+
+        Raises:
+            Stopped: the service does not get through.
+        """
+        self._until_done(self._end, PATIENCE)
+        self._read()
 
     def _send_valid(self) -> None:
         key, value, at = payment(self._seed, self._valid, start_ms=self._start_ms)
@@ -122,11 +140,11 @@ class Lap:
             self.account.decided(message.value())
         for message in self._tails["dlq"].new():
             self.account.dead(dict(message.headers()))
+        self.longest_turn_s = max(self.longest_turn_s, self._service.metric(LONGEST_TURN))
 
-    def culprit(self, stopped: Stopped, kinds: dict[int, str]) -> Failure:
+    def culprit(self, stopped: Stopped) -> Failure:
         """The record that the service does not get over: where it stands when it takes one at a time."""
         self._service.kill()
-        self._read()
         self._service = self._started(batch_records=1)
         try:
             self._until_assigned()
@@ -136,7 +154,8 @@ class Lap:
         else:
             return Failure(self._seed, 0, "record", "unknown", f"{stopped}; not again, one record at a time")
         number = self._sender.places.get(max(self._world.committed(), 0), 0)
-        return Failure(self._seed, number, "record", kinds.get(number, "valid payment"), str(why))
+        made = record(self._seed, number, start_ms=self._start_ms) if number >= 0 else None
+        return Failure(self._seed, number, "record", made.kind if made else "valid payment", str(why))
 
     def _until_assigned(self) -> None:
         """Waits until it begins to read. Ready it need not become: the first record may be the one."""
@@ -149,6 +168,8 @@ class Lap:
     def close(self, figures: Figures, *, whole: bool) -> None:
         """Adds up; `whole`: the service got through everything, so that what it counted can be compared."""
         processed = self._sender.places
+        for example in self.account.examples:
+            click.echo(f"changed: {example}", err=True)
         if whole:
             silent = int(sum(self._service.metric(name) for name in COUNTED_SILENT))
             code = self._service.stop()
@@ -196,14 +217,14 @@ def run_records(
         number = len(figures.failures)
         name = f"fuzz-{seed}-{number}"
         lap = Lap(servers, name, folder / name, models, seed=seed, start_ms=start_ms)
-        kinds: dict[int, str] = {}
         try:
             while index < records and time.monotonic() < until:
                 upto = min(index + round_size, records)
-                figures.memory.append(lap.round(_numbered(seed, range(index, upto), start_ms, without, kinds)))
+                figures.memory.append(lap.round(_numbered(seed, range(index, upto), start_ms, without)))
                 index = upto
+            lap.finish()
         except Stopped as stopped:
-            figures.failures.append(lap.culprit(stopped, kinds))
+            figures.failures.append(lap.culprit(stopped))
             click.echo(str(figures.failures[-1]), err=True)
             index = upto
             lap.close(figures, whole=False)
@@ -212,14 +233,10 @@ def run_records(
     return figures
 
 
-def _numbered(
-    seed: int, indices: range, start_ms: int, without: frozenset[str], kinds: dict[int, str]
-) -> Iterator[tuple[int, Record]]:
-    kinds.clear()
+def _numbered(seed: int, indices: range, start_ms: int, without: frozenset[str]) -> Iterator[tuple[int, Record]]:
     for index in indices:
         made = record(seed, index, start_ms=start_ms, without=without)
         if made is not None:
-            kinds[index] = made.kind
             yield index, made
 
 
@@ -231,6 +248,7 @@ def replay(servers: str, folder: Path, models: Path, *, seed: int, index: int, s
     lap = Lap(servers, f"fuzz-replay-{seed}-{index}", folder / "replay", models, seed=seed, start_ms=start_ms)
     try:
         figures.memory.append(lap.round(iter([(index, made)])))
+        lap.finish()
     except Stopped as stopped:
         figures.failures.append(Failure(seed, index, "record", made.kind, str(stopped)))
         lap.close(figures, whole=False)

@@ -61,6 +61,7 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers
+    timestamp_type: int = 0
 
 
 def read_in_batches(consumer: Any) -> None:  # noqa: ANN401 - kafka-python has no types
@@ -197,7 +198,7 @@ def read_batch(batch: Any, *, first: int) -> Iterator[list[Record]]:  # noqa: AN
         fields[TIME] += batch.first_timestamp
     fields[OFFSET] += batch.base_offset
     for at in range(int(np.searchsorted(fields[OFFSET], first)), count, SHARE):
-        yield _records(data, fields[:, at : at + SHARE])
+        yield _records(data, fields[:, at : at + SHARE], batch.timestamp_type)
 
 
 def _content(batch: Any) -> tuple[bytes, int] | None:  # noqa: ANN401 - kafka-python has no types
@@ -233,16 +234,17 @@ def _without_values(batch: Any, first: int) -> Iterator[list[Record]]:  # noqa: 
     why = Unreadable(f"its compressed batch unpacks to more than {MAX_UNPACKED} bytes")
     for at in range(max(first, batch.base_offset), batch.next_offset, SHARE):
         offsets = range(at, min(at + SHARE, batch.next_offset))
-        yield [Record(offset, batch.max_timestamp, None, None, why) for offset in offsets]
+        yield [Record(offset, batch.max_timestamp, None, None, why, batch.timestamp_type) for offset in offsets]
 
 
-def _records(data: bytes, fields: npt.NDArray[np.int64]) -> list[Record]:
+def _records(data: bytes, fields: npt.NDArray[np.int64], timestamp_type: int) -> list[Record]:
     columns = (
         fields[OFFSET].tolist(),
         fields[TIME].tolist(),
         _cut(data, fields[KEY : KEY_END + 1]),
         _cut(data, fields[VALUE : VALUE_END + 1]),
         _headers(data, fields[HEADERS].tolist(), fields[END].tolist()),
+        [timestamp_type] * fields.shape[1],
     )
     return list(map(Record._make, zip(*columns, strict=True)))
 

@@ -116,6 +116,8 @@ def _topic(settings: Settings, name: str, state: TopicState | None, code: Domain
         yield Finding("error", "topic", f"{name} does not exist: run python -m service topics")
         return
     yield Finding("ok", "topic", f"{name} has {state.partitions} partition(s)")
+    if name in {settings.transactions_topic, settings.decisions_topic, settings.labels_topic}:  # ours to read
+        yield from _set(name, state, "compression.type", "uncompressed", "a small message could unpack to a huge one")
     if name == settings.labels_topic:
         yield from _set(name, state, "message.timestamp.type", "LogAppendTime", "labels could be dated back")
         return
@@ -125,7 +127,6 @@ def _topic(settings: Settings, name: str, state: TopicState | None, code: Domain
         if most < least:
             yield Finding("error", "topic", f"{name} takes {most} bytes at once; max.message.bytes must be {least}")
         return
-    yield from _set(name, state, "compression.type", "uncompressed", "a small message could unpack to a huge one")
     yield from _bounded(name, state, "after", MAX_AHEAD_MS, "one record of the future would blind a history")
     yield from _bounded(name, state, "before", LONGEST_MS, "a record could bear any time of the past")
     if state.partitions != settings.partitions:

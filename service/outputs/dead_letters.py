@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -20,8 +20,9 @@ from service.ports import Channel, Headers, Messages, Records
 ATTEMPT_HEADER: Final = "redrive_attempt"
 """Header of a redriven record: how often it has been redriven."""
 
-MAX_VALUE: Final = 1_000_000
-"""Bytes of a value; with its headers it stays below what a broker takes by default (1,048,588)."""
+MAX_VALUE: Final = 500_000
+"""Bytes of a value: more than an event may have, and with all that comes along less than a broker takes by default
+(1,048,588). One costs about a second at most to search for card numbers."""
 
 MAX_KEY: Final = 1_024
 """Bytes of a key; a customer's id has at most 256 characters."""
@@ -30,7 +31,7 @@ MARGIN: Final = 512
 
 MOST_SEARCHED: Final = 8_000_000
 """Bytes of values that are searched for card numbers in one batch. At the slowest they cost some two microseconds each,
-and the batch must be over long before `FRAUD_LIVENESS`."""
+and the batch must be over before the group gives its member up."""
 
 MAX_INPUT_HEADERS: Final = 16_000
 """Bytes of the source's own headers that are kept."""
@@ -51,11 +52,17 @@ class DeadLetters:
     topic: str
     token: Token | None
 
-    def messages(self, records: Records, rejects: Sequence[Reject], now: datetime) -> Messages:
-        """One message a reject: the record's key, its raw value, and headers that say what, where and why."""
+    def messages(
+        self, records: Records, rejects: Sequence[Reject], now: datetime, beat: Callable[[], None] = lambda: None
+    ) -> Messages:
+        """One message a reject: the record's key, its raw value, and headers that say what, where and why.
+
+        Before each it gives a sign of life by `beat`.
+        """
         keys, values, headers = [], [], []
         left = MOST_SEARCHED
         for reject in rejects:
+            beat()
             raw = records.values[reject.row] or b""
             most = min(MAX_VALUE, left)
             left -= min(len(raw), most)
@@ -77,8 +84,10 @@ class DeadLetters:
         truncated = len(raw) > most or len(value) > MAX_VALUE
         if truncated:
             value = value[:-MARGIN][:MAX_VALUE]
-        if key is not None and self.token and not _is_customer(key, cut):
-            key, in_key = mask_plain(key, self.token)
+        if key is not None and self.token and (len(key) > MAX_KEY or not _is_customer(key, cut)):
+            # Of a long key only its beginning is kept, and so only that is searched.
+            beginning, in_key = mask_plain(key[: 4 * MAX_KEY], self.token)
+            key = beginning + key[4 * MAX_KEY :]
             masked += in_key
         cut_key = _key(key)
         kept, in_headers = _kept(source, self.token)

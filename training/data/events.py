@@ -97,6 +97,8 @@ def read_labels(path: Path | None) -> tuple[pd.DataFrame | None, float | None]:
     """A label file as the ledger takes it, and the age at which its silence matures where it says so."""
     if path is None:
         return None, None
+    if path.is_dir():
+        raise InvalidDataset(f"{path} is a folder, not a label file")
     if path.suffix != ".parquet":
         return labels_frame(labels_table(path.read_bytes().splitlines(), path)), None
     table = _read(path, LABELS)
@@ -188,5 +190,5 @@ def _read(path: Path, schema: pa.Schema) -> pa.Table:
         return conform(pq.read_table(path), schema)
     except FileNotFoundError:
         raise InvalidDataset(f"{path} does not exist") from None
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowException, OSError) as error:  # Arrow tells of a damaged page by OSError
         raise InvalidDataset(f"{path} is no event file: {str(error).splitlines()[0]}") from None

@@ -20,6 +20,7 @@ from fraud.decoding.validation import MAX_BYTES
 from fraud.privacy.card_numbers import Token, mask_bytes
 from runtime.clock import SystemClock
 from runtime.errors import Unavailable
+from runtime.kafka.batch_reader import read_in_batches
 from runtime.kafka.client import Cluster, open_consumer
 from training.labels.ledger import DAY_US
 from training.labels.store import Kind, LedgerStore, Record
@@ -105,6 +106,8 @@ class KafkaFeed:
         }
         with cluster.translated("connecting"):
             consumer = open_consumer(config)
+        # The library's own way stops for good at a header name that is not UTF-8, and unpacks without limit.
+        read_in_batches(consumer)
         try:
             with cluster.translated("reading metadata"):
                 consumer.assign([TopicPartition(topic, p) for topic in kinds for p in _partitions(consumer, topic)])

@@ -1,12 +1,13 @@
 """Decisions and labels as frames for the ledger; messages off the contract are left out and counted."""
 
 from collections.abc import Sequence
+from typing import Annotated, TypeAlias
 
 import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from msgspec import Struct
+from msgspec import Meta, Struct
 from pydantic import ValidationError
 
 from fraud.contracts.inbound import Action, Label
@@ -14,21 +15,26 @@ from fraud.decoding.batch import hash_ids
 from fraud.timestamps import parse_time, to_us
 from training.labels.ledger import LABEL_COLUMNS, empty
 
+# As in the contract; a value past these would end the loop.
+_Version: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+_Score: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
+_Propensity: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
+
 
 class _Shadow(Struct):
-    model_version: int
-    score: float
+    model_version: _Version
+    score: _Score
     action: Action
 
 
 class _Decision(Struct):
     transaction_id: str
     event_time: str
-    score: float
+    score: _Score
     model_action: Action
     action: Action
-    propensity: float
-    model_version: int
+    propensity: _Propensity
+    model_version: _Version
     shadow: _Shadow | None = None
 
 

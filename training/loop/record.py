@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from runtime.files import write_json
 from training.evaluation.report import number, render
 from training.loop.decision import Decision
 from training.loop.monitoring.drift import Drift
-from training.loop.state import BegunRun
+from training.loop.state import BegunRun, InvalidState
 from training.loop.training_run import RunResult
 
 RUNS: Final = "runs"
@@ -96,13 +96,22 @@ def failed(begun: BegunRun, reason: str) -> RunRecord:
 def find_record(folder: Path, run: int) -> RunRecord | None:
     """The record of a run, where it was written."""
     path = folder / RUNS / f"{run:05d}" / RECORD
-    return RunRecord.model_validate_json(path.read_bytes()) if path.is_file() else None
+    return _read(path) if path.is_file() else None
 
 
 def all_records(folder: Path) -> list[RunRecord]:
     """Every record, oldest first."""
     paths = sorted((folder / RUNS).glob(f"*/{RECORD}"))
-    return [RunRecord.model_validate_json(path.read_bytes()) for path in paths]
+    return [_read(path) for path in paths]
+
+
+def _read(path: Path) -> RunRecord:
+    try:
+        return RunRecord.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise InvalidState(
+            f"{path} is broken ({error.error_count()} errors): remove it; a run that is not over is made again"
+        ) from None
 
 
 def write_record(folder: Path, record: RunRecord) -> Path:

@@ -296,7 +296,7 @@ def reader_config(cluster: Cluster) -> dict[str, object]:
 
 def columns(partition: int, records: Sequence[Record]) -> Records:
     """Records (named tuples) as columns."""
-    offsets, timestamps, keys, values, heads = zip(*records, strict=True)
+    offsets, timestamps, keys, values, heads, _ = zip(*records, strict=True)
     times = within_range([time_ms * 1000 for time_ms in timestamps])
     odd = {row: head for row, head in enumerate(heads) if isinstance(head, Unreadable)}
     if not odd:

@@ -64,6 +64,31 @@ def test_committed_records_arrive_once_and_a_restart_goes_on_where_the_ledger_en
     assert rows["timestamp"].to_pylist()[0] == 1_700_000_000_000_000
 
 
+class Name(str):
+    """A header's name that is not UTF-8, which the broker takes."""
+
+    __slots__ = ()
+
+    def encode(self, *_: str) -> bytes:  # whatever a client asks for
+        return b"tr\xe4ce"
+
+
+def test_a_header_that_cannot_be_read_and_a_bomb_do_not_stop_the_ledger(
+    broker: KafkaAddress, make_topic: MakeTopic, tmp_path: Path
+) -> None:
+    topic = make_topic("decisions")
+    store = LedgerStore(tmp_path)
+    producer = KafkaProducer(bootstrap_servers=broker.bootstrap_servers, compression_type="gzip", linger_ms=0,
+                             max_request_size=1 << 26, batch_size=1 << 26)  # fmt: skip
+    for value, headers in ((b"1", []), (b"2", [(Name("trace"), b"1")]), (b" " * (17 << 20), []), (b"4", [])):
+        producer.send(topic, value, headers=headers).get(timeout=30)
+    producer.close()
+    reader = feed(broker, topic)
+    assert reader.pull(store) == 4
+    reader.close()
+    assert store.read("decisions")["value"].to_pylist() == [b"1", b"2", b"", b"4"]
+
+
 def test_a_pull_ends_although_records_keep_coming(broker: KafkaAddress, make_topic: MakeTopic, tmp_path: Path) -> None:
     topic = make_topic("decisions")
     produce(broker, topic, 5)

@@ -178,7 +178,10 @@ def test_check_wants_what_topics_sets(broker: KafkaAddress, unique_name: Callabl
     admin.create([Topic(name, 1, 1) for name in names.values()])
     found = " ".join(errors())
     for key in (
-        "compression.type=producer",
+        *(
+            f"{names[f'{read}_topic']} has compression.type=producer"
+            for read in ("transactions", "decisions", "labels")
+        ),
         "message.timestamp.before.max.ms=9223372036854775807",
         "max.message.bytes must be 2097152",
         "message.timestamp.type=CreateTime",

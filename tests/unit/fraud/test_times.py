@@ -70,3 +70,11 @@ def test_a_text_without_offset_or_without_such_a_date_is_refused(text: str) -> N
     with pytest.raises(ValueError, match=r"ISO 8601|no such|offset"):
         parse_time(text)
     assert not parse_times([text])[1].any()
+
+
+@pytest.mark.parametrize("rows", [500, 501, 2_000])
+def test_one_date_that_does_not_exist_is_refused_however_many_are_beside_it(rows: int) -> None:
+    texts = ["2026-01-31T00:00:00Z"] * rows
+    texts[rows // 2] = "2026-02-30T00:00:00Z"  # numpy's parser ends the process at this, from 501 texts on
+    _, valid = parse_times(texts)
+    assert [row for row, good in enumerate(valid.tolist()) if not good] == [rows // 2]

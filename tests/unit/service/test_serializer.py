@@ -19,7 +19,7 @@ from local.testbed.events import at_us, raw, transaction
 from service.batch import ProcessedBatch
 from service.bootstrap import build_pipeline, domain
 from service.observability.metrics import Metrics
-from service.outputs.dead_letters import MARGIN, MAX_VALUE, MOST_SEARCHED, DeadLetters
+from service.outputs.dead_letters import MARGIN, MAX_KEY, MAX_VALUE, MOST_SEARCHED, DeadLetters
 from service.outputs.structs import AlertOut, DecisionOut, ShadowOut, SourceOut
 from service.ports import Channel, Float32s, Messages, Models, Records
 from service.settings import Settings
@@ -141,6 +141,25 @@ def test_no_part_of_a_card_number_is_left_where_a_dead_letter_is_cut() -> None:
         records = Records(0, range(1), [at_us()], [b"key"], [broken], [()])
         messages = letters.messages(records, [Reject(0, Reason.TOO_LARGE, "")], datetime.now(UTC))
         assert b"4111" not in messages.values[0]
+
+
+def test_of_a_long_key_the_beginning_is_searched_and_nothing_else_is_kept() -> None:
+    key = b"4111 1111 1111 1111 " * 50_000
+    records = Records(0, range(2), [0] * 2, [key, key + b"x"], [b"{"] * 2, [()] * 2)
+    rejects = [Reject(row, Reason.NOT_JSON, "") for row in range(2)]
+    messages = DeadLetters("topic", tokeniser(b"secret")).messages(records, rejects, datetime.now(UTC))
+    one, two = messages.keys
+    assert one != two
+    assert all(key is not None and len(key) == MAX_KEY and b"4111" not in key[:-64] for key in (one, two))
+    assert int(dict(messages.headers[0])["masked"]) < 4 * MAX_KEY // 16
+
+
+def test_there_is_a_sign_of_life_for_each_dead_letter() -> None:
+    beats: list[int] = []
+    records = Records(0, range(3), [0] * 3, [b"key"] * 3, [b"{"] * 3, [()] * 3)
+    rejects = [Reject(row, Reason.NOT_JSON, "") for row in range(3)]
+    DeadLetters("topic", None).messages(records, rejects, datetime.now(UTC), lambda: beats.append(1))
+    assert len(beats) == 3
 
 
 def test_the_search_for_card_numbers_is_bounded_in_each_batch_and_what_is_beyond_keeps_its_hash() -> None:

@@ -172,7 +172,7 @@ def load_mapping(name: str) -> Mapping:
         else:
             raise InvalidMapping(f"mapping {name} does not exist; shipped are: {', '.join(shipped())}")
         return Mapping.model_validate(tomllib.loads(content))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidMapping(f"{name} is not TOML: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]

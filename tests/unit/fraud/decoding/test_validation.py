@@ -116,6 +116,12 @@ def test_of_invalid_attributes_the_valid_entries_stay() -> None:
     assert (read.fields["attributes"], read.ignored) == ({"weight": 1.5}, ("attributes",))
 
 
+@pytest.mark.parametrize("entry", [True, None, 2**70, [], "", "x" * 257, "a\0b", {"b": 1}], ids=repr)
+def test_hundreds_of_invalid_attributes_leave_the_valid_one(entry: object) -> None:
+    read = accepted(attributes={**{f"a{i}": entry for i in range(MAX_ATTRIBUTES - 1)}, "weight": 1.5})
+    assert (read.fields["attributes"], read.ignored) == ({"weight": 1.5}, ("attributes",))
+
+
 def test_of_too_many_attributes_the_first_stay() -> None:
     most = {f"a{i}": i for i in range(MAX_ATTRIBUTES)}
     assert accepted(attributes=most).ignored == ()

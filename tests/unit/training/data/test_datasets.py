@@ -18,7 +18,7 @@ from training.data.dataset import (
 from training.data.errors import (
     InvalidDataset,
 )
-from training.data.events import from_lines, from_table, labels_frame
+from training.data.events import from_lines, from_table, labels_frame, read_events, read_labels
 from training.data.feature_context import FeatureContext
 from training.data.json_lines import to_wire
 from training.data.replayed_stream import build, count_risk, from_stream, read_stream, to_stream
@@ -166,3 +166,18 @@ def test_an_event_in_a_currency_without_a_rate_is_left_out_like_a_dead_letter() 
     table = events_table(3).set_column(EVENTS.get_field_index("currency"), "currency", pa.array(["EUR", "SYP", "EUR"]))
     events = from_table(table, FeatureContext())
     assert (len(events.batch), events.rejected) == (2, 1)
+
+
+def test_an_event_file_with_a_damaged_page_is_refused_by_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "events.parquet"
+    pq.write_table(events_table(), path)
+    raw = path.read_bytes()
+    path.write_bytes(raw[:4] + b"\xff" * 60 + raw[64:])  # the first page's header: Arrow raises OSError at it
+    with pytest.raises(InvalidDataset, match=r"events.parquet is no event file") as refusal:
+        read_events(path, FeatureContext())
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_folder_is_no_label_file(tmp_path: Path) -> None:
+    with pytest.raises(InvalidDataset, match="is a folder"):
+        read_labels(tmp_path)

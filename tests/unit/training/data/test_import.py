@@ -185,13 +185,14 @@ def test_every_shipped_mapping_loads_and_says_on_what_it_was_tested(name: str) -
     ("text", "complaint"),
     [
         ("name = ", "not TOML"),
+        ("name = '\udc95'", "not TOML"),
         ("name = 'x'\nabout = ''\ntime = {from = 'a'}\namount = {from = 'b'}\n[fields]\nfoo = {constant = 1}\n", "foo"),
         ("name = 'x'\nabout = ''\ntime = {from = 'a'}\namount = {from = 'b'}\n[fields]\n", "is needed"),
     ],
 )
 def test_a_broken_mapping_is_named_in_one_line(tmp_path: Path, text: str, complaint: str) -> None:
     path = tmp_path / "mapping.toml"
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(InvalidMapping, match=complaint):
         load_mapping(str(path))
 

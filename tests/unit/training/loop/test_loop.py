@@ -19,6 +19,7 @@ from training.loop.feed import KafkaFeed
 from training.loop.messages import DECISIONS, decisions_frame, labels_frame
 from training.loop.monitoring.drift import Drift, measure, psi
 from training.loop.monitoring.rollback import rollback_reason
+from training.loop.record import all_records, failed, find_record, write_record
 from training.loop.state import BegunRun, InvalidState, LoopState, ServingPeriod, load_state, save_state
 from training.loop.triggers import due
 from training.settings import load_settings
@@ -66,6 +67,15 @@ def test_state_survives_its_file_and_a_broken_file_is_named(tmp_path: Path) -> N
     (tmp_path / "state.json").write_text("{", encoding="utf-8")
     with pytest.raises(InvalidState, match="is broken"):
         load_state(tmp_path)
+
+
+def test_a_broken_record_of_a_run_is_named(tmp_path: Path) -> None:
+    written = write_record(tmp_path, failed(BegunRun(number=1, at=0, why="drift"), "no labels"))
+    assert find_record(tmp_path, 1) == all_records(tmp_path)[0]
+    written.write_bytes(b"")
+    for read in (lambda: find_record(tmp_path, 1), lambda: all_records(tmp_path)):
+        with pytest.raises(InvalidState, match=r"record.json is broken \(1 errors\): remove it"):
+            read()
 
 
 def test_psi_is_small_without_a_move_and_grows_with_it_and_with_missing_values() -> None:
@@ -170,6 +180,20 @@ def test_messages_off_the_contract_are_left_out_and_counted() -> None:
     assert refused == 3
     frame, refused = decisions_frame([b"{", b"null"])
     assert (len(frame), refused) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model_version": 2**63}, {"model_version": -1}, {"propensity": 0}, {"propensity": -1}, {"score": 1e300},
+        {"shadow": {"model_version": 10**400, "score": 0.5, "action": "allow"}},
+    ],
+)  # fmt: skip
+def test_a_decision_of_absurd_numbers_is_left_out(change: dict[str, object]) -> None:
+    good = {"transaction_id": "t", "event_time": JUNE, "score": 0.5, "model_action": "allow", "action": "allow",
+            "propensity": 1, "model_version": 1}  # fmt: skip
+    frame, refused = decisions_frame([json.dumps(one).encode() for one in (good, good | change)])
+    assert (len(frame), refused) == (1, 1)
 
 
 def arrived(*records: tuple[int, bytes]) -> pa.Table:
