@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from fraud.contracts.fields import OUTCOME_CATEGORIES
 from fraud.decoding.batch import CATEGORIES
 from fraud.features import phrases as wording
 from fraud.features.phrases import NOUN
@@ -10,7 +11,6 @@ from fraud.features.risk_tables import RISK_WINDOWS_DAYS, risk_measures
 from fraud.features.spec import (
     ATTRIBUTE,
     EVENT,
-    OUTCOME_CATEGORIES,
     RISK,
     RISK_ENTITIES,
     Feature,
@@ -139,7 +139,7 @@ def _paired(pair: str, measure: str) -> Feature:
 
 
 def _plain(name: str, group: str, meaning: str, kind: FeatureKind = FeatureKind.NUMBER) -> Feature:
-    words = wording.EVENT[name]
+    words = wording.EVENT.get(name) or wording.category(name)
     return Feature(name=name, meaning=meaning, source=(EVENT, name), wording=words, group=group, kind=kind)
 
 

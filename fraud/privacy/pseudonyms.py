@@ -7,12 +7,10 @@ import hmac
 from dataclasses import dataclass
 from typing import Final
 
+from fraud.contracts.fields import PERSONAL
 from fraud.contracts.outbound import Alert, alert_id
-from fraud.privacy.card_numbers import ID_FIELDS
 
 PREFIX: Final = "ps_"
-PERSONAL: Final = (*sorted(ID_FIELDS), "card_id")
-"""Fields of events that lead to a person, a card or a payment."""
 
 
 @dataclass(frozen=True, slots=True)

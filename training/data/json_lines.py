@@ -4,8 +4,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fraud.contracts.fields import TIMES
 from fraud.contracts.inbound import SCHEMA_VERSION
-from training.data.schema import EVENTS, TIMES, conform
+from training.data.schema import EVENTS, conform
 
 
 def to_wire(events: pa.Table) -> list[bytes]:

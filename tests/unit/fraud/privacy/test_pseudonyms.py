@@ -3,9 +3,10 @@
 import msgspec
 
 from fraud.contracts.examples import EXAMPLES
+from fraud.contracts.fields import PERSONAL
 from fraud.contracts.outbound import Alert, alert_id
 from fraud.decoding.structs import TransactionEvent
-from fraud.privacy.pseudonyms import PERSONAL, Pseudonyms
+from fraud.privacy.pseudonyms import Pseudonyms
 
 PSEUDONYMS = Pseudonyms(b"secret")
 CONTENT = EXAMPLES["alert"][1]
