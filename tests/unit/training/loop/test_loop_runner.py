@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from fraud.contracts.outbound import Announcement
-from simulator.output.json_lines import labels_to_json
+from runtime.event_tables import to_json
 from tests.unit.training.data.test_datasets import T0, events_table, labels_table
 from tests.unit.training.evaluation.test_evaluate import publish
 from training.data.feature_context import FeatureContext
@@ -97,7 +97,7 @@ class Shop:
         table = labels_table(frauds=frauds, delay_days=0).append_column(
             "schema_version", pa.array(["1.0"] * len(frauds))
         )
-        values = list(labels_to_json(table))
+        values = list(to_json(table))
         LedgerStore(self.folder / "ledger").append(
             "labels", [Record(0, first + i, NOW, "t", v) for i, v in enumerate(values)]
         )
