@@ -12,6 +12,7 @@ from fraud.history.kernel.measures import (
     ATTEMPTS,
     DECLINES,
     DISTINCT,
+    FIRST,
     NEW_FIRST,
     NEW_SECOND,
     REFUNDS,
@@ -146,7 +147,7 @@ def _see(scratch: Scratch, side: Int, partner: np.uint32, level: Int) -> None:
     place = np.int64(partner) & (DISTINCT - 1)
     while stamps[base + place] == reading and tags[base + place] != partner:
         place = (place + 1) & (DISTINCT - 1)
-    group = ATTEMPTS + (3 + side) * N
+    group = FIRST + side * N
     if stamps[base + place] != reading:
         stamps[base + place] = reading
         tags[base + place] = partner
