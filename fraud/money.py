@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.fingerprint import fingerprint
+from fraud.units import DAY_US
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -33,7 +34,6 @@ AMOUNT_PATTERN: Final = r"^[0-9]{1,10}(\.[0-9]{1,6})?$"
 
 _AMOUNT: Final = re.compile(AMOUNT_PATTERN.strip("^$"))
 _AMOUNTS: Final = re.compile(rf"(?:{AMOUNT_PATTERN.strip('^$')};)*+")
-_DAY_US: Final = 86_400_000_000
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 _NO_DIGIT: Final = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
@@ -216,7 +216,7 @@ def minor_to_micro(minor: Int64s, currencies: Sequence[str]) -> Int64s:
 
 def _day_us(day: str) -> int:
     try:
-        return (date.fromisoformat(day).toordinal() - _EPOCH_DAY) * _DAY_US
+        return (date.fromisoformat(day).toordinal() - _EPOCH_DAY) * DAY_US
     except ValueError as error:
         raise InvalidRates(f"rates: {day!r} is no date like 2025-01-01") from error
 

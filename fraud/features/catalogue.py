@@ -17,11 +17,12 @@ from fraud.features.spec import (
     FeatureKind,
     FeatureSpec,
 )
-from fraud.history.kernel.layout import DAY, WINDOW_NAMES, WINDOWS
+from fraud.history.kernel.layout import WINDOW_NAMES, WINDOWS
+from fraud.units import DAY_US
 
 _SPAN: Final = dict(zip(WINDOW_NAMES, ("10 min", "1 h", "24 h", "7 days", "30 days"), strict=True))
 _LENGTH: Final = dict(zip(WINDOW_NAMES, WINDOWS, strict=True))
-_MONTH: Final = 30 * DAY
+_MONTH: Final = 30 * DAY_US
 _MEANING: Final = {
     "hours_since_last": "hours since {this} was last seen",
     "hours_since_first": "hours since {this} was first seen",
@@ -121,7 +122,7 @@ def _single(entity: str, measure: str) -> Feature:
         wording=wording.single(entity, source, what),
         group=entity,
         kind=FeatureKind.FLAG if flag else FeatureKind.NUMBER,
-        horizon=DAY if source.endswith("_24h") else _MONTH,
+        horizon=DAY_US if source.endswith("_24h") else _MONTH,
     )
 
 

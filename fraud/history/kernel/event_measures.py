@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from fraud.decoding.batch import CATEGORIES, ENTITIES, INTEGERS, MISSING, Batch
 from fraud.history.kernel.compiled import compiled
-from fraud.history.kernel.layout import DAY, HOUR, MINUTE, Int
+from fraud.history.kernel.layout import Int
 from fraud.history.kernel.measures import Scratch
+from fraud.units import DAY_US, HOUR_US, MINUTE_US
 
 FLAGS: Final = ("is_recurring", "is_guest", "is_digital", "is_merchant_initiated")
 _NUMBERS: Final = (
@@ -111,7 +112,7 @@ def _number(value: Int) -> float:
 
 @compiled
 def _age(time: Int, since: Int) -> float:
-    return np.nan if since == MISSING else max(time - since, 0) / float(HOUR)
+    return np.nan if since == MISSING else max(time - since, 0) / float(HOUR_US)
 
 
 @compiled
@@ -127,9 +128,9 @@ def read_event(columns: Columns, row: Int, scratch: Scratch) -> None:
     time = columns.time[row]
     cents = integers[_CENTS]
     offset = integers[_OFFSET]
-    local = time if offset == MISSING else time + offset * MINUTE
-    minute = (local % DAY) // MINUTE
-    weekday = (local // DAY + 3) % 7
+    local = time if offset == MISSING else time + offset * MINUTE_US
+    minute = (local % DAY_US) // MINUTE_US
+    weekday = (local // DAY_US + 3) % 7
     values[_AMOUNT] = columns.amount[row] / 1_000_000.0
     values[_MINOR_PART] = _number(cents)
     values[_ROUND] = np.nan if cents == MISSING else (1.0 if cents == 0 else 0.0)

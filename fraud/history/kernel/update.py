@@ -33,6 +33,7 @@ from fraud.history.kernel.measures import (
 from fraud.history.kernel.ring import log_amount, push, read_ring, settle
 from fraud.history.kernel.sharing import active_days, is_shared, roll_degree, touch
 from fraud.history.kernel.watermark import counted_until, follow
+from fraud.units import HOUR_US
 
 _EVENTS, _NEWEST = Counter.EVENTS, Counter.NEWEST
 SCORE, OUTCOME, DUPLICATE, CONFLICT = 0, 1, 2, 3
@@ -50,6 +51,7 @@ _STATUS_OF: Final = {
 _STATUS_OF_KIND = np.array([_STATUS_OF[kind] for kind in sorted(Kind)], np.int64)
 _TRANSACTION = int(Kind.TRANSACTION)
 _ZERO = np.uint64(0)
+_HOUR = float(HOUR_US)
 
 
 class Plan(NamedTuple):
@@ -164,7 +166,7 @@ def _measure(state: State, limits: Limits, columns: Columns, row: Int, log: Int,
         return
     if kind >= _ENTITIES:
         if slot["last"] <= time:
-            values[SINCE_LAST] = (time - slot["last"]) / 3_600_000_000.0
+            values[SINCE_LAST] = (time - slot["last"]) / _HOUR
     elif is_bucketed(kind):
         if slot["order"] != 0:
             read_buckets(state, np.int64(slot["block"]), time, slot["last"], log, scratch)

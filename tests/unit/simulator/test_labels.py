@@ -4,9 +4,10 @@ import pyarrow.compute as pc
 import pytest
 
 from fraud.contracts.inbound import Label
+from fraud.units import DAY_US
 from runtime.event_tables import to_json
 from simulator.config import LabelConfig, SimulationConfig
-from simulator.draws import DAY_US, mix
+from simulator.draws import mix
 from simulator.simulation import Simulation, simulate
 from simulator.truth.incumbent import queue
 from simulator.truth.labels import (
