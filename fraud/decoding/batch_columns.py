@@ -1,7 +1,9 @@
 """Columns of wire fields -> `Batch`: hashing, flags and integers, a column at a time.
 
-A column is a sequence with one value an event, None where absent. Equal columns give equal bits, whether they come from
-JSON or from a table of the fields of `fraud.decoding.structs.AttemptEvent`.
+A column is a sequence with one value an event, None where absent. Batches are built twice: here, from Python values as
+the parser leaves them, and in `training.data.parquet_columns`, from Arrow's dictionaries without making those values.
+Names and order of columns, hashes and numbers of kinds are shared; tests/parity/test_datasets_columns.py holds both to
+the same bits.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +38,7 @@ KINDS: Final[Mapping[str, int]] = {kind.name.lower(): int(kind) for kind in Kind
 """An outcome's `kind` -> its number."""
 
 _FEW: Final = 8
-"""So many rows to a distinct value, and hashing distinct ones only is the sooner way."""
+"""With at least so many rows to a distinct value, hashing only the distinct ones is faster."""
 
 _FLAG_VALUES: Final[Mapping[object, int]] = {None: MISSING, False: 0, True: 1}
 _INITIATOR_VALUES: Final[Mapping[object, int]] = {None: MISSING, "customer": 0, "merchant": 1}
@@ -107,7 +109,7 @@ def _cards(fingerprints: Texts, tokens: Texts) -> Texts:
 
 
 def _ids(values: Texts) -> UInt64s:
-    """As `fraud.decoding.batch.hash_ids`, sooner done where all or none are absent."""
+    """As `fraud.decoding.batch.hash_ids`, faster where all or none are absent."""
     absent = values.count(None)
     if absent == len(values):
         return np.zeros(len(values), np.uint64)

@@ -1,4 +1,4 @@
-"""Why a transaction was flagged, for an analyst: contributions of features, told by group with the row's own values."""
+"""Reasons of an alert, for an analyst: contributions of features, told by group with the row's own values."""
 
 import math
 import re

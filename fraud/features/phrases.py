@@ -1,4 +1,4 @@
-"""How reasons tell features: one sentence part for a value, one where a flag is off, one where nothing is known.
+"""Phrases of features in reasons: one for a value, one where a flag is off, one where nothing is known.
 
 A part is up to three segments, split by `|`: what, of whom, in which time. A sentence that has named whom does not name
 it again: "8 cards from this device in 24 h, 6 declined attempts". Texts are for analysts and may change at any time: no

@@ -1,4 +1,4 @@
-"""What a feature is and what a list of features must fulfil; the standard list is `fraud.features.catalogue`."""
+"""The specification of features and of a list of them; the standard list is `fraud.features.catalogue`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,6 +1,9 @@
 """Event tables as batches: what `fraud.decoding.decoder` makes of the same events on the wire, bit for bit.
 
-Strings are dictionary-encoded and only the distinct ones hashed: that makes Parquet faster to replay than JSON.
+A second builder of batches beside `fraud.decoding.batch_columns`, on purpose: strings stay Arrow dictionaries, of which
+only the distinct ones are hashed, and no Python value is made of a row; that makes Parquet faster to replay than JSON.
+Names and order of columns, hashes and numbers of kinds are shared; tests/parity/test_datasets_columns.py holds both to
+the same bits.
 """
 
 import json

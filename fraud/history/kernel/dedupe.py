@@ -1,4 +1,4 @@
-"""What came within the last day: repeated transactions, and retries of one order with one instrument."""
+"""Deduplication: transactions of the last day that are repeated, and retries of one order with one instrument."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""How the history lies in memory: integer records in arrays of fixed capacity, so that memory has a bound.
+"""Memory layout of the history: integer records in arrays of fixed capacity, so that memory has a bound.
 
 All arrays are allocated zeroed at full capacity; the operating system commits a page when it is first written, so a
 small history stays small and no batch ever waits for an array to grow.

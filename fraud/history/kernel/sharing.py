@@ -1,4 +1,4 @@
-"""On which days an entity was seen, and on which so many partners used it that it is shared: bits of its slot."""
+"""Days as bits of an entity's slot: those on which it was seen, and those on which it was shared by many partners."""
 
 import numpy as np
 
