@@ -183,19 +183,11 @@ class Rates:
         """Whether there is a rate for the currency at that time."""
         return currency in self.codes and bool(np.isfinite(self.table[self._row(time_us), self.codes[currency]]))
 
-    def to_base(self, micro: Int64s, currencies: Sequence[str], time_us: Int64s) -> Int64s:
-        """Micro-units of the base currency, int64 [n], by the rate of each event's date.
-
-        Raises:
-            ValueError: where there is no rate at that time, or the result reaches 10^10 units.
-        """
-        base, valid = self.convert(micro, currencies, time_us)
-        if not valid.all():
-            raise ValueError(f"an amount has no rate at its time, or reaches 10^10 {self.base}")
-        return base
-
     def convert(self, micro: Int64s, currencies: Sequence[str], time_us: Int64s) -> tuple[Int64s, Mask]:
-        """As `to_base`, with a mask [n] of the rows that could be converted instead of an error; others hold 0."""
+        """Micro-units of the base currency, int64 [n], by the rate of each event's date, and a mask [n] of sound rows.
+
+        The others hold 0: there is no rate at that time, or the result reaches 10^10 units.
+        """
         if set(currencies) <= {self.base}:
             return micro, np.ones(len(micro), np.bool_)
         columns = np.fromiter((self.codes.get(code, -1) for code in currencies), np.intp, len(currencies))

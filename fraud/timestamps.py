@@ -74,11 +74,6 @@ def to_datetime(micros: int) -> datetime:
     return _EPOCH + timedelta(microseconds=micros)
 
 
-def format_time(micros: int) -> str:
-    """The wire form, always with six fractional digits and Z, so that equal times are equal text."""
-    return to_datetime(micros).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
 def parse_times(texts: Sequence[str]) -> tuple[Int64s, Mask]:
     """`parse_time` over a column: int64 [n], and a mask [n] of the rows that are times (others hold 0)."""
     widths = list(map(len, texts))

@@ -131,12 +131,6 @@ class ReasonBuilder:
             AlertReason(code=group, text=self._sentence(row, group), contribution=sums[group]) for group in strongest
         ]
 
-    def named_columns(
-        self, features: npt.NDArray[np.float32], contributions: npt.NDArray[np.floating], code: str
-    ) -> list[int]:
-        """The columns that the text of a reason names, strongest first."""
-        return self._chosen(Row(features.tolist(), contributions.tolist(), {}, ""), code)
-
     def phrase(self, row: Row, column: int) -> str:
         """One feature in words, with its value; segments are still divided by `|`."""
         feature, value, words = self._features[column], row.values[column], self._features[column].wording

@@ -279,7 +279,7 @@ def row(model: Transaction | Outcome, fields: dict[str, Any], *, malformed: bool
     return {
         "kind": Kind[model.kind.upper()] if isinstance(model, Outcome) else Kind.TRANSACTION,
         "time": time,
-        "amount": int(RATES.to_base(np.array([charged]), [model.currency], np.array([time]))[0]),
+        "amount": int(RATES.convert(np.array([charged]), [model.currency], np.array([time]))[0][0]),
         "ids": [hash_id(value) if value else 0 for value in identity],
         "transaction": hash_id(model.transaction_id),
         "order": hash_id(model.order_id) if model.order_id else 0,
