@@ -24,9 +24,9 @@ from sklearn.metrics import average_precision_score
 from benchmarks.report import Figure, report
 from fraud.decoding.batch import hash_category
 from fraud.features.encoder import SPEC
+from runtime.event_tables import to_json
 from simulator.config import PRESETS, SimulationConfig, preset
 from simulator.output.files import write_simulation
-from simulator.output.json_lines import events_to_json
 from simulator.simulation import Simulation, simulate
 from simulator.truth.observables import euros
 from training.data.replayed_stream import build
@@ -121,7 +121,7 @@ def speed() -> list[Figure]:
         written = time.process_time() - begun
     some = simulation.events.slice(0, 200_000)
     begun = time.process_time()
-    count = sum(1 for _ in events_to_json(some))
+    count = sum(1 for _ in to_json(some))
     per_event = (time.process_time() - begun) / count
     return [
         Figure("million_transactions_s", written, "CPU s, Parquet written"),

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.fingerprint import fingerprint
+from fraud.units import DAY_US
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -33,7 +34,6 @@ AMOUNT_PATTERN: Final = r"^[0-9]{1,10}(\.[0-9]{1,6})?$"
 
 _AMOUNT: Final = re.compile(AMOUNT_PATTERN.strip("^$"))
 _AMOUNTS: Final = re.compile(rf"(?:{AMOUNT_PATTERN.strip('^$')};)*+")
-_DAY_US: Final = 86_400_000_000
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 _NO_DIGIT: Final = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
@@ -183,19 +183,11 @@ class Rates:
         """Whether there is a rate for the currency at that time."""
         return currency in self.codes and bool(np.isfinite(self.table[self._row(time_us), self.codes[currency]]))
 
-    def to_base(self, micro: Int64s, currencies: Sequence[str], time_us: Int64s) -> Int64s:
-        """Micro-units of the base currency, int64 [n], by the rate of each event's date.
-
-        Raises:
-            ValueError: where there is no rate at that time, or the result reaches 10^10 units.
-        """
-        base, valid = self.convert(micro, currencies, time_us)
-        if not valid.all():
-            raise ValueError(f"an amount has no rate at its time, or reaches 10^10 {self.base}")
-        return base
-
     def convert(self, micro: Int64s, currencies: Sequence[str], time_us: Int64s) -> tuple[Int64s, Mask]:
-        """As `to_base`, with a mask [n] of the rows that could be converted instead of an error; others hold 0."""
+        """Micro-units of the base currency, int64 [n], by the rate of each event's date, and a mask [n] of sound rows.
+
+        The others hold 0: there is no rate at that time, or the result reaches 10^10 units.
+        """
         if set(currencies) <= {self.base}:
             return micro, np.ones(len(micro), np.bool_)
         columns = np.fromiter((self.codes.get(code, -1) for code in currencies), np.intp, len(currencies))
@@ -216,7 +208,7 @@ def minor_to_micro(minor: Int64s, currencies: Sequence[str]) -> Int64s:
 
 def _day_us(day: str) -> int:
     try:
-        return (date.fromisoformat(day).toordinal() - _EPOCH_DAY) * _DAY_US
+        return (date.fromisoformat(day).toordinal() - _EPOCH_DAY) * DAY_US
     except ValueError as error:
         raise InvalidRates(f"rates: {day!r} is no date like 2025-01-01") from error
 

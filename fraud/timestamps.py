@@ -12,6 +12,8 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from fraud.units import MINUTE_US
+
 Int64s: TypeAlias = npt.NDArray[np.int64]
 UInt8s: TypeAlias = npt.NDArray[np.uint8]
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -25,7 +27,6 @@ _TIME: Final = re.compile(
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_MINUTE_US: Final = 60_000_000
 FIRST_US: Final = int(np.datetime64("1900-01-01", "us").astype(np.int64))
 END_US: Final = int(np.datetime64("2200-01-01", "us").astype(np.int64))
 
@@ -49,7 +50,7 @@ def parse_time(text: str) -> int:
         return micros
     if int(hours) > 23 or int(minutes) > 59:
         raise ValueError("the offset is not between -23:59 and +23:59")
-    offset = (int(hours) * 60 + int(minutes)) * _MINUTE_US
+    offset = (int(hours) * 60 + int(minutes)) * MINUTE_US
     return micros - offset if sign == "+" else micros + offset
 
 
@@ -71,11 +72,6 @@ def to_us(moment: datetime) -> int:
 def to_datetime(micros: int) -> datetime:
     """The aware UTC datetime of microseconds since 1970 UTC."""
     return _EPOCH + timedelta(microseconds=micros)
-
-
-def format_time(micros: int) -> str:
-    """The wire form, always with six fractional digits and Z, so that equal times are equal text."""
-    return to_datetime(micros).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def parse_times(texts: Sequence[str]) -> tuple[Int64s, Mask]:
@@ -146,7 +142,7 @@ def _local(characters: UInt8s) -> Int64s | None:
     if not (known & (hour <= 23) & (minute <= 59) & (second <= 59)).all():
         return None
     minutes = ((before + day - 1) * 24 + hour) * 60 + minute
-    times: Int64s = minutes * _MINUTE_US + second * 1_000_000 + micros
+    times: Int64s = minutes * MINUTE_US + second * 1_000_000 + micros
     return times
 
 
@@ -161,7 +157,7 @@ def _offsets(zone: Int64s) -> Int64s | None:
     hours, minutes = digits[:, 1] * 10 + digits[:, 2], digits[:, 4] * 10 + digits[:, 5]
     if not ((hours <= 23) & (minutes <= 59) & (zone[:, 0] != ord(","))).all():  # "," stands between + and -
         return None
-    return np.where(zone[:, 0] == ord("-"), -1, 1) * (hours * 60 + minutes) * _MINUTE_US
+    return np.where(zone[:, 0] == ord("-"), -1, 1) * (hours * 60 + minutes) * MINUTE_US
 
 
 def _layouts() -> dict[tuple[int, bool], tuple[UInt8s, UInt8s]]:

@@ -1,13 +1,11 @@
 """The state of one input partition: its history, and where in the log that history stands."""
 
 from dataclasses import dataclass, field
-from typing import Final
 
 from fraud.decisions.exploration import Spent
 from fraud.decisions.review_budget import ReviewBudget
 from fraud.features.encoder import Encoder
-
-DAY_US: Final = 86_400_000_000
+from fraud.units import DAY_US
 
 
 @dataclass(slots=True)

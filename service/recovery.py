@@ -6,8 +6,8 @@ from typing import Final
 import structlog
 
 from fraud.history.history import AGREEING, History, HistoryConfig
+from fraud.units import DAY_US
 from runtime.errors import OffsetsLost, ServiceError, Unprocessable
-from service.partition import DAY_US
 from service.pipeline import Pipeline
 from service.ports import Archive, Records, SnapshotStore
 

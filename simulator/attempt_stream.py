@@ -6,8 +6,9 @@ from typing import Final
 
 import numpy as np
 
+from fraud.units import DAY_US, HOUR_US
 from simulator.config import SimulationConfig
-from simulator.draws import DAY_US, HOUR_US, Bools, Int64s, generator, uniform_of
+from simulator.draws import Bools, Int64s, generator, uniform_of
 from simulator.fraud_patterns.catalogue import COMPANY_GIFTS_SHARE, FRIENDLY_SHARE, MULES, PATTERNS, Pattern
 from simulator.fraud_patterns.episodes import Marketplace, episodes
 from simulator.people.attempts import MISSING, Attempts

@@ -11,9 +11,6 @@ UInt64s: TypeAlias = npt.NDArray[np.uint64]
 Float64s: TypeAlias = npt.NDArray[np.float64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
-DAY_US = 86_400_000_000
-HOUR_US = 3_600_000_000
-
 
 def generator(seed: int, *names: str) -> np.random.Generator:
     """A generator of its own for each purpose, so that a new dial does not move every other draw."""

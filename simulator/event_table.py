@@ -5,7 +5,8 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from fraud.contracts.inbound import SCHEMA_VERSION
+from fraud.contracts.inbound import SCHEMA_VERSION, Outcome
+from runtime.event_tables import TIME, column_type
 from simulator.draws import Bools, Float64s, Int64s, mix
 from simulator.fraud_patterns.catalogue import ALL_PATTERNS, FRIENDLY, GENUINE
 from simulator.people.attempts import MISSING, Attempts
@@ -14,38 +15,10 @@ from simulator.text import id_column, ip_column, number_column, word_column
 from simulator.truth import outcomes
 from simulator.truth.outcomes import Log
 
-_TEXTS_BEFORE: Final = ("type", "schema_version", "transaction_id", "outcome_id", "kind", "customer_id")
-_TIME: Final = pa.timestamp("us", tz="UTC")
+_FIRST: Final = ("type", "schema_version", "transaction_id", "outcome_id", "kind", "customer_id")
+_REST: Final = tuple(name for name in Outcome.model_fields if name not in _FIRST)
 
-EVENT_SCHEMA: Final = pa.schema(
-    [
-        *((name, pa.string()) for name in _TEXTS_BEFORE),
-        ("event_time", _TIME),
-        ("amount", pa.int64()),
-        ("currency", pa.string()),
-        ("order_id", pa.string()),
-        ("attempt_no", pa.int32()),
-        *(
-            (name, pa.string())
-            for name in (
-                "merchant_id", "merchant_category", "card_id", "card_fingerprint", "bin", "card_country",
-                "card_funding", "wallet", "payment_method", "device_id", "session_id", "ip", "ip_country", "ip_asn",
-                "email_hash", "email_domain", "phone_hash", "billing_country", "shipping_country",
-                "billing_address_hash", "shipping_address_hash", "shipping_method", "channel", "initiator",
-            )
-        ),
-        ("is_recurring", pa.bool_()),
-        ("is_guest", pa.bool_()),
-        ("is_digital", pa.bool_()),
-        ("account_created_at", _TIME),
-        ("card_added_at", _TIME),
-        ("tz_offset_min", pa.int32()),
-        ("items_count", pa.int32()),
-        ("stage", pa.string()),
-        ("attributes", pa.string()),
-        *((name, pa.string()) for name in ("decline_category", "avs", "cvv", "three_ds", "liability")),
-    ]
-)  # fmt: skip
+EVENT_SCHEMA: Final = pa.schema([(name, column_type(name)) for name in (*_FIRST, *_REST)])
 """One row per event in log order, the wire fields of transactions and outcomes flat; `amount` in minor units of
 `currency`, `attributes` as JSON."""
 
@@ -53,7 +26,7 @@ TRUTH_SCHEMA: Final = pa.schema(
     [
         ("transaction_id", pa.string()),
         ("customer_id", pa.string()),
-        ("event_time", _TIME),
+        ("event_time", TIME),
         ("is_fraud", pa.bool_()),
         ("pattern", pa.string()),
         ("probability", pa.float64()),
@@ -110,7 +83,9 @@ def event_batch(attempts: Attempts, log: Log, *, platform: str, salt: int) -> pa
         "three_ds": word_column(log.three_ds, outcomes.THREE_DS),
         "liability": word_column(log.liability, outcomes.LIABILITY),
     }
-    return pa.record_batch([columns[name] for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA)
+    # Fields that are newer than the simulation stay empty.
+    arrays = [columns[f.name] if f.name in columns else pa.nulls(len(a), f.type) for f in EVENT_SCHEMA]
+    return pa.record_batch(arrays, schema=EVENT_SCHEMA)
 
 
 def _entities(a: Attempts, salt: int) -> dict[str, pa.Array]:
@@ -169,7 +144,7 @@ def _attributes(a: Attempts, about: Bools, platform: str) -> pa.Array:
 
 def _times(times: Int64s, *, missing: Bools | None = None) -> pa.Array:
     absent = times == MISSING
-    return pa.array(times, mask=absent if missing is None else absent | missing).cast(_TIME)
+    return pa.array(times, mask=absent if missing is None else absent | missing).cast(TIME)
 
 
 def pattern_words() -> tuple[str, ...]:

@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fraud.units import DAY_US
 from simulator.attempt_stream import attempts_of_stream
 from simulator.config import VERSION, SimulationConfig
-from simulator.draws import DAY_US, Float64s, Int64s
+from simulator.draws import Float64s, Int64s
 from simulator.event_table import (
     EVENT_SCHEMA,
     event_batch,

@@ -1,1 +1,1 @@
-"""What comes in and what goes out: events, labels, alerts, decisions, dead letters, announcements; their schemas."""
+"""Messages in and out and their schemas: events, labels, alerts, decisions, dead letters, announcements."""

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from fraud.decisions.policy import ACTIONS, ALLOW
 from fraud.money import MICRO
+from fraud.units import DAY_US
 
 BLOCK: Final = ACTIONS.index("block")
-_DAY_US: Final = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Exploration:
         propensity = np.ones(len(action))
         budget = round(self.daily_budget * MICRO)
         for row in np.flatnonzero(action == BLOCK).tolist() if self.share > 0 else ():
-            day = max(spent.day, int(time_us[row]) // _DAY_US)
+            day = max(spent.day, int(time_us[row]) // DAY_US)
             before = spent.micro if day == spent.day else 0
             amount = int(amount_micro[row])
             spent = Spent(day, before)

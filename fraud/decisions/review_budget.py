@@ -10,10 +10,11 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from fraud.units import DAY_US, HOUR_US
+
 HOURS: Final = 168
-HOUR_US: Final = 3_600_000_000
 _WEEK_US: Final = HOURS * HOUR_US
-MONDAY_US: Final = 4 * 24 * HOUR_US  # 1970-01-01 was a Thursday
+MONDAY_US: Final = 4 * DAY_US  # 1970-01-01 was a Thursday
 
 
 class Capacity(BaseModel):

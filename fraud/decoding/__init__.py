@@ -1,1 +1,1 @@
-"""Raw records, or Arrow columns, to a `Batch`; what is valid; card numbers masked on the way."""
+"""Decoding: raw records, or Arrow columns, to a `Batch`, validated, with card numbers masked."""

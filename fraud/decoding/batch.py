@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from xxhash import xxh3_64_intdigest
 
+from fraud.contracts.fields import CATEGORY_FIELDS, COUNTS, ENTITY_FIELDS, FLAGS, OPTIONAL_TIMES
+
 Int64s: TypeAlias = npt.NDArray[np.int64]
 UInt64s: TypeAlias = npt.NDArray[np.uint64]
 UInt32s: TypeAlias = npt.NDArray[np.uint32]
@@ -25,31 +27,14 @@ MISSING: Final = np.iinfo(np.int64).min
 CATEGORY_BUCKETS: Final = 1 << 24
 """Hashed categories are below this, hence exact in float32."""
 
-ENTITIES: Final = (
-    "customer",
-    "card",
-    "bin",
-    "device",
-    "ip",
-    "email",
-    "phone",
-    "shipping_address",
-    "merchant",
-)
+ENTITIES: Final = tuple(ENTITY_FIELDS)
 """Columns of `Batch.ids`. `card` is the fingerprint where there is one, else the token."""
 
-CATEGORIES: Final = (
-    "currency", "payment_method", "wallet", "card_country", "card_funding", "ip_country", "ip_asn", "email_domain",
-    "billing_country", "shipping_country", "shipping_method", "channel", "merchant_category",
-    "decline_category", "avs", "cvv", "three_ds", "liability",
-)  # fmt: skip
-"""Columns of `Batch.categories`; the last five are known of outcomes only. No ids among them: a name means nothing on
+CATEGORIES: Final = CATEGORY_FIELDS
+"""Columns of `Batch.categories`; the last ones are known of outcomes only. No ids among them: a name means nothing on
 another platform, and models learn it by heart. What an id did and what became of it, history and risk tell."""
 
-INTEGERS: Final = (
-    "account_created_at", "card_added_at", "tz_offset_min", "items_count", "attempt_no",
-    "is_recurring", "is_guest", "is_digital", "is_merchant_initiated", "amount_cents",
-)  # fmt: skip
+INTEGERS: Final = (*OPTIONAL_TIMES, *COUNTS, *FLAGS, "is_merchant_initiated", "amount_cents")
 """Columns of `Batch.integers`: times in µs since 1970 UTC, flags 0 or 1, `amount_cents` = minor part of the amount as
 charged (in hundredths of the charged currency's unit); `MISSING` where absent."""
 

@@ -1,7 +1,9 @@
 """Columns of wire fields -> `Batch`: hashing, flags and integers, a column at a time.
 
-A column is a sequence with one value an event, None where absent. Equal columns give equal bits, whether they come from
-JSON or from a table of the fields of `fraud.decoding.structs.AttemptEvent`.
+A column is a sequence with one value an event, None where absent. Batches are built twice: here, from Python values as
+the parser leaves them, and in `training.data.parquet_columns`, from Arrow's dictionaries without making those values.
+Names and order of columns, hashes and numbers of kinds are shared; tests/parity/test_datasets_columns.py holds both to
+the same bits.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from xxhash import xxh3_64_intdigest
 
+from fraud.contracts.fields import COUNTS, ENTITY_FIELDS, FLAGS, OPTIONAL_TIMES
 from fraud.decoding.batch import (
     CATEGORIES,
     CATEGORY_BUCKETS,
@@ -34,22 +37,9 @@ Columns: TypeAlias = Mapping[str, Sequence]  # type: ignore[type-arg]  # each fi
 KINDS: Final[Mapping[str, int]] = {kind.name.lower(): int(kind) for kind in Kind}
 """An outcome's `kind` -> its number."""
 
-_ENTITY_FIELDS: Final = {
-    "customer": "customer_id",
-    "bin": "bin",
-    "device": "device_id",
-    "ip": "ip",
-    "email": "email_hash",
-    "phone": "phone_hash",
-    "shipping_address": "shipping_address_hash",
-    "merchant": "merchant_id",
-}
 _FEW: Final = 8
-"""So many rows to a distinct value, and hashing distinct ones only is the sooner way."""
+"""With at least so many rows to a distinct value, hashing only the distinct ones is faster."""
 
-_FLAGS: Final = ("is_recurring", "is_guest", "is_digital")
-_COUNTS: Final = ("tz_offset_min", "items_count", "attempt_no")
-_TIMES: Final = ("account_created_at", "card_added_at")
 _FLAG_VALUES: Final[Mapping[object, int]] = {None: MISSING, False: 0, True: 1}
 _INITIATOR_VALUES: Final[Mapping[object, int]] = {None: MISSING, "customer": 0, "merchant": 1}
 _FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
@@ -83,7 +73,7 @@ def to_batch(
     marks[malformed] = 1
     ids = np.empty((count, len(ENTITIES)), np.uint64)
     for place, entity in enumerate(ENTITIES):
-        ids[:, place] = _ids(cards if entity == "card" else columns[_ENTITY_FIELDS[entity]])
+        ids[:, place] = _ids(cards if entity == "card" else columns[ENTITY_FIELDS[entity]])
     return Batch(
         kind=kind,
         time=time,
@@ -119,7 +109,7 @@ def _cards(fingerprints: Texts, tokens: Texts) -> Texts:
 
 
 def _ids(values: Texts) -> UInt64s:
-    """As `fraud.decoding.batch.hash_ids`, sooner done where all or none are absent."""
+    """As `fraud.decoding.batch.hash_ids`, faster where all or none are absent."""
     absent = values.count(None)
     if absent == len(values):
         return np.zeros(len(values), np.uint64)
@@ -147,10 +137,10 @@ def _categories(columns: Columns, count: int) -> UInt32s:
 
 def _integers(columns: Columns, charged: Int64s) -> Int64s:
     made: dict[str, Int64s] = {"amount_cents": charged % 1_000_000 // 10_000}
-    made |= {name: _looked_up(columns[name], _FLAG_VALUES) for name in _FLAGS}
+    made |= {name: _looked_up(columns[name], _FLAG_VALUES) for name in FLAGS}
     made["is_merchant_initiated"] = _looked_up(columns["initiator"], _INITIATOR_VALUES)
-    made |= {name: _whole(columns[name]) for name in _COUNTS}
-    made |= {name: np.asarray(columns[name], np.int64) for name in _TIMES}
+    made |= {name: _whole(columns[name]) for name in COUNTS}
+    made |= {name: np.asarray(columns[name], np.int64) for name in OPTIONAL_TIMES}
     integers = np.empty((len(charged), len(INTEGERS)), np.int64)
     for place, name in enumerate(INTEGERS):
         integers[:, place] = made[name]

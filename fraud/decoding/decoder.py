@@ -24,8 +24,9 @@ from fraud.decoding.validation import MAX_BYTES
 from fraud.money import Rates
 from fraud.privacy.card_numbers import Token
 from fraud.timestamps import within_range
+from fraud.units import HOUR_US
 
-MAX_AHEAD_US: Final = 3_600_000_000
+MAX_AHEAD_US: Final = HOUR_US
 
 _decode: Final = msgspec.json.Decoder(Event).decode
 _TYPES: Final[dict[object, type[Event]]] = {"transaction": TransactionEvent, "outcome": OutcomeEvent}

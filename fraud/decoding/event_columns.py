@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import astuple
 
+from fraud.contracts.fields import OPTIONAL_TIMES
 from fraud.contracts.inbound import is_known_schema
 from fraud.decoding.batch import MISSING, Batch, Int64s, UInt8s
 from fraud.decoding.batch_columns import KINDS, Columns, to_batch
@@ -17,7 +18,6 @@ from fraud.timestamps import Mask, parse_times
 
 _FIELDS: Final = TransactionEvent.__struct_fields__
 _OUTCOME_FIELDS: Final = OutcomeEvent.__struct_fields__[len(_FIELDS) :]
-_OPTIONAL_TIMES: Final = ("account_created_at", "card_added_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class EventColumns:
         time, valid = parse_times(columns["event_time"])
         valid &= time <= latest_us
         valid &= _holds(columns["schema_version"], is_known_schema)
-        for name in _OPTIONAL_TIMES:
+        for name in OPTIONAL_TIMES:
             columns[name], sound = _optional_times(columns[name])
             valid &= sound
         charged, sound = parse_amounts(columns["amount"], columns["currency"])

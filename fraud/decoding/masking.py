@@ -3,17 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from fraud.contracts.fields import FIELD, SEARCHED, FieldType
 from fraud.contracts.inbound import MAX_TEXT
 from fraud.decoding.batch_columns import Columns
 from fraud.decoding.structs import Event
 from fraud.privacy.card_numbers import SHORTEST, Token, is_pan, mask_plain, mask_text, may_hold_pan, whole_digits
-
-TEXT_FIELDS: Final = (
-    "bin", "merchant_category", "card_country", "card_funding", "wallet", "payment_method", "ip_country", "ip_asn",
-    "email_domain", "billing_country", "shipping_country", "shipping_method", "decline_category", "avs", "cvv",
-    "three_ds", "liability",
-)  # fmt: skip
-"""Fields beside `card_id` and the attributes where a card number would be a mistake; ids are exempt."""
 
 TRACE_HEADERS: Final = frozenset({"x-datadog-trace-id", "x-datadog-parent-id"})
 """Exempt headers: ids of tracing, written as decimal numbers."""
@@ -21,13 +15,14 @@ TRACE_HEADERS: Final = frozenset({"x-datadog-trace-id", "x-datadog-parent-id"})
 
 def mask_events(events: Sequence[Event], columns: Columns, token: Token) -> int:
     """Replaces the card numbers in n events, whose columns are given; returns how many there were."""
-    suspects = _in_cards(columns["card_id"]) | _in_attributes(columns["attributes"])
-    for name in TEXT_FIELDS:
-        suspects |= _in_texts(columns.get(name, ()))
+    suspects = _in_attributes(columns["attributes"])
+    for name in SEARCHED:
+        search = _in_tokens if FIELD[name].type is FieldType.TOKEN else _in_texts
+        suspects |= search(columns.get(name, ()))
     return sum(_mask_event(events[row], token) for row in sorted(suspects))
 
 
-def _in_cards(values: Sequence[str | None]) -> set[int]:
+def _in_tokens(values: Sequence[str | None]) -> set[int]:
     """Rows whose token may be a number; most tokens are not, so one search over all of them is cheapest."""
     if not may_hold_pan("x".join(filter(None, values))):
         return set()
@@ -56,7 +51,7 @@ def _is_suspect(value: str | float) -> bool:
 
 def _mask_event(event: Event, token: Token) -> int:
     masked = 0
-    for name in ("card_id", *TEXT_FIELDS):
+    for name in SEARCHED:
         text = getattr(event, name, None)
         if text:
             held, count = mask_value(text, token)

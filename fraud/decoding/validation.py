@@ -1,6 +1,6 @@
-"""What a raw message must be to count as an event: the definition that the fast reader follows.
+"""Validation of raw messages, one at a time: the definition of an event, which the fast reader follows.
 
-One message at a time, in the order of the checks of `Reason`: bytes, JSON, fields, money, time. It is the slow road,
+In the order of the checks of `Reason`: bytes, JSON, fields, money, time. It is the slow road,
 taken by what the fast one refuses, so it also says why.
 
 An invalid optional field, or entry of `attributes`, is treated as missing and named: otherwise whoever fills in such a

@@ -1,1 +1,1 @@
-"""Why a payment was flagged, in sentences an analyst can read."""
+"""Reasons of alerts, in sentences an analyst can read."""

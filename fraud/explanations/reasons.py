@@ -1,4 +1,4 @@
-"""Why a transaction was flagged, for an analyst: contributions of features, told by group with the row's own values."""
+"""Reasons of an alert, for an analyst: contributions of features, told by group with the row's own values."""
 
 import math
 import re
@@ -130,12 +130,6 @@ class ReasonBuilder:
         return [
             AlertReason(code=group, text=self._sentence(row, group), contribution=sums[group]) for group in strongest
         ]
-
-    def named_columns(
-        self, features: npt.NDArray[np.float32], contributions: npt.NDArray[np.floating], code: str
-    ) -> list[int]:
-        """The columns that the text of a reason names, strongest first."""
-        return self._chosen(Row(features.tolist(), contributions.tolist(), {}, ""), code)
 
     def phrase(self, row: Row, column: int) -> str:
         """One feature in words, with its value; segments are still divided by `|`."""

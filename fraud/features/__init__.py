@@ -1,1 +1,1 @@
-"""What a feature is, the standard catalogue, risk tables, and the encoder from events to rows."""
+"""Features: their specification, the standard catalogue, risk tables, and the encoder from events to rows."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from fraud.contracts.fields import OUTCOME_CATEGORIES
 from fraud.decoding.batch import CATEGORIES
 from fraud.features import phrases as wording
 from fraud.features.phrases import NOUN
@@ -10,18 +11,18 @@ from fraud.features.risk_tables import RISK_WINDOWS_DAYS, risk_measures
 from fraud.features.spec import (
     ATTRIBUTE,
     EVENT,
-    OUTCOME_CATEGORIES,
     RISK,
     RISK_ENTITIES,
     Feature,
     FeatureKind,
     FeatureSpec,
 )
-from fraud.history.kernel.layout import DAY, WINDOW_NAMES, WINDOWS
+from fraud.history.kernel.layout import WINDOW_NAMES, WINDOWS
+from fraud.units import DAY_US
 
 _SPAN: Final = dict(zip(WINDOW_NAMES, ("10 min", "1 h", "24 h", "7 days", "30 days"), strict=True))
 _LENGTH: Final = dict(zip(WINDOW_NAMES, WINDOWS, strict=True))
-_MONTH: Final = 30 * DAY
+_MONTH: Final = 30 * DAY_US
 _MEANING: Final = {
     "hours_since_last": "hours since {this} was last seen",
     "hours_since_first": "hours since {this} was first seen",
@@ -121,7 +122,7 @@ def _single(entity: str, measure: str) -> Feature:
         wording=wording.single(entity, source, what),
         group=entity,
         kind=FeatureKind.FLAG if flag else FeatureKind.NUMBER,
-        horizon=DAY if source.endswith("_24h") else _MONTH,
+        horizon=DAY_US if source.endswith("_24h") else _MONTH,
     )
 
 
@@ -139,7 +140,7 @@ def _paired(pair: str, measure: str) -> Feature:
 
 
 def _plain(name: str, group: str, meaning: str, kind: FeatureKind = FeatureKind.NUMBER) -> Feature:
-    words = wording.EVENT[name]
+    words = wording.EVENT.get(name) or wording.category(name)
     return Feature(name=name, meaning=meaning, source=(EVENT, name), wording=words, group=group, kind=kind)
 
 

@@ -16,8 +16,9 @@ from fraud.fingerprint import fingerprint
 from fraud.history.history import History, HistoryConfig, history_fingerprint
 from fraud.history.kernel import update as kernel
 from fraud.history.kernel.event_measures import EVENT_MEASURES, columns_of
-from fraud.history.kernel.layout import DAY, KINDS
+from fraud.history.kernel.layout import KINDS
 from fraud.history.kernel.measures import MEASURES, new_scratch
+from fraud.units import DAY_US
 
 __all__ = [
     "SPEC",
@@ -73,8 +74,8 @@ class Encoder:
     def __init__(self, spec: FeatureSpec, history: History) -> None:
         days = history.config.horizon_days
         for feature in spec.features:
-            if feature.horizon > days * DAY:
-                back = feature.horizon / DAY
+            if feature.horizon > days * DAY_US:
+                back = feature.horizon / DAY_US
                 raise ValueError(f"feature {feature.name} looks back {back:g} days; the history remembers {days}")
         self.spec = spec
         self.history = history

@@ -1,4 +1,4 @@
-"""How reasons tell features: one sentence part for a value, one where a flag is off, one where nothing is known.
+"""Phrases of features in reasons: one for a value, one where a flag is off, one where nothing is known.
 
 A part is up to three segments, split by `|`: what, of whom, in which time. A sentence that has named whom does not name
 it again: "8 cards from this device in 24 h, 6 declined attempts". Texts are for analysts and may change at any time: no
@@ -159,10 +159,13 @@ EVENT: Final = {
     "email_domain": Wording("e-mail at {text}", absent="e-mail domain not given"),
     "billing_country": Wording("billed in {text}", absent="billing country not given"),
     "shipping_country": Wording("shipped to {text}", absent="shipping country not given"),
-    "shipping_method": Wording("shipping method {text}", absent="shipping method not given"),
-    "channel": Wording("channel {text}", absent="channel not given"),
-    "merchant_category": Wording("merchant category {text}", absent="merchant category not given"),
 }  # fmt: skip
+
+
+def category(name: str) -> Wording:
+    """A category without words of its own in `EVENT`."""
+    words = name.replace("_", " ")
+    return Wording(f"{words} {{text}}", absent=f"{words} not given")
 
 
 def risk(entity: str, days: int) -> Wording:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.decoding.batch import ENTITIES, Float32s, Int64s, UInt64s
-from fraud.history.kernel.layout import DAY
+from fraud.units import DAY_US
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
@@ -169,7 +169,7 @@ class RiskBuilder:
         return RiskTable(self.entity, effective_from, self.keys[says], risk[says])
 
     def _risk(self, date: int, delay: int, days: int) -> Float32s:
-        window = [date - delay - days * DAY, date - delay]
+        window = [date - delay - days * DAY_US, date - delay]
         begin, end = np.searchsorted(self._all_times, window, side="right")
         first, last = np.searchsorted(self._times, window, side="right")
         codes, received = self._codes[first:last], self._received[first:last]

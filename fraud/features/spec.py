@@ -1,10 +1,11 @@
-"""What a feature is and what a list of features must fulfil; the standard list is `fraud.features.catalogue`."""
+"""The specification of features and of a list of them; the standard list is `fraud.features.catalogue`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from fraud.contracts.fields import OUTCOME_CATEGORIES
 from fraud.decoding.batch import ENTITIES
 from fraud.features.phrases import Wording
 from fraud.features.risk_tables import risk_measures
@@ -15,9 +16,6 @@ from fraud.history.kernel.measures import MEASURES
 EVENT: Final = "event"
 ATTRIBUTE: Final = "attribute"
 RISK: Final = "risk"
-
-OUTCOME_CATEGORIES: Final = frozenset({"decline_category", "avs", "cvv", "three_ds", "liability"})
-"""Known only once the issuer has answered."""
 
 RISK_ENTITIES: Final = ("merchant", "device", "ip", "bin")
 """Entities whose risk by labels is a feature by default."""

@@ -1,4 +1,4 @@
-"""A model version on disk: what its manifest says, and everything that is checked before it is loaded.
+"""The bundle, a model version on disk: its manifest, and all checks before it is loaded.
 
 Layout (that of TensorFlow Serving, so that it can serve the same directory):
 
@@ -22,14 +22,13 @@ from pathlib import Path, PurePosixPath
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from fraud.decoding.batch import Float32s
 from fraud.models.graph import SAVED_MODEL, InvalidGraph, check_graph
 from fraud.privacy.keys import MANIFESTS, derived
 
-Floats: TypeAlias = npt.NDArray[np.float32]
-Scorer: TypeAlias = Callable[[Floats], tuple[Floats, Floats]]
+Scorer: TypeAlias = Callable[[Float32s], tuple[Float32s, Float32s]]
 """features [m, d] -> (calibrated score [m], raw score [m])."""
 
 Stage: TypeAlias = Literal["pre_auth", "post_auth"]
@@ -136,9 +135,9 @@ class Manifest(BaseModel):
 class Golden:
     """Rows with the scores that the exporting program saw: features [m, d], score [m], raw [m], all float32."""
 
-    features: Floats
-    score: Floats
-    raw: Floats
+    features: Float32s
+    score: Float32s
+    raw: Float32s
 
 
 def checksum(path: Path) -> str:

@@ -17,6 +17,7 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Final, TypeAlias
 
+from fraud.contracts.fields import IDS, TIMES
 from fraud.contracts.inbound import MAX_TEXT
 
 Token: TypeAlias = Callable[[str], str]
@@ -25,17 +26,9 @@ Token: TypeAlias = Callable[[str], str]
 Span: TypeAlias = tuple[int, int, str]
 """Start, end, and the digits found there or what is to stand there."""
 
-ID_FIELDS: Final = frozenset(
-    {
-        "transaction_id", "outcome_id", "customer_id", "order_id", "merchant_id", "card_fingerprint", "device_id",
-        "session_id", "ip", "email_hash", "phone_hash", "billing_address_hash", "shipping_address_hash",
-    }
-)  # fmt: skip
-"""Exempt fields of events."""
-
-EXEMPT: Final = ID_FIELDS | {
-    "amount", "event_time", "account_created_at", "card_added_at", "occurred_at", "received_at", "scored_at",
-    "history_from", "label_id", "supersedes", "alert_id", "features_fingerprint",
+EXEMPT: Final = frozenset({*IDS, *TIMES, "amount"}) | {
+    "occurred_at", "received_at", "scored_at", "history_from", "label_id", "supersedes", "alert_id",
+    "features_fingerprint",
 }  # fmt: skip
 """Fields of raw messages that are left: ids, times and amounts, which the decoder does not mask either."""
 

@@ -1,4 +1,4 @@
-"""Whether a record is about a customer who is to be forgotten: by its key, or by its text, which need not be JSON."""
+"""Search for records of a customer who is to be forgotten: by key, or by text, which need not be JSON."""
 
 import re
 

@@ -7,12 +7,9 @@ import hmac
 from dataclasses import dataclass
 from typing import Final
 
-from fraud.contracts.outbound import Alert, alert_id
-from fraud.privacy.card_numbers import ID_FIELDS
+from fraud.contracts.fields import PERSONAL
 
 PREFIX: Final = "ps_"
-PERSONAL: Final = (*sorted(ID_FIELDS), "card_id")
-"""Fields of events that lead to a person, a card or a payment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +29,3 @@ class Pseudonyms:
     def event(self, event: object) -> dict[str, str]:
         """What to replace in an event (`msgspec.structs.replace(event, **changes)`)."""
         return self.event_fields({name: getattr(event, name, None) for name in PERSONAL})
-
-    def alert(self, alert: Alert) -> Alert:
-        """The alert with pseudonyms in its body and in the embedded transaction alike; its key is then `customer_id`.
-
-        The alert's id is made anew from the pseudonym, since the old one could be found by trying transaction ids.
-        """
-        changes = self.event_fields(alert.transaction.model_dump(include=set(PERSONAL)))
-        pseudonym = self.of(alert.transaction_id)
-        return alert.model_copy(
-            update={
-                "alert_id": alert_id(pseudonym, alert.stage),
-                "transaction_id": pseudonym,
-                "customer_id": self.of(alert.customer_id),
-                "transaction": alert.transaction.model_copy(update=changes),
-            }
-        )

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from local.load import Message
-from simulator.output.json_lines import events_to_json
+from runtime.event_tables import to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def messages(events: pa.Table) -> Iterator[Message]:
     """Every event as a record, in log order."""
     columns = (events[name].to_pylist() for name in ("type", "transaction_id", "customer_id"))
     times = pc.divide(pc.cast(events["event_time"], pa.int64()), 1000).to_pylist()
-    for kind, transaction_id, customer_id, time_ms, value in zip(*columns, times, events_to_json(events), strict=True):
+    for kind, transaction_id, customer_id, time_ms, value in zip(*columns, times, to_json(events), strict=True):
         counts = kind == "transaction"
         yield Message(
             customer_id.encode(), value, time_ms, counts=counts, transaction_id=transaction_id if counts else None

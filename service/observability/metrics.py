@@ -12,10 +12,10 @@ from fraud.decoding.batch import Kind
 from fraud.features.encoder import Status
 from fraud.history.history import History
 from fraud.money import MICRO
+from fraud.units import DAY_US
 from service.batch import PartitionBatch, ProcessedBatch
 from service.observability.histogram import BulkHistogram
 from service.observability.record_latency import RecordLatency
-from service.partition import DAY_US
 from service.ports import Models
 from service.scored_batch import ScoredBatch
 

@@ -1,12 +1,13 @@
 """Event files as records: JSON Lines, and Parquet where pyarrow is installed."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
 import msgspec
 
+from fraud.contracts.inbound import SCHEMA_VERSION
 from runtime.errors import Misconfigured
 from service.ports import Records
 
@@ -32,28 +33,23 @@ def parquet_records(path: Path, share: int) -> Iterator[Records]:
     try:
         import pyarrow as pa
         from pyarrow import parquet
+
+        from runtime.event_tables import to_json
     except ImportError:
         raise Misconfigured(f"reading {path} needs pyarrow: install the training extra, or use JSON Lines") from None
     try:
         offset = 0
         for batch in parquet.ParquetFile(path).iter_batches(share):
-            values = [_wire(row) for row in batch.to_pylist()]
+            table = pa.Table.from_batches([batch])
+            if "schema_version" not in table.column_names:
+                table = table.append_column("schema_version", pa.nulls(len(table), pa.string()))
+            place = table.column_names.index("schema_version")
+            table = table.set_column(place, "schema_version", table[place].fill_null(SCHEMA_VERSION))
+            values = list(to_json(table))
             yield _records(values, offset)
             offset += len(values)
     except (OSError, pa.ArrowInvalid) as error:
         raise Misconfigured(f"cannot read {path}: {error}") from None
-
-
-def _wire(row: dict[str, object]) -> bytes:
-    fields: dict[str, object] = {"schema_version": "1.0"}
-    for name, value in row.items():
-        if isinstance(value, datetime):
-            fields[name] = (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
-        elif name == "attributes" and isinstance(value, str):
-            fields[name] = msgspec.Raw(value.encode())
-        elif value is not None:
-            fields[name] = value
-    return msgspec.json.encode(fields)
 
 
 def _records(values: list[bytes], offset: int) -> Records:

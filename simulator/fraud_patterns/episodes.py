@@ -13,7 +13,8 @@ from typing import Final
 
 import numpy as np
 
-from simulator.draws import DAY_US, HOUR_US, Bools, Float64s, Int64s, choose, mix, salt_of
+from fraud.units import DAY_US, HOUR_US
+from simulator.draws import Bools, Float64s, Int64s, choose, mix, salt_of
 from simulator.fraud_patterns.catalogue import Odds, Pattern
 from simulator.people.attempts import MISSING, NONE, TINY_LOG_PRICE, Attempts, attempts_of, minor_units
 from simulator.people.behaviour import active_people

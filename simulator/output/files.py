@@ -9,9 +9,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from runtime.event_tables import to_json
 from simulator.config import VERSION, SimulationConfig
 from simulator.event_table import EVENT_SCHEMA
-from simulator.output.json_lines import events_to_json, labels_to_json
 from simulator.simulation import Simulation
 
 Format = Literal["parquet", "jsonl"]
@@ -50,7 +50,7 @@ def write_simulation(
     else:
         _write_events_jsonl(simulation, events, progress)
         with labels.open("wb") as file:
-            file.writelines(line + b"\n" for line in labels_to_json(simulation.labels))
+            file.writelines(line + b"\n" for line in to_json(simulation.labels))
     truth, meta = folder / "truth.parquet", folder / "meta.json"
     pq.write_table(_stamped(simulation.truth, marks), truth, compression=_COMPRESSION)
     about = {**simulation.summary().as_dict(), "config": asdict(simulation.config)}
@@ -73,7 +73,7 @@ def _write_events_parquet(simulation: Simulation, path: Path, marks: dict[str, s
 def _write_events_jsonl(simulation: Simulation, path: Path, progress: Progress) -> None:
     with path.open("wb") as file:
         for batch in simulation.event_batches():
-            file.writelines(line + b"\n" for line in events_to_json(pa.Table.from_batches([batch])))
+            file.writelines(line + b"\n" for line in to_json(pa.Table.from_batches([batch])))
             progress(batch.num_rows)
 
 

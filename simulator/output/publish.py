@@ -14,9 +14,9 @@ from typing import Final, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from runtime.event_tables import to_json
 from runtime.kafka.client import Cluster, open_producer
 from simulator.config import VERSION
-from simulator.output.json_lines import events_to_json, labels_to_json
 from simulator.simulation import Simulation
 
 HEADERS: Final = [("simulator-version", VERSION.encode())]
@@ -107,7 +107,7 @@ def _labels(simulation: Simulation) -> Iterator[Message]:
     table = simulation.labels.filter(pc.less_equal(simulation.labels["received_at"], last))
     keys = table["transaction_id"].cast(pa.binary()).to_pylist()
     times = (table["received_at"].cast(pa.int64()).to_numpy() // 1000).tolist()
-    return map(Message, keys, labels_to_json(table), times, repeat(True))
+    return map(Message, keys, to_json(table), times, repeat(True))
 
 
 def _events(simulation: Simulation) -> Iterator[Message]:
@@ -115,7 +115,7 @@ def _events(simulation: Simulation) -> Iterator[Message]:
         table = pa.Table.from_batches([batch])
         keys = table["customer_id"].cast(pa.binary()).to_pylist()
         times = (table["event_time"].cast(pa.int64()).to_numpy() // 1000).tolist()
-        yield from map(Message, keys, events_to_json(table), times)
+        yield from map(Message, keys, to_json(table), times)
 
 
 def publish(

@@ -7,7 +7,8 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from simulator.draws import DAY_US, Bools, Float64s, Int64s, choose, mix
+from fraud.units import DAY_US
+from simulator.draws import Bools, Float64s, Int64s, choose, mix
 from simulator.people.population import Merchants, People
 from simulator.platforms import places
 

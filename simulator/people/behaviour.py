@@ -9,7 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from simulator.draws import DAY_US, HOUR_US, Bools, Float64s, Int64s, choose, mix, uniform_of
+from fraud.units import DAY_US, HOUR_US
+from simulator.draws import Bools, Float64s, Int64s, choose, mix, uniform_of
 from simulator.people.attempts import MISSING, TINY_LOG_PRICE, Attempts, attempts_of, minor_units
 from simulator.people.population import Merchants, People, address_in
 from simulator.platforms import places

@@ -6,7 +6,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from simulator.draws import DAY_US, Bools, Float64s, Int64s, choose, mix
+from fraud.units import DAY_US
+from simulator.draws import Bools, Float64s, Int64s, choose, mix
 from simulator.platforms import places
 from simulator.platforms.platform import Platform
 

@@ -5,8 +5,9 @@ from typing import Final
 
 import numpy as np
 
+from fraud.units import DAY_US, HOUR_US
 from simulator.config import SimulationConfig
-from simulator.draws import DAY_US, HOUR_US, Float64s, Int64s, choose, generator, salt_of
+from simulator.draws import Float64s, Int64s, choose, generator, salt_of
 from simulator.platforms import places
 
 EPOCH_ORDINAL: Final = 719_163

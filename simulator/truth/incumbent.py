@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from simulator.draws import DAY_US, Float64s, Int64s, uniform_of
+from fraud.units import DAY_US
+from simulator.draws import Float64s, Int64s, uniform_of
 from simulator.people.attempts import Attempts
 from simulator.truth.observables import earlier, within_day
 

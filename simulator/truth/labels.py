@@ -12,8 +12,9 @@ import pyarrow as pa
 from scipy.special import ndtri
 
 from fraud.contracts.inbound import SCHEMA_VERSION
+from fraud.units import DAY_US
 from simulator.config import LabelConfig
-from simulator.draws import DAY_US, Bools, Int64s, mix, salt_of, uniform_of
+from simulator.draws import Bools, Int64s, mix, salt_of, uniform_of
 from simulator.text import id_column, word_column
 
 _TIME: Final = pa.timestamp("us", tz="UTC")

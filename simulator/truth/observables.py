@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simulator.draws import DAY_US, HOUR_US, Bools, Float64s, Int64s, mix
+from fraud.units import DAY_US, HOUR_US
+from simulator.draws import Bools, Float64s, Int64s, mix
 from simulator.people.attempts import Attempts
 from simulator.platforms import places
 

@@ -5,7 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from simulator.draws import DAY_US, HOUR_US, Bools, Int64s, choose, generator
+from fraud.units import DAY_US, HOUR_US
+from simulator.draws import Bools, Int64s, choose, generator
 from simulator.people.attempts import Attempts
 
 ATTEMPT: Final = 0

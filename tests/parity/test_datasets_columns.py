@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fraud.contracts.fields import COUNTS, FLAGS, TIMES
 from fraud.contracts.inbound import Attempt, Outcome
 from fraud.decoding.batch import Batch
 from fraud.decoding.decoder import Decoder
@@ -24,7 +25,7 @@ from training.data.json_lines import to_wire
 from training.data.parquet_columns import to_columns
 from training.data.replay import partition_of
 from training.data.replayed_stream import from_stream, to_stream
-from training.data.schema import EVENT_FIELDS, EVENTS, FLAGS, INTEGERS, TIMES
+from training.data.schema import EVENT_FIELDS, EVENTS
 
 RATES = Rates.default("EUR")
 TOKEN = tokeniser(b"secret")
@@ -55,7 +56,7 @@ def value_of(name: str) -> st.SearchStrategy[object]:
         return instants
     if name in FLAGS:
         return st.booleans()
-    if name in INTEGERS:
+    if name in COUNTS:
         return st.integers(0, 1000)
     return few | text
 
@@ -118,7 +119,7 @@ def wrong_values(name: str) -> Sequence[object]:
     """Values at and beyond what the contract allows in a field."""
     if name in TIMES:
         return WRONG_TIMES
-    if name in INTEGERS:
+    if name in COUNTS:
         return WRONG_NUMBERS
     return WRONG_ATTRIBUTES if name == "attributes" else WRONG_TEXTS
 

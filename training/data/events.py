@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from fraud.contracts.fields import FIELDS, OPTIONAL_TIMES
 from fraud.contracts.inbound import Label
 from fraud.decoding.batch import INTEGERS, MISSING, Batch, hash_ids
 from fraud.decoding.decoder import Decoded, Decoder
@@ -21,11 +22,11 @@ from training.data.errors import (
 )
 from training.data.feature_context import FeatureContext
 from training.data.parquet_columns import KIND_OF, to_columns
-from training.data.schema import EVENTS, LABELS, MATURITY_KEY, TIMES, VERSION_KEY, conform
+from training.data.schema import EVENTS, LABELS, MATURITY_KEY, VERSION_KEY, conform
 from training.data.validity import judged
 from training.labels.ledger import SOURCES, VERDICTS
 
-ALWAYS: Final = ("type", "transaction_id", "customer_id", "event_time", "amount", "currency")
+ALWAYS: Final = ("type", *(field.name for field in FIELDS if field.required and not field.of_outcomes))
 """Columns that may not have empty values."""
 
 
@@ -158,10 +159,9 @@ def _table(decoded: Decoded) -> pa.Table:
         "attributes": pa.array([_json(event.attributes) for event in events], pa.string()),
         "ignored": pa.array([decoded.ignored.get(row) for row in decoded.rows.tolist()], EVENTS.field("ignored").type),
     }
-    for name in TIMES:
-        if name != "event_time":
-            micros = batch.integers[:, INTEGERS.index(name)]
-            made[name] = pa.array(micros, mask=micros == MISSING).cast(EVENTS.field(name).type)
+    for name in OPTIONAL_TIMES:
+        micros = batch.integers[:, INTEGERS.index(name)]
+        made[name] = pa.array(micros, mask=micros == MISSING).cast(EVENTS.field(name).type)
     for field in EVENTS:
         if field.name not in made:
             made[field.name] = pa.array([getattr(event, field.name, None) for event in events], field.type)

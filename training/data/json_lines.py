@@ -2,10 +2,10 @@
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fraud.contracts.inbound import SCHEMA_VERSION
-from training.data.schema import EVENTS, TIMES, conform
+from runtime.event_tables import to_json
+from training.data.schema import EVENTS, conform
 
 
 def to_wire(events: pa.Table) -> list[bytes]:
@@ -15,29 +15,24 @@ def to_wire(events: pa.Table) -> list[bytes]:
         events: rows of `training.data.schema.EVENTS`; columns may be missing.
     """
     table = conform(events, EVENTS)
-    columns: dict[str, list[object]] = {}
-    for name in table.column_names:
-        column = table[name]
-        if column.null_count == len(column):
-            continue
-        if name in TIMES:
-            column = pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ")
-        columns[name] = column.to_pylist()
-    ignored = columns.pop("ignored", [])
-    if "attributes" in columns:
-        columns["attributes"] = [v and msgspec.Raw(str(v).encode()) for v in columns["attributes"]]
-    names = list(columns)
-    encode = msgspec.json.Encoder().encode
-    rows = [
-        {"schema_version": SCHEMA_VERSION}
-        | {name: value for name, value in zip(names, row, strict=True) if value is not None}
-        for row in zip(*columns.values(), strict=True)
+    ignored = table["ignored"].to_pylist()
+    attributes = table["attributes"].to_pylist()
+    partly = [
+        held is not None and "attributes" in (names or ()) for held, names in zip(attributes, ignored, strict=True)
     ]
-    for row, fields in zip(rows, ignored, strict=False):
-        row.update({name: _invalid(row.get(name)) for name in fields or ()})  # type: ignore[attr-defined]  # a list
-    return [encode(row) for row in rows]
+    if any(partly):
+        texts = [_spoilt(held) if spoil else held for held, spoil in zip(attributes, partly, strict=True)]
+        table = table.set_column(table.schema.get_field_index("attributes"), "attributes", pa.array(texts, pa.string()))
+    version = pa.array([SCHEMA_VERSION] * len(table), pa.string())
+    lines = list(to_json(table.drop_columns(["ignored"]).add_column(0, "schema_version", version)))
+    for row, names in enumerate(ignored):
+        # The empty text, which no optional field may hold; of duplicates the last counts.
+        invalid = [f',"{name}":""' for name in names or () if not (name == "attributes" and partly[row])]
+        if invalid:
+            lines[row] = lines[row][:-1] + "".join(invalid).encode() + b"}"
+    return lines
 
 
-def _invalid(held: object) -> object:
-    """The empty text, which no optional field may hold; or valid attributes with such a name among them."""
-    return {"": 0} | msgspec.json.decode(held) if isinstance(held, msgspec.Raw) else ""
+def _spoilt(attributes: str) -> str:
+    """Valid attributes with the empty name among them, which none may have."""
+    return msgspec.json.encode({"": 0} | msgspec.json.decode(attributes)).decode()

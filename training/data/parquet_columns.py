@@ -1,6 +1,9 @@
 """Event tables as batches: what `fraud.decoding.decoder` makes of the same events on the wire, bit for bit.
 
-Strings are dictionary-encoded and only the distinct ones hashed: that makes Parquet faster to replay than JSON.
+A second builder of batches beside `fraud.decoding.batch_columns`, on purpose: strings stay Arrow dictionaries, of which
+only the distinct ones are hashed, and no Python value is made of a row; that makes Parquet faster to replay than JSON.
+Names and order of columns, hashes and numbers of kinds are shared; tests/parity/test_datasets_columns.py holds both to
+the same bits.
 """
 
 import json
@@ -13,27 +16,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fraud.contracts.fields import ENTITY_FIELDS, FLAGS, IDS, TIMES
 from fraud.decoding.batch import CATEGORIES, ENTITIES, INTEGERS, MISSING, Batch, Kind, hash_category, hash_id
-from fraud.decoding.batch_columns import attribute_number
+from fraud.decoding.batch_columns import KINDS, attribute_number
 from fraud.decoding.masking import mask_value
 from fraud.money import MICRO, Rates, minor_to_micro
-from fraud.privacy.card_numbers import ID_FIELDS, Token, may_hold_pan
-from training.data.schema import EVENTS, FLAGS, TIMES, conform
+from fraud.privacy.card_numbers import Token, may_hold_pan
+from training.data.schema import EVENTS, conform
 
-ID_COLUMNS: Final = {
-    "customer": "customer_id",
-    "card": "card_id",
-    "bin": "bin",
-    "device": "device_id",
-    "ip": "ip",
-    "email": "email_hash",
-    "phone": "phone_hash",
-    "shipping_address": "shipping_address_hash",
-    "merchant": "merchant_id",
-}
-"""Entity -> wire field; a card's fingerprint goes before its token."""
-
-KIND_OF: Final = {kind.name.lower(): int(kind) for kind in Kind if kind is not Kind.TRANSACTION}
+KIND_OF: Final = {name: kind for name, kind in KINDS.items() if kind != Kind.TRANSACTION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +93,7 @@ class _Text:
         if isinstance(encoded, pa.ChunkedArray):
             encoded = encoded.unify_dictionaries().combine_chunks()
         values = encoded.dictionary.to_pylist()
-        if token is not None and name not in ID_FIELDS:
+        if token is not None and name not in IDS:
             values = [mask_value(value, token)[0] if may_hold_pan(value) else value for value in values]
         return cls(values, encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64))
 
@@ -117,7 +108,7 @@ class _Text:
 _TEXTS: Final = tuple(
     sorted(
         {
-            *ID_COLUMNS.values(),
+            *ENTITY_FIELDS.values(),
             *CATEGORIES,
             "card_fingerprint",
             "transaction_id",
@@ -130,7 +121,7 @@ _TEXTS: Final = tuple(
 
 
 def _entity(texts: dict[str, _Text], entity: str) -> npt.NDArray[np.unsignedinteger]:
-    hashed = texts[ID_COLUMNS[entity]].mapped(hash_id, np.uint64)
+    hashed = texts[ENTITY_FIELDS[entity]].mapped(hash_id, np.uint64)
     if entity != "card":
         return hashed
     fingerprint = texts["card_fingerprint"].mapped(hash_id, np.uint64)

@@ -10,33 +10,23 @@ from typing import Final
 
 import pyarrow as pa
 
-from fraud.contracts.inbound import Attempt, Label, Outcome
-
-TIME: Final = pa.timestamp("us", tz="UTC")
-TIMES: Final = ("event_time", "account_created_at", "card_added_at")
-FLAGS: Final = ("is_recurring", "is_guest", "is_digital")
-INTEGERS: Final = ("attempt_no", "tz_offset_min", "items_count")
+from fraud.contracts.fields import FIELD
+from fraud.contracts.inbound import Label, Outcome
+from runtime.event_tables import TIME, column_type
 
 MATURITY_KEY: Final = b"fraudstream.maturity_days"
 VERSION_KEY: Final = b"fraudstream.version"
 
 
-def _column(name: str) -> pa.DataType:
-    if name in TIMES:
-        return TIME
-    if name in FLAGS:
-        return pa.bool_()
-    if name in INTEGERS:
-        return pa.int32()
-    return pa.int64() if name == "amount" else pa.string()
-
-
-OUTCOME_ONLY: Final = tuple(name for name in Outcome.model_fields if name not in {*Attempt.model_fields, "type"})
-EVENT_FIELDS: Final = (*Attempt.model_fields, *(name for name in OUTCOME_ONLY if name != "schema_version"))
+EVENT_FIELDS: Final = tuple(name for name in Outcome.model_fields if name in FIELD)
 """Wire fields of both kinds of event, but `type` and `schema_version`."""
 
 EVENTS: Final = pa.schema(
-    [("type", pa.string()), *((name, _column(name)) for name in EVENT_FIELDS), ("ignored", pa.list_(pa.string()))]
+    [
+        ("type", pa.string()),
+        *((name, column_type(name)) for name in EVENT_FIELDS),
+        ("ignored", pa.list_(pa.string())),
+    ]
 )
 
 LABELS: Final = pa.schema(

@@ -14,21 +14,21 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fraud.contracts.fields import FIELDS, OPTIONAL_CHOICES, TIMES
 from fraud.contracts.inbound import MAX_TEXT, InvalidEvent, Transaction
 from fraud.decoding import validation
 from fraud.decoding.structs import Attributes
 from fraud.timestamps import END_US, FIRST_US
 from training.data.json_lines import to_wire
-from training.data.schema import EVENTS, INTEGERS, TIMES, conform
+from training.data.schema import EVENTS, conform
 
 _CHOICES: Final = {
-    name: pa.array(get_args(get_args(Transaction.model_fields[name].annotation)[0]))
-    for name in ("channel", "initiator", "stage")
+    name: pa.array(get_args(get_args(Transaction.model_fields[name].annotation)[0])) for name in OPTIONAL_CHOICES
 }
 _CHECKED: Final = {"type", "kind", "currency", "attributes", *_CHOICES}
 """Text columns whose values have a check of their own, here or in `training.data.events`."""
 
-_LIMITS: Final = {"attempt_no": (0, 1_000_000), "items_count": (0, 1_000_000), "tz_offset_min": (-1440, 1440)}
+_LIMITS: Final = {field.name: field.limits for field in FIELDS if field.limits is not None}
 _decode: Final = msgspec.json.Decoder(Attributes).decode
 
 
@@ -70,8 +70,8 @@ def _suspects(table: pa.Table) -> npt.NDArray[np.bool_]:
         column = table[field.name]
         if field.name in _CHOICES:
             marks.append(pc.and_(pc.is_valid(column), pc.invert(pc.is_in(column, value_set=_CHOICES[field.name]))))
-        elif field.name in INTEGERS:
-            marks.append(_outside(column, *_LIMITS[field.name]))
+        elif (limits := _LIMITS.get(field.name)) is not None:
+            marks.append(_outside(column, *limits))
         elif field.name in TIMES:
             marks.append(_outside(column.cast(pa.int64()), FIRST_US, END_US - 1))
         elif field.name == "amount":

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.decisions.policy import InvalidPolicy, Policy
-from fraud.decisions.review_budget import HOUR_US, HOURS, MONDAY_US, Capacity
+from fraud.decisions.review_budget import HOURS, MONDAY_US, Capacity
+from fraud.units import HOUR_US
 from training.data.dataset import (
     Dataset,
 )

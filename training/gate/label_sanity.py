@@ -10,7 +10,7 @@ hardly ever say "genuine", so that a feed which was turned round shows at once, 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.stats import beta
+from scipy.stats import binomtest
 
 from training.gate.rule import Finding, GateAnswer
 
@@ -116,7 +116,5 @@ def _contradictions(
 
 def _interval(hits: int, count: int, confidence: float) -> tuple[float, float]:
     """Exact binomial interval (Clopper and Pearson, Biometrika 1934)."""
-    tail = (1 - confidence) / 2
-    low = float(beta.ppf(tail, hits, count - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(1 - tail, hits + 1, count - hits)) if hits < count else 1.0
-    return low, high
+    found = binomtest(hits, count).proportion_ci(confidence, method="exact")
+    return float(found.low), float(found.high)

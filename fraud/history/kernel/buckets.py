@@ -24,15 +24,16 @@ from fraud.history.kernel.measures import (
     Scratch,
 )
 from fraud.history.kernel.ring import write_amounts, write_windows
+from fraud.units import DAY_US, HOUR_US
 
 _APPROVED, _DECLINED, _REFUNDED = _Status.APPROVED, _Status.DECLINED, _Status.REFUNDED
 WIDTHS = np.array([window // BUCKETS for window in WINDOWS], np.int64)
 _PLACE = BUCKETS
-_DAY_WINDOW = 2
+_DAY_WINDOW = WINDOWS.index(DAY_US)
 _LAST = N - 1
 _SPENT_AT_MOST = 1 << 43
 """Micro-units, 8.8 million units: what one attempt adds to a sum at most. A million of them stay within an int64."""
-_HOUR = 3_600_000_000.0
+_HOUR = float(HOUR_US)
 
 
 @compiled

@@ -13,7 +13,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _HERE: Final = Path(__file__).parent
-SOURCES: Final = (*sorted(_HERE.glob("*.py")), _HERE.parents[1] / "decoding" / "batch.py")
+_FRAUD: Final = _HERE.parents[1]
+SOURCES: Final = (
+    *sorted(_HERE.glob("*.py")),
+    _FRAUD / "decoding" / "batch.py",
+    _FRAUD / "contracts" / "fields.py",
+    _FRAUD / "units.py",
+)
 """All that the kernel's machine code is made of: this package, and the names of columns that it takes for constants."""
 
 BUILT: Final = _HERE / "built"

@@ -1,7 +1,8 @@
-"""What came within the last day: repeated transactions, and retries of one order with one instrument."""
+"""Deduplication: transactions of the last day that are repeated, and retries of one order with one instrument."""
 
 import numpy as np
 
+from fraud.decoding.batch import ENTITIES, INTEGERS
 from fraud.history.kernel.compiled import compiled
 from fraud.history.kernel.event_measures import Columns
 from fraud.history.kernel.hash_table import delete, find, insert, mix
@@ -12,8 +13,8 @@ _FORGOTTEN, _SALT = Counter.FORGOTTEN, Counter.SALT
 _TRANSACTION, _ORDER, _INSTRUMENT, _CONTENT = np.uint64(101), np.uint64(102), np.uint64(103), np.uint64(104)
 _LOW = np.uint64(0xFFFFFFFF)
 _ZERO = np.uint64(0)
-_INITIATED = 8
-_CARD, _CUSTOMER = 1, 0
+_INITIATED = INTEGERS.index("is_merchant_initiated")
+_CARD, _CUSTOMER = ENTITIES.index("card"), ENTITIES.index("customer")
 
 
 @compiled

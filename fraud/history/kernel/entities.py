@@ -1,5 +1,7 @@
 """The entities and pairs of an event: their keys, where the history holds them, and whose partners are counted."""
 
+from typing import Final
+
 import numpy as np
 
 from fraud.decoding.batch import CATEGORIES, ENTITIES
@@ -7,29 +9,30 @@ from fraud.history.kernel.compiled import compiled
 from fraud.history.kernel.event_measures import Columns
 from fraud.history.kernel.eviction import is_bucketed
 from fraud.history.kernel.hash_table import find, mix, tag
-from fraud.history.kernel.layout import KINDS, Counter, Int, State
+from fraud.history.kernel.layout import BUCKETED, KINDS, Counter, Int, State
 from fraud.history.kernel.measures import Scratch
 from fraud.history.kernel.prefetch import ask_for
 
 _ENTITIES = len(ENTITIES)
 _SALT = Counter.SALT
 _KINDS = len(KINDS)
-_CUSTOMER, _CARD, _BIN, _DEVICE, _IP, _EMAIL, _PHONE, _ADDRESS, _MERCHANT = range(_ENTITIES)
-_COUNTRY = CATEGORIES.index("shipping_country")
-_PARTNERS = np.array(
-    [
-        [_DEVICE, _CARD],  # customer
-        [_MERCHANT, _DEVICE],  # card
-        [0, 0],  # bin: none
-        [_CARD, _CUSTOMER],  # device
-        [_CARD, _CUSTOMER],  # ip
-        [_CARD, _CUSTOMER],  # email
-        [_CARD, _CUSTOMER],  # phone
-        [_CARD, _CUSTOMER],  # shipping address
-        [0, 0],  # merchant: none
-    ],
-    np.int64,
+_CUSTOMER, _CARD, _DEVICE, _MERCHANT = (ENTITIES.index(name) for name in ("customer", "card", "device", "merchant"))
+_CUSTOMER_MERCHANT, _CUSTOMER_DEVICE, _CUSTOMER_COUNTRY, _CARD_DEVICE = (
+    KINDS.index(name) for name in ("customer_merchant", "customer_device", "customer_country", "card_device")
 )
+_COUNTRY = CATEGORIES.index("shipping_country")
+_CARDS_AND_CUSTOMERS = (_CARD, _CUSTOMER)
+_PARTNERS_OF: Final = {
+    "customer": (_DEVICE, _CARD),
+    "card": (_MERCHANT, _DEVICE),
+    "device": _CARDS_AND_CUSTOMERS,
+    "ip": _CARDS_AND_CUSTOMERS,
+    "email": _CARDS_AND_CUSTOMERS,
+    "phone": _CARDS_AND_CUSTOMERS,
+    "shipping_address": _CARDS_AND_CUSTOMERS,
+    **dict.fromkeys(BUCKETED, (0, 0)),  # none
+}
+_PARTNERS = np.array([_PARTNERS_OF[entity] for entity in ENTITIES], np.int64)
 """Whose distinct counts an entity's ring keeps. The second is also its degree; a card has none."""
 _ZERO = np.uint64(0)
 
@@ -45,10 +48,10 @@ def locate(state: State, columns: Columns, row: Int, scratch: Scratch) -> None:
     country = np.uint64(columns.categories[row, _COUNTRY])
     for kind in range(_ENTITIES):
         keys[kind] = mix(ids[kind] ^ secret, np.uint64(kind + 1)) if ids[kind] != _ZERO else _ZERO
-    keys[_ENTITIES] = _pair(ids[_CUSTOMER], ids[_MERCHANT], secret, _ENTITIES)
-    keys[_ENTITIES + 1] = _pair(ids[_CUSTOMER], ids[_DEVICE], secret, _ENTITIES + 1)
-    keys[_ENTITIES + 2] = _pair(ids[_CUSTOMER], country, secret, _ENTITIES + 2)
-    keys[_ENTITIES + 3] = _pair(ids[_CARD], ids[_DEVICE], secret, _ENTITIES + 3)
+    keys[_CUSTOMER_MERCHANT] = _pair(ids[_CUSTOMER], ids[_MERCHANT], secret, _CUSTOMER_MERCHANT)
+    keys[_CUSTOMER_DEVICE] = _pair(ids[_CUSTOMER], ids[_DEVICE], secret, _CUSTOMER_DEVICE)
+    keys[_CUSTOMER_COUNTRY] = _pair(ids[_CUSTOMER], country, secret, _CUSTOMER_COUNTRY)
+    keys[_CARD_DEVICE] = _pair(ids[_CARD], ids[_DEVICE], secret, _CARD_DEVICE)
     for kind in range(_KINDS):
         found[kind] = find(state.table, state.slots, keys[kind]) if keys[kind] != _ZERO else -1
 

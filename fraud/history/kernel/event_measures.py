@@ -5,10 +5,11 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fraud.decoding.batch import CATEGORIES, INTEGERS, MISSING, Batch
+from fraud.decoding.batch import CATEGORIES, ENTITIES, INTEGERS, MISSING, Batch
 from fraud.history.kernel.compiled import compiled
-from fraud.history.kernel.layout import DAY, HOUR, MINUTE, Int
+from fraud.history.kernel.layout import Int
 from fraud.history.kernel.measures import Scratch
+from fraud.units import DAY_US, HOUR_US, MINUTE_US
 
 FLAGS: Final = ("is_recurring", "is_guest", "is_digital", "is_merchant_initiated")
 _NUMBERS: Final = (
@@ -26,10 +27,24 @@ EVENT_MEASURES: Final = (*_NUMBERS, *FLAGS, *_COMPARED, *CATEGORIES)
 """Names by position; declared attributes follow as `attribute_0`, `attribute_1` …"""
 
 _FLAG_AT: Final = len(_NUMBERS)
-_COMPARED_AT: Final = _FLAG_AT + len(FLAGS)
-_CATEGORY_AT: Final = _COMPARED_AT + len(_COMPARED)
+_CATEGORY_AT: Final = _FLAG_AT + len(FLAGS) + len(_COMPARED)
 _ATTRIBUTE_AT: Final = len(EVENT_MEASURES)
-_FLAGS_IN = INTEGERS.index(FLAGS[0])
+_AMOUNT, _MINOR_PART, _ROUND = (EVENT_MEASURES.index(name) for name in ("amount", "cents", "is_round"))
+_HOUR_SIN, _HOUR_COS, _WEEKDAY_SIN, _WEEKDAY_COS = (
+    EVENT_MEASURES.index(name) for name in ("hour_sin", "hour_cos", "weekday_sin", "weekday_cos")
+)
+_ACCOUNT_AGE, _CARD_AGE, _ITEM_COUNT, _ATTEMPT, _MALFORMED = (
+    EVENT_MEASURES.index(name)
+    for name in ("account_age_hours", "card_age_hours", "items_count", "attempt_no", "malformed")
+)
+_BILLING_IP, _BILLING_CARD, _BILLING_SHIPPING, _IP_CARD, _SHIPPING_IS_BILLING = (
+    EVENT_MEASURES.index(name)
+    for name in (
+        "billing_ip_mismatch", "billing_card_mismatch", "billing_shipping_mismatch", "ip_card_mismatch",
+        "shipping_is_billing",
+    )
+)  # fmt: skip
+_FLAGS_IN = np.array([INTEGERS.index(name) for name in FLAGS])
 _CREATED, _ADDED, _OFFSET, _ITEMS, _NUMBER = (
     INTEGERS.index(name)
     for name in ("account_created_at", "card_added_at", "tz_offset_min", "items_count", "attempt_no")
@@ -38,7 +53,7 @@ _CENTS = INTEGERS.index("amount_cents")
 _BILLING, _IP, _CARD, _SHIPPING = (
     CATEGORIES.index(name) for name in ("billing_country", "ip_country", "card_country", "shipping_country")
 )
-_ADDRESS = 7
+_ADDRESS = ENTITIES.index("shipping_address")
 _ZERO = np.uint64(0)
 
 
@@ -97,7 +112,7 @@ def _number(value: Int) -> float:
 
 @compiled
 def _age(time: Int, since: Int) -> float:
-    return np.nan if since == MISSING else max(time - since, 0) / float(HOUR)
+    return np.nan if since == MISSING else max(time - since, 0) / float(HOUR_US)
 
 
 @compiled
@@ -113,27 +128,27 @@ def read_event(columns: Columns, row: Int, scratch: Scratch) -> None:
     time = columns.time[row]
     cents = integers[_CENTS]
     offset = integers[_OFFSET]
-    local = time if offset == MISSING else time + offset * MINUTE
-    minute = (local % DAY) // MINUTE
-    weekday = (local // DAY + 3) % 7
-    values[0] = columns.amount[row] / 1_000_000.0
-    values[1] = _number(cents)
-    values[2] = np.nan if cents == MISSING else (1.0 if cents == 0 else 0.0)
-    values[3], values[4] = _DAY_CYCLE[minute, 0], _DAY_CYCLE[minute, 1]
-    values[5], values[6] = _WEEK_CYCLE[weekday, 0], _WEEK_CYCLE[weekday, 1]
-    values[7] = _age(time, integers[_CREATED])
-    values[8] = _age(time, integers[_ADDED])
-    values[9] = _number(integers[_ITEMS])
-    values[10] = _number(integers[_NUMBER])
-    values[11] = float(columns.malformed[row])
-    for flag in range(_COMPARED_AT - _FLAG_AT):
-        values[_FLAG_AT + flag] = _number(integers[_FLAGS_IN + flag])
-    values[_COMPARED_AT] = _differ(categories[_BILLING], categories[_IP])
-    values[_COMPARED_AT + 1] = _differ(categories[_BILLING], categories[_CARD])
-    values[_COMPARED_AT + 2] = _differ(categories[_BILLING], categories[_SHIPPING])
-    values[_COMPARED_AT + 3] = _differ(categories[_IP], categories[_CARD])
+    local = time if offset == MISSING else time + offset * MINUTE_US
+    minute = (local % DAY_US) // MINUTE_US
+    weekday = (local // DAY_US + 3) % 7
+    values[_AMOUNT] = columns.amount[row] / 1_000_000.0
+    values[_MINOR_PART] = _number(cents)
+    values[_ROUND] = np.nan if cents == MISSING else (1.0 if cents == 0 else 0.0)
+    values[_HOUR_SIN], values[_HOUR_COS] = _DAY_CYCLE[minute, 0], _DAY_CYCLE[minute, 1]
+    values[_WEEKDAY_SIN], values[_WEEKDAY_COS] = _WEEK_CYCLE[weekday, 0], _WEEK_CYCLE[weekday, 1]
+    values[_ACCOUNT_AGE] = _age(time, integers[_CREATED])
+    values[_CARD_AGE] = _age(time, integers[_ADDED])
+    values[_ITEM_COUNT] = _number(integers[_ITEMS])
+    values[_ATTEMPT] = _number(integers[_NUMBER])
+    values[_MALFORMED] = float(columns.malformed[row])
+    for flag in range(_FLAGS_IN.size):
+        values[_FLAG_AT + flag] = _number(integers[_FLAGS_IN[flag]])
+    values[_BILLING_IP] = _differ(categories[_BILLING], categories[_IP])
+    values[_BILLING_CARD] = _differ(categories[_BILLING], categories[_CARD])
+    values[_BILLING_SHIPPING] = _differ(categories[_BILLING], categories[_SHIPPING])
+    values[_IP_CARD] = _differ(categories[_IP], categories[_CARD])
     shipping, billing = columns.ids[row, _ADDRESS], columns.billing_address[row]
-    values[_COMPARED_AT + 4] = (
+    values[_SHIPPING_IS_BILLING] = (
         np.nan if shipping == _ZERO or billing == _ZERO else (1.0 if shipping == billing else 0.0)
     )
     for i in range(categories.size):

@@ -1,4 +1,4 @@
-"""How the history lies in memory: integer records in arrays of fixed capacity, so that memory has a bound.
+"""Memory layout of the history: integer records in arrays of fixed capacity, so that memory has a bound.
 
 All arrays are allocated zeroed at full capacity; the operating system commits a page when it is first written, so a
 small history stays small and no batch ever waits for an array to grow.
@@ -11,17 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.decoding.batch import ENTITIES
+from fraud.units import DAY_US, HOUR_US, MINUTE_US
 
 Records: TypeAlias = npt.NDArray[np.void]
 Int: TypeAlias = int | np.int64
 """Compiled code has one signed integer, of 64 bits."""
 
-MINUTE: Final = 60_000_000
-HOUR: Final = 60 * MINUTE
-DAY: Final = 24 * HOUR
-"""Spans of time in µs."""
-
-WINDOWS: Final = (10 * MINUTE, HOUR, DAY, 7 * DAY, 30 * DAY)
+WINDOWS: Final = (10 * MINUTE_US, HOUR_US, DAY_US, 7 * DAY_US, 30 * DAY_US)
 WINDOW_NAMES: Final = ("10min", "1h", "24h", "7d", "30d")
 
 PAIRS: Final = ("customer_merchant", "customer_device", "customer_country", "card_device")
@@ -34,10 +30,10 @@ BUCKETED: Final = ("bin", "merchant")
 AGREEING: Final = 8
 """So many events in a row must have passed a time before the watermark stands there: one wrong clock never moves it."""
 
-LEAD: Final = HOUR
+LEAD: Final = HOUR_US
 """How far after the watermark an event is counted at most; what is dated later is ahead, and counts as that."""
 
-SLACK: Final = DAY
+SLACK: Final = DAY_US
 """Records are kept this much longer than the horizon, so that an event up to a day late still sees whole windows."""
 
 MAX_ORDER: Final = 6
@@ -209,14 +205,14 @@ class HistoryConfig:
     def limits(self) -> Limits:
         """As the kernel reads it."""
         return Limits(
-            horizon=self.horizon_days * DAY,
+            horizon=self.horizon_days * DAY_US,
             ring=self.ring,
             degree_cap=self.degree_cap,
             busy_days=self.busy_days,
             max_entities=self.max_entities,
             max_entries=self.max_entries,
             max_bucketed=self.max_bucketed,
-            dedupe=self.dedupe_hours * HOUR,
+            dedupe=self.dedupe_hours * HOUR_US,
             order_retries=self.order_retries,
             tidy_every=self.tidy_every,
         )

@@ -1,4 +1,4 @@
-"""What can be read of one entity at one time: the vector of measures that features choose from."""
+"""Measures of one entity at one time: the vector that features choose from."""
 
 from typing import Final, NamedTuple
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from fraud.history.kernel.allocator import free_block, new_block
 from fraud.history.kernel.compiled import compiled
-from fraud.history.kernel.layout import DAY, SLACK, WINDOWS, Int, State
+from fraud.history.kernel.layout import SLACK, WINDOWS, Int, State
 from fraud.history.kernel.layout import Status as _Status
 from fraud.history.kernel.measures import (
     AMOUNT_GAP,
@@ -12,6 +12,7 @@ from fraud.history.kernel.measures import (
     ATTEMPTS,
     DECLINES,
     DISTINCT,
+    FIRST,
     NEW_FIRST,
     NEW_SECOND,
     REFUNDS,
@@ -23,10 +24,11 @@ from fraud.history.kernel.measures import (
     N,
     Scratch,
 )
+from fraud.units import DAY_US, HOUR_US
 
 _APPROVED, _DECLINED, _REFUNDED = _Status.APPROVED, _Status.DECLINED, _Status.REFUNDED
 _W0, _W1, _W2, _W3, _W4 = WINDOWS
-_HOUR = 3_600_000_000.0
+_HOUR = float(HOUR_US)
 _UNIT = 1_000_000.0
 _LOG_UNIT = 1024.0
 _FLOOR = 0.25 * 0.25
@@ -146,7 +148,7 @@ def _see(scratch: Scratch, side: Int, partner: np.uint32, level: Int) -> None:
     place = np.int64(partner) & (DISTINCT - 1)
     while stamps[base + place] == reading and tags[base + place] != partner:
         place = (place + 1) & (DISTINCT - 1)
-    group = ATTEMPTS + (3 + side) * N
+    group = FIRST + side * N
     if stamps[base + place] != reading:
         stamps[base + place] = reading
         tags[base + place] = partner
@@ -192,7 +194,7 @@ def read_ring(
             continue
         counts[ATTEMPTS + level] += 1
         counts[DECLINES + level] += status == _DECLINED
-        small += age < DAY and entry["amount"] <= SMALL_AMOUNT
+        small += age < DAY_US and entry["amount"] <= SMALL_AMOUNT
         _see(scratch, 0, entry["first"], level)
         _see(scratch, 1, entry["second"], level)
     write_windows(scratch)

@@ -1,10 +1,11 @@
-"""On which days an entity was seen, and on which so many partners used it that it is shared: bits of its slot."""
+"""Days as bits of an entity's slot: those on which it was seen, and those on which it was shared by many partners."""
 
 import numpy as np
 
 from fraud.decoding.batch import ENTITIES
 from fraud.history.kernel.compiled import compiled
-from fraud.history.kernel.layout import DAY, Int, Limits, State
+from fraud.history.kernel.layout import Int, Limits, State
+from fraud.units import DAY_US
 
 _CARD = ENTITIES.index("card")
 
@@ -21,8 +22,8 @@ def _bits_at(bits: Int, gap: Int) -> Int:
 def active_days(state: State, index: Int, time: Int, horizon: Int) -> Int:
     """On how many of the horizon's days, today's among them, the entity was seen."""
     slot = state.slots[index]
-    bits = _bits_at(np.int64(slot["active"]), time // DAY - slot["last"] // DAY)
-    bits &= (1 << (horizon // DAY)) - 1
+    bits = _bits_at(np.int64(slot["active"]), time // DAY_US - slot["last"] // DAY_US)
+    bits &= (1 << (horizon // DAY_US)) - 1
     days = 0
     while bits != 0:
         bits &= bits - 1
@@ -43,7 +44,7 @@ def _busy_days(state: State, limits: Limits, index: Int, gap: Int) -> Int:
 @compiled
 def is_shared(state: State, limits: Limits, index: Int, time: Int) -> bool:
     """Whether enough of the 7 whole days before were busy: a burst of one day never makes an entity shared."""
-    bits = _busy_days(state, limits, index, time // DAY - state.slots[index]["last"] // DAY)
+    bits = _busy_days(state, limits, index, time // DAY_US - state.slots[index]["last"] // DAY_US)
     days = 0
     while bits != 0:
         bits &= bits - 1
@@ -59,7 +60,7 @@ def touch(state: State, index: Int, time: Int) -> None:
         slot["active"] = 1
         slot["last"] = time
         return
-    gap = time // DAY - slot["last"] // DAY
+    gap = time // DAY_US - slot["last"] // DAY_US
     if gap > 0:
         slot["active"] = _bits_at(np.int64(slot["active"]), gap) | 1
     elif gap > -32:
@@ -74,7 +75,7 @@ def roll_degree(state: State, limits: Limits, index: Int, kind: Int, time: Int, 
     if kind == _CARD or slot["active"] == 0:
         slot["today"] = partner != 0
         return
-    gap = time // DAY - slot["last"] // DAY
+    gap = time // DAY_US - slot["last"] // DAY_US
     if gap > 0:
         slot["busy"] = _busy_days(state, limits, index, gap)
         slot["today"] = 0

@@ -1,4 +1,4 @@
-"""Whether arrays from outside may be worked on: every index in them leads to where it must, so that none leads outside.
+"""Soundness of arrays from outside: every index in them leads to where it must, so that none leads outside.
 
 The kernel itself checks no bounds. What it does with sound indices and wrong numbers is a wrong feature, and no more.
 """

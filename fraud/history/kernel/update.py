@@ -3,12 +3,12 @@
 A plain sequential loop over integers, compiled by Numba. Nothing depends on how the log is cut into batches.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from fraud.decoding.batch import ENTITIES
+from fraud.decoding.batch import ENTITIES, Kind
 from fraud.history.kernel.allocator import new_row, new_slot
 from fraud.history.kernel.buckets import count, read_buckets, recount
 from fraud.history.kernel.compiled import compiled
@@ -17,7 +17,7 @@ from fraud.history.kernel.entities import ask, locate, partners
 from fraud.history.kernel.event_measures import Columns, read_event
 from fraud.history.kernel.eviction import is_bucketed
 from fraud.history.kernel.hash_table import find, tag
-from fraud.history.kernel.layout import KINDS, Counter, Int, Limits, State
+from fraud.history.kernel.layout import KINDS, Counter, Int, Limits, State, Status
 from fraud.history.kernel.measures import (
     ACTIVE_DAYS,
     ATTEMPTS,
@@ -33,15 +33,25 @@ from fraud.history.kernel.measures import (
 from fraud.history.kernel.ring import log_amount, push, read_ring, settle
 from fraud.history.kernel.sharing import active_days, is_shared, roll_degree, touch
 from fraud.history.kernel.watermark import counted_until, follow
+from fraud.units import HOUR_US
 
 _EVENTS, _NEWEST = Counter.EVENTS, Counter.NEWEST
 SCORE, OUTCOME, DUPLICATE, CONFLICT = 0, 1, 2, 3
 
 _ENTITIES = len(ENTITIES)
 _KINDS = len(KINDS)
-_STATUS_OF_KIND = np.array([0, 1, 2, 1, 3, 4], np.int64)
-"""`layout.Status` by `fraud.decoding.batch.Kind`: authorised and captured are approved."""
+_STATUS_OF: Final = {
+    Kind.TRANSACTION: Status.PENDING,
+    Kind.AUTHORISED: Status.APPROVED,
+    Kind.DECLINED: Status.DECLINED,
+    Kind.CAPTURED: Status.APPROVED,
+    Kind.VOIDED: Status.VOIDED,
+    Kind.REFUNDED: Status.REFUNDED,
+}
+_STATUS_OF_KIND = np.array([_STATUS_OF[kind] for kind in sorted(Kind)], np.int64)
+_TRANSACTION = int(Kind.TRANSACTION)
 _ZERO = np.uint64(0)
+_HOUR = float(HOUR_US)
 
 
 class Plan(NamedTuple):
@@ -105,7 +115,7 @@ def advance(
 
 @compiled
 def _classify(state: State, columns: Columns, row: Int) -> Int:
-    if columns.kind[row] != 0:
+    if columns.kind[row] != _TRANSACTION:
         return OUTCOME
     index = find(state.recent_table, state.recents, transaction_key(state, columns.transaction[row]))
     if index < 0:
@@ -156,7 +166,7 @@ def _measure(state: State, limits: Limits, columns: Columns, row: Int, log: Int,
         return
     if kind >= _ENTITIES:
         if slot["last"] <= time:
-            values[SINCE_LAST] = (time - slot["last"]) / 3_600_000_000.0
+            values[SINCE_LAST] = (time - slot["last"]) / _HOUR
     elif is_bucketed(kind):
         if slot["order"] != 0:
             read_buckets(state, np.int64(slot["block"]), time, slot["last"], log, scratch)

@@ -1,4 +1,4 @@
-"""How far a partition has come in event time, by what its log says alone.
+"""The watermark: the event time that a partition has come to, by its log alone.
 
 Once `AGREEING` events in a row were dated after the present watermark, it moves to the earliest of them. So one event
 of a wrong clock moves nothing, however far ahead it is dated; after a quiet night a few events pass until the watermark

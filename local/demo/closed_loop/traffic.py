@@ -13,7 +13,7 @@ from local.demo.closed_loop.scenario import PlatformStream, Scenario
 from local.demo.outputs import AlertRow, OutputMissing, Topics
 from local.demo.platforms import messages
 from local.load import Message
-from simulator.output.json_lines import labels_to_json
+from runtime.event_tables import to_json
 
 TRICKLE: Final = 20
 TRICKLE_SECONDS: Final = 0.2
@@ -85,7 +85,7 @@ class Traffic:
         lost = self._waiting["transaction_id"].isin(blocked) & (self._waiting["source"] != "analyst")
         rows = self._waiting[due & ~lost].sort_values("received_at")
         table = pa.Table.from_pandas(rows, schema=self._stream.labels.schema, preserve_index=False)
-        for key, value in zip(rows["transaction_id"], labels_to_json(table), strict=True):
+        for key, value in zip(rows["transaction_id"], to_json(table), strict=True):
             self._producer.send(self._topics.labels, key=key.encode(), value=value, timestamp_ms=now // 1000)
         self._producer.flush(timeout=60)
         self._waiting = self._waiting[~due]

@@ -16,8 +16,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from fraud.contracts.outbound import Announcement
+from runtime.event_tables import to_json
 from simulator.config import LabelConfig, SimulationConfig
-from simulator.output.json_lines import events_to_json, labels_to_json
 from simulator.simulation import simulate
 from training.data.feature_context import FeatureContext
 from training.data.replayed_stream import build
@@ -96,7 +96,7 @@ class Shop:
         self.schema: pa.Schema = made.labels.schema
         times = made.events["event_time"].cast(pa.int64()).to_pylist()
         self.start = times[0]
-        rows = zip(times, made.events["customer_id"].to_pylist(), events_to_json(made.events), strict=True)
+        rows = zip(times, made.events["customer_id"].to_pylist(), to_json(made.events), strict=True)
         LedgerStore(folder / "ledger").append("events", [Record(0, i, *row) for i, row in enumerate(rows)])
         self.go_live, self.end = (self.start + day * DAY for day in (GO_LIVE, DAYS))
         self.tell(folder, self.labels[self.received <= self.go_live])
@@ -115,7 +115,7 @@ class Shop:
         first = store.progress("labels").get(0, 0)
         table = pa.Table.from_pandas(labels.sort_values("received_at"), schema=self.schema, preserve_index=False)
         times = table["received_at"].cast(pa.int64()).to_pylist()
-        rows = zip(times, labels_to_json(table), strict=True)
+        rows = zip(times, to_json(table), strict=True)
         store.append("labels", [Record(0, first + i, at, "t", value) for i, (at, value) in enumerate(rows)])
 
     def turn(self, folder: Path, now: int) -> RunRecord | None:

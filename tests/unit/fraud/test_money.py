@@ -10,7 +10,9 @@ NEW_YEAR = parse_time("2025-01-01T00:00:00Z")
 
 
 def convert(rates: Rates, micro: int, currency: str, time: int = NEW_YEAR) -> int:
-    return int(rates.to_base(np.array([micro]), [currency], np.array([time]))[0])
+    base, valid = rates.convert(np.array([micro]), [currency], np.array([time]))
+    assert valid.all()
+    return int(base[0])
 
 
 @pytest.mark.parametrize(
@@ -39,7 +41,8 @@ def test_an_amount_that_is_negative_too_large_or_no_plain_decimal_is_refused(amo
 
 def test_the_base_currency_stays_exact_up_to_the_largest_amount() -> None:
     rates = Rates.default("USD")
-    mixed = rates.to_base(np.array([MAX_MICRO - 1, 1]), ["USD", "EUR"], np.array([NEW_YEAR, NEW_YEAR]))
+    mixed, valid = rates.convert(np.array([MAX_MICRO - 1, 1]), ["USD", "EUR"], np.array([NEW_YEAR, NEW_YEAR]))
+    assert valid.all()
     assert mixed.tolist() == [MAX_MICRO - 1, 1]
 
 
@@ -47,7 +50,8 @@ def test_a_column_converts_like_its_rows_alone() -> None:
     rates = Rates.default("EUR")
     codes = sorted(rates.codes)
     micro = np.arange(len(codes)) * 1_234_567
-    together = rates.to_base(micro, codes, np.full(len(codes), NEW_YEAR))
+    together, valid = rates.convert(micro, codes, np.full(len(codes), NEW_YEAR))
+    assert valid.all()
     assert together.tolist() == [convert(rates, int(m), code) for m, code in zip(micro, codes, strict=True)]
 
 
@@ -67,10 +71,10 @@ def test_a_currency_is_known_from_its_first_date_on() -> None:
 
 def test_an_amount_without_a_rate_or_past_the_limit_is_refused() -> None:
     rates = Rates.parse('{"2024-01-01": {"USD": 1}, "2025-01-01": {"EUR": 1.2}}', "USD")
-    with pytest.raises(ValueError, match="no rate"):
-        convert(rates, 1, "EUR", NEW_YEAR - 1)
-    with pytest.raises(ValueError, match="reaches"):
-        convert(rates, MAX_MICRO - 1, "EUR")
+    times = np.array([NEW_YEAR - 1, NEW_YEAR, NEW_YEAR])
+    base, valid = rates.convert(np.array([1, MAX_MICRO - 1, 5]), ["EUR", "EUR", "EUR"], times)
+    assert valid.tolist() == [False, False, True]
+    assert base.tolist() == [0, 0, 6]
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fraud.units import DAY_US
 from simulator.config import SimulationConfig
-from simulator.draws import DAY_US, mix, uniform_of
+from simulator.draws import mix, uniform_of
 from simulator.simulation import simulate
 from simulator.truth.observables import earlier, signatures, within_day
 

@@ -4,9 +4,10 @@ import pyarrow.compute as pc
 import pytest
 
 from fraud.contracts.inbound import Label
+from fraud.units import DAY_US
+from runtime.event_tables import to_json
 from simulator.config import LabelConfig, SimulationConfig
-from simulator.draws import DAY_US, mix
-from simulator.output.json_lines import labels_to_json
+from simulator.draws import mix
 from simulator.simulation import Simulation, simulate
 from simulator.truth.incumbent import queue
 from simulator.truth.labels import (
@@ -38,7 +39,7 @@ def test_labels_follow_the_contract_in_order_of_arrival(simulation: Simulation) 
     received = labels["received_at"].cast(pa.int64()).to_numpy()
     assert (np.diff(received) >= 0).all()
     assert pc.count_distinct(labels["label_id"]).as_py() == labels.num_rows
-    for line in list(labels_to_json(labels))[:500]:
+    for line in list(to_json(labels))[:500]:
         Label.model_validate_json(line)
 
 

@@ -4,15 +4,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fraud.contracts.inbound import Outcome, Transaction
+from runtime.event_tables import to_json
 from simulator.config import SimulationConfig
 from simulator.event_table import EVENT_SCHEMA
-from simulator.output.json_lines import events_to_json
 from simulator.simulation import simulate
 
 
 def test_every_event_satisfies_the_contract_and_carries_the_row() -> None:
     events = simulate(SimulationConfig(transactions=600, days=10, base_rate=0.02)).events
-    lines = list(events_to_json(events))
+    lines = list(to_json(events))
     assert len(lines) == events.num_rows
     for line, row in zip(lines, events.to_pylist(), strict=True):
         model = Transaction if row["type"] == "transaction" else Outcome
@@ -24,20 +24,20 @@ def test_every_event_satisfies_the_contract_and_carries_the_row() -> None:
 
 
 def test_absent_fields_are_left_out() -> None:
-    line = next(events_to_json(_table(transaction_id=["a", "b"], merchant_id=[None, "m"])))
+    line = next(to_json(_table(transaction_id=["a", "b"], merchant_id=[None, "m"])))
     assert json.loads(line) == {"transaction_id": "a"}
 
 
 def test_awkward_text_is_escaped() -> None:
     awkward = 'quote " backslash \\ newline \n null \x00 snow ☃ emoji 💳'
     table = _table(transaction_id=[awkward, "plain"], merchant_id=[awkward, None])
-    first, second = (json.loads(line) for line in events_to_json(table))
+    first, second = (json.loads(line) for line in to_json(table))
     assert first == {"transaction_id": awkward, "merchant_id": awkward}
     assert second == {"transaction_id": "plain"}
 
 
 def test_no_rows_give_no_lines() -> None:
-    assert list(events_to_json(EVENT_SCHEMA.empty_table())) == []
+    assert list(to_json(EVENT_SCHEMA.empty_table())) == []
 
 
 def test_ids_never_contain_digits_that_look_like_a_card_number() -> None:

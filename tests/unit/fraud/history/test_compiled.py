@@ -11,8 +11,8 @@ from fraud.history.kernel.compiled import SOURCES
 PACKAGE = Path(fraud.__file__).parent
 CALLER = """
 import numpy as np
-from fraud.history.kernel.dedupe import transaction_key
-print(transaction_key(np.uint64(7)), transaction_key.stats.cache_hits.total())
+from fraud.history.kernel.entities import _pair
+print(_pair(np.uint64(7), np.uint64(8), np.uint64(9), 1), _pair.stats.cache_hits.total())
 """
 
 
@@ -35,7 +35,7 @@ def test_an_edit_in_one_module_of_the_kernel_reaches_what_another_has_compiled(t
     first, hits = run(tmp_path)
     assert hits == 0
     assert run(tmp_path) == (first, 1), "the same sources use what is on disk"
-    table = tmp_path / "fraud" / "kernel" / "table.py"
+    table = tmp_path / "fraud" / "history" / "kernel" / "hash_table.py"
     table.write_text(table.read_text().replace("0xBF58476D1CE4E5B9", "0xBF58476D1CE4E5BB"))
     edited, hits = run(tmp_path)
     assert hits == 0

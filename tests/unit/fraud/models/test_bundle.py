@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fraud.models.bundle import Floats, InvalidBundle, check_golden, checksum, read_manifest, verify
+from fraud.decoding.batch import Float32s
+from fraud.models.bundle import InvalidBundle, check_golden, checksum, read_manifest, verify
 from fraud.models.serving import read_serving
 
 EMPTY_GRAPH = b"\x12\x04\x12\x00\x3a\x00"
@@ -40,7 +41,7 @@ def write_bundle(path: Path, **changes: object) -> Path:
     return path
 
 
-def scorer(rows: Floats) -> tuple[Floats, Floats]:
+def scorer(rows: Float32s) -> tuple[Float32s, Float32s]:
     return np.divide(rows[:, 0], 10, dtype=np.float32), np.divide(rows[:, 0], 5, dtype=np.float32)
 
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from fraud.contracts import fields
 from fraud.decoding.decoder import Decoder
 from fraud.money import Rates
-from fraud.privacy.card_numbers import ID_FIELDS, is_pan, mask_bytes, tokeniser
+from fraud.privacy.card_numbers import is_pan, mask_bytes, tokeniser
 from local.testbed.events import at_us, transaction
 
 TOKEN = tokeniser(b"secret")
-IN_TRANSACTIONS = sorted(ID_FIELDS - {"outcome_id", "ip"})
+IN_TRANSACTIONS = sorted(set(fields.IDS) - {"outcome_id", "ip"})
 IDS = 1_000_000
 SHARE = 2_000
 """Messages at a time."""

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from fraud.contracts.outbound import Announcement
 from runtime.errors import Unavailable
-from simulator.output.json_lines import labels_to_json
+from runtime.event_tables import to_json
 from tests.support.published_models import publish
 from tests.support.shop_tables import T0, events_table, labels_table
 from training.data.feature_context import FeatureContext
@@ -97,7 +97,7 @@ class Shop:
         table = labels_table(frauds=frauds, delay_days=0).append_column(
             "schema_version", pa.array(["1.0"] * len(frauds))
         )
-        values = list(labels_to_json(table))
+        values = list(to_json(table))
         LedgerStore(self.folder / "ledger").append(
             "labels", [Record(0, first + i, NOW, "t", v) for i, v in enumerate(values)]
         )

@@ -17,6 +17,7 @@ from simulator.__main__ import config_of
 from simulator.output.files import write_simulation
 from simulator.simulation import simulate
 from tests.support import toy_models as toy
+from tests.support.reasons import named_columns
 from training.data.dataset import Identity
 from training.data.replayed_stream import build
 from training.data.sample import Sample
@@ -102,7 +103,7 @@ def test_without_what_the_reasons_name_the_score_falls_further_than_without_as_m
     contributions = loaded.explain(features)
     told = [TELLER.reasons(row, why) for row, why in zip(features, contributions, strict=True)]
     named = [
-        np.array([c for reason in told[i] for c in TELLER.named_columns(features[i], contributions[i], reason.code)])
+        np.array([c for reason in told[i] for c in named_columns(TELLER, features[i], contributions[i], reason.code)])
         for i in range(FLAGGED)
     ]
     assert all(1 <= len(one) <= 5 for one in told)
