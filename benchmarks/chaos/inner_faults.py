@@ -12,6 +12,9 @@ SLOW = "66666.66"
 SLOW_SECONDS = 16.0
 """Amount at which a bundle's graph takes so long: longer than max_poll_interval and the session together."""
 
+LARGEST_FILE = 1 << 20
+"""Bytes: a bundle's files fit, which are copied before they are loaded; a snapshot does not."""
+
 IN_DOUBT = "commit in doubt"
 """What the service logs when a commit has failed."""
 
@@ -41,7 +44,7 @@ def slow_batch(context: FaultContext) -> list[float]:
 def disk_full(context: FaultContext) -> list[float]:
     """Snapshots cannot be written; then the service is killed and must do without."""
     scorer = context.scorer
-    service = scorer.service(largest_file=4096, snapshot_interval="1")
+    service = scorer.service(largest_file=LARGEST_FILE, snapshot_interval="1")
     service.start()
     with scorer.load(rate=RATE):
         service.ready()

@@ -20,7 +20,7 @@ from fraud.history.kernel.layout import (
     empty_state,
     most_bytes,
 )
-from fraud.history.kernel.soundness import FAULTS, fault
+from fraud.history.soundness import FAULTS, fault
 
 __all__ = ["AGREEING", "KINDS", "History", "HistoryConfig", "history_fingerprint", "most_bytes"]
 

@@ -18,7 +18,7 @@ from runtime.key_file import KEY_FILE
 from runtime.rates_file import read_rates
 from runtime.settings import revealed
 from service.bootstrap import Domain, domain
-from service.memory import GIB, PROGRAM, most_memory
+from service.operations.memory_bound import GIB, PROGRAM, most_memory
 from service.settings import Settings
 from service.topics import LETTER_BYTES, MAX_AHEAD_MS, output_topics
 

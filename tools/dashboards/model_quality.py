@@ -149,8 +149,11 @@ _LOOP = Row(
         ),
         Panel(
             "Mended or lost by the feed",
-            (Query("sum by (fault) (increase(fraud_loop_feed_faults_total[1h]))", "{{fault}}"),),
-            why="Stamps that are no times, records gone before they were read, topics made again.",
+            (
+                Query("sum by (fault) (increase(fraud_loop_feed_faults_total[1h]))", "{{fault}}"),
+                Query("sum by (kind) (fraud_loop_refused_messages)", "{{kind}} off their contract"),
+            ),
+            why="Stamps that are no times, records gone before they were read, topics made again; messages left out.",
             width=6,
         ),
     ),

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from fraud.history.history import HistoryConfig
-from service.memory import most_memory
+from service.operations.memory_bound import most_memory
 from service.settings import Settings
 from training.settings import Settings as LoopSettings
 
@@ -37,7 +37,7 @@ def test_it_is_bounded_watched_and_cannot_gain_rights(name: str) -> None:
 @every_service
 def test_its_root_cannot_be_written_but_for_kafkas_as_the_docs_say(name: str) -> None:
     assert SERVICES[name].get("read_only", False) == (name != "kafka")
-    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "how-to" / "operations.md").read_text(encoding="utf-8")
     assert "The exception is\n`kafka`" in text
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from fraud.history.history import HistoryConfig, most_bytes
-from service.memory import GIB, most_memory
 from service.operations import checks
+from service.operations.memory_bound import GIB, most_memory
 from service.settings import Settings
 
 
