@@ -52,8 +52,12 @@ class Topics:
         """As settings of the service."""
         kinds = ("transactions", "dlq", "alerts", "decisions", "labels", "models")
         names = {name: getattr(self, name) for name in kinds}
-        group = {"FRAUD_GROUP_ID": f"{self.prefix}fraudstream"}
+        # Simulated payments bear the dates of their simulation: a topic that keeps less would refuse them.
+        group = {"FRAUD_GROUP_ID": f"{self.prefix}fraudstream", "FRAUD_RETENTION_DAYS": str(RETENTION_DAYS)}
         return group | {f"FRAUD_{name.upper()}_TOPIC": topic for name, topic in names.items()}
+
+
+RETENTION_DAYS: Final = 20_000
 
 
 class OutputMissing(Exception):  # noqa: N818 - named for what happened
