@@ -208,7 +208,7 @@ def _read_as_written() -> bool:
     builder.append(9, None, None)
     builder.close()
     records = PartitionRecords(0, TopicPartition("check", 0), MemoryRecords(bytes(builder.buffer()))).take()
-    return [tuple(record) for record in records] == [
+    return [(r.offset, r.timestamp, r.key, r.value, r.headers) for r in records] == [
         (0, 7, b"key", b"value", (("trace", b"1"),)),
         (1, 9, None, None, ()),
     ]
