@@ -67,7 +67,8 @@ def test_the_next_start_finishes_what_was_begun_and_every_promotion_was_announce
 
 def test_what_dead_loops_left_half_built_is_cleared_away(survivor: Loop) -> None:
     for left in survivor.trainer.root.glob(f"{registry.TEMPORARY}*"):
-        os.utime(left, (0, 0))  # as a day later: what is young may be another process's work
+        for path in (left, *left.rglob("*")):
+            os.utime(path, (0, 0))  # as a day later: what is young may be another process's work
     registry.prune(survivor.trainer.root, keep=2)
     assert not list(survivor.trainer.root.glob(f"{registry.TEMPORARY}*"))
 
