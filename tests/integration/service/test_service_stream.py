@@ -1,5 +1,6 @@
 """One service on a real broker: what goes in comes out, valid under the contracts, and nothing else does."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -18,6 +19,7 @@ from local.testbed.delivery_check import check_delivery
 from local.testbed.events import raw, transaction
 from local.testbed.scorer_run import ScorerRun
 from service.adapters.kafka.group import Reader
+from service.outputs.dead_letters import MARGIN, MAX_VALUE
 from service.ports import Headers
 from simulator.output.malformed import malformed_with_reasons, partly_invalid
 
@@ -135,7 +137,8 @@ def test_a_record_as_large_as_the_broker_takes_is_cut_in_the_dead_letters_and_th
     letter = DeadLetter.from_headers(list(headers))
     assert (letter.reason, letter.truncated) == (Reason.TOO_LARGE, True)
     assert value == large[: len(value)]
-    assert len(value) == 1_000_000
+    assert len(value) == MAX_VALUE - MARGIN
+    assert (letter.size, letter.sha256) == (len(large), hashlib.sha256(large).hexdigest())
     assert any(b'"after-the-large-one"' in value for _, value, _ in stream.read("decisions_topic"))
 
 
