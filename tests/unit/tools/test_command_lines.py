@@ -2,6 +2,9 @@
 
 import subprocess
 import sys
+import tomllib
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -45,3 +48,12 @@ def test_it_answers_without_loading_what_takes_seconds(command: tuple[str, ...])
     )
     assert done.returncode == 0, done.stderr
     assert "Usage:" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("script", ["fraud-service", "fraud-training", "fraud-simulator"])
+def test_each_console_script_names_something_that_can_be_called(script: str) -> None:
+    scripts = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "scripts"
+    ]
+    module, _, name = scripts[script].partition(":")
+    assert callable(getattr(import_module(module), name))
