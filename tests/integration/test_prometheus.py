@@ -1,6 +1,7 @@
 """A real Prometheus that scrapes the real programs: every panel's query and every rule gives data."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ import yaml
 
 from fraud.decisions.policy import CostModel, Policy
 from fraud.decisions.review_budget import Capacity
+from fraud.timestamps import to_datetime
 from local.broker.address import KafkaAddress
 from local.ports import free_port
 from local.programs import environment
@@ -26,7 +28,7 @@ from local.testbed.bundles import serve, write_bundle
 from local.testbed.scorer_run import ScorerRun
 from service.observability.metrics import STAGES
 from simulator.__main__ import config_of
-from simulator.output.malformed import malformed
+from simulator.output.malformed import malformed, partly_invalid
 from simulator.output.publish import KafkaSink, Message, messages, publish
 from simulator.simulation import simulate
 from tools.dashboards.preview import Prometheus, page
@@ -132,7 +134,10 @@ class Shop:
 
     def send_last_hours(self) -> None:
         broken = [Message(b"x", value, self._now_ms) for value in malformed(1, BROKEN)]
-        self._send([*self._stream[-LAST_HOURS:], *broken])
+        now = to_datetime(self._now_ms * 1000).isoformat().encode()
+        dated = [re.sub(rb'(?<="event_time":")[^"]+', now, value) for value, _ in partly_invalid(1, BROKEN)]
+        partly = [Message(b"x", value, self._now_ms) for value in dated]
+        self._send([*self._stream[-LAST_HOURS:], *broken, *partly])
 
     def _send(self, stream: list[Message]) -> None:
         sink = KafkaSink(self._servers, self._topics["transactions_topic"], self._topics["labels_topic"])
@@ -176,7 +181,7 @@ def prometheus(broker: KafkaAddress, tmp_path_factory: pytest.TempPathFactory) -
         # Now, so that the rates of the last minute are not those of an idle service, however long that took.
         shop.send_last_hours()
         scorer.until_caught_up()
-        scored = f"sum(fraud_transactions_total) == {SHOP['transactions']}"
+        scored = f"sum(fraud_transactions_total) == {SHOP['transactions'] + BROKEN}"
         wait_for("a scrape of the last hours", lambda: server.query(scored) and server.query(BATCHES))
         wait_for("a recorded rate", lambda: server.query("fraud:end_to_end_seconds:p99_5m >= 0"))
         yield server
@@ -239,7 +244,7 @@ def test_the_service_counts_as_up_and_its_ratios_are_shares(prometheus: Server) 
 def test_what_was_sent_is_what_was_counted(prometheus: Server) -> None:
     (scored,) = prometheus.query("sum(fraud_transactions_total)")
     (dead,) = prometheus.query("sum(fraud_dead_letters_total)")
-    assert int(scored["value"][1]) == SHOP["transactions"]
+    assert int(scored["value"][1]) == SHOP["transactions"] + BROKEN
     assert 0 < int(dead["value"][1]) <= BROKEN
 
 

@@ -39,7 +39,7 @@ def test_a_shop_that_is_stopped_and_sent_again_stands_in_its_topics_once(
     events, labels = make_topic("events", partitions=2), make_topic("labels")
 
     def start(name: str, *options: str) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "training", "simulate", *SHOP, "--to-kafka", "--resume", *options]
+        command = [sys.executable, "-m", "simulator", *SHOP, "--to-kafka", "--resume", *options]
         where = ("--bootstrap-servers", broker.bootstrap_servers, "--topic", events, "--labels-topic", labels)
         with (tmp_path / name).open("wb") as log:
             return subprocess.Popen([*command, *where], stderr=log, stdout=subprocess.DEVNULL)

@@ -55,13 +55,15 @@ def test_every_counter_lies_between_its_window_and_a_bucket_more_on_each_side(lo
             mine = [(a, t) for a, t in zip(before, told, strict=True) if a.ids[entity] == now.ids[entity]]
             if not now.ids[entity] or not mine or now.time - max(a.counted for a, _ in mine) >= MONTH:
                 continue
+            # Among a log's first events the time may fall back; what was counted beyond it may be forgotten then.
+            kept = [(a, t) for a, t in mine if entity not in a.forgotten]
             for kind, name, span in counters():
                 found = encoded.features[row, EVERYTHING.names.index(f"{entity}.{name}")]
                 bucket = span // 15
                 most = measure(kind, *within(mine, now.time, -bucket, span + bucket))
                 assert found <= most, (row, entity, name)
                 if not encoded.late[row]:
-                    assert found >= measure(kind, *within(mine, now.time, 0, span)), (row, entity, name)
+                    assert found >= measure(kind, *within(kept, now.time, 0, span)), (row, entity, name)
 
 
 def within(mine: list[tuple[Attempt, str]], time: int, youngest: int, oldest: int) -> tuple[list[Attempt], list[str]]:

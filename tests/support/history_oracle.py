@@ -36,7 +36,7 @@ STATUS = {
 class Attempt:
     """`status` by all outcomes, `told` by those that came while the transaction was remembered.
 
-    `counted` is the time at which merchants and bins count it.
+    `counted` is the time at which merchants and bins count it; those in `forgotten` need not count it any more.
     """
 
     time: int
@@ -49,6 +49,7 @@ class Attempt:
     status: str = "pending"
     told: str = "pending"
     new_partner: dict[str, bool] = field(default_factory=dict)
+    forgotten: set[str] = field(default_factory=set)
 
 
 class Oracle:
@@ -85,8 +86,19 @@ class Oracle:
         attempt.quiet = self._quiet(event, attempt)
         self._remember((transaction,))
         self.seen[transaction,] = content
+        self._forget_ahead(ids)
         self.attempts.append(attempt)
         return "score", measures
+
+    def _forget_ahead(self, ids: dict[str, int]) -> None:
+        """While a log's first events fall back in time, what was counted beyond it goes, for the whole entity."""
+        for entity in BUCKETED:
+            mine = [
+                a for a in self.attempts if ids[entity] and a.ids[entity] == ids[entity] and entity not in a.forgotten
+            ]
+            if mine and max(a.counted for a in mine) > self.watermark + HOUR:
+                for attempt in mine:
+                    attempt.forgotten.add(entity)
 
     def _follow(self, time: int) -> None:
         """The watermark: the earliest of the first 8 events, then of each 8 in a row that were all dated after it."""
@@ -134,7 +146,7 @@ class Oracle:
                     yield (entity, measure), value
         for entity in BUCKETED:
             if now.ids[entity]:
-                mine = [a for a in self.attempts if a.ids[entity] == now.ids[entity]]
+                mine = [a for a in self.attempts if a.ids[entity] == now.ids[entity] and entity not in a.forgotten]
                 yield (entity, "active_days"), self._days(now, mine, counted=True)
         for pair in (("customer", "merchant"), ("customer", "device"), ("customer", "country"), ("card", "device")):
             if all(now.ids[side] for side in pair):

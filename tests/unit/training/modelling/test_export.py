@@ -137,7 +137,7 @@ def test_a_failing_disk_leaves_no_half_version(
     places = {
         "saved model": (tf.saved_model, "save"),
         "golden rows": (np, "savez"),
-        "manifest": (registry, "_sync_tree"),
+        "manifest": (registry, "sync_tree"),
         "rename": (Path, "rename"),
     }
     with monkeypatch.context() as patch:
@@ -181,7 +181,7 @@ KILLED = """
 import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from training.data import Identity
+from training.data.dataset import Identity
 from training.modelling.export import write_version
 
 def fill(path):
@@ -275,7 +275,7 @@ def test_what_the_service_would_refuse_is_not_exported(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr("fraud.models.graph.ALLOWED", ALLOWED - {"MatMul"})
-        with pytest.raises(ExportError, match=r"the operation 'MatMul'.* add it to fraud\.graph\.ALLOWED"):
+        with pytest.raises(ExportError, match=r"the operation 'MatMul'.* add it to fraud\.models\.graph\.ALLOWED"):
             write(tmp_path, net)
     with monkeypatch.context() as patch:
         # The net scores every row, whatever is in it; one that does not is a net whose scores are taken for more.
