@@ -188,7 +188,9 @@ def _read_secret(variable: str, variables: Mapping[str, str | None]) -> str | No
 def _what_is_wrong(error: ValidationError) -> str:
     """Every wrong setting by the name of its variable, in one line; values, which may be secrets, are left out."""
     return "; ".join(
-        f"{(PREFIX + str(item['loc'][0])).upper()}: {item['msg']}" if item["loc"] else str(item["ctx"]["error"])
+        f"{(PREFIX + str(item['loc'][0])).upper()}: {item['msg'].removeprefix('Value error, ')}"
+        if item["loc"]
+        else str(item["ctx"]["error"])
         for item in error.errors(include_url=False, include_input=False)
     )
 
