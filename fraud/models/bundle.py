@@ -275,7 +275,9 @@ def read_golden(path: Path) -> Golden:
     file = path / "golden.npz"
     try:
         with file.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
-            golden = Golden(*(arrays[name].astype(np.float32) for name in ("features", "score", "raw")))
+            golden = Golden(
+                *(arrays[name].astype(np.float32, casting="same_kind") for name in ("features", "score", "raw"))
+            )
     except Exception as error:  # noqa: BLE001 - numpy, zipfile and zlib raise a dozen kinds on a damaged file
         raise InvalidBundle(f"{file}: {first_line(error)}") from None
     rows = golden.features.shape[:1]
