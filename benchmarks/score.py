@@ -69,7 +69,7 @@ def export(root: Path, kind: str, seed: int) -> Path:
         trained_on=TrainedOn(),
         report={},
     )
-    identity = Identity("0" * 16, "0" * 16, 1, "pre_auth", "EUR")
+    identity = Identity("0" * 16, "0" * 16)
     version = export_bundle(root, candidate, identity=identity, created_at=datetime.now(UTC), parent=None, policy=b"{}")
     return root / "candidates" / str(version)
 

@@ -12,7 +12,7 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from runtime.kafka.settings import BrokerSettings
+from runtime.platform_file import PlatformSettings
 from runtime.settings import PREFIX, Delay, Duration, Secret
 
 LOOP: Final = f"{PREFIX}loop_"
@@ -35,7 +35,7 @@ _FORMER: Final = {
 """Names that the version before had, each with its unit."""
 
 
-class Settings(BrokerSettings):
+class Settings(PlatformSettings):
     """The loop's settings; each field's description is its line in docs/reference/settings.md."""
 
     transactions_topic: str = Field("payments.transactions.v1", description="payments and their outcomes")
@@ -48,9 +48,6 @@ class Settings(BrokerSettings):
         None,
         description="key that signs models, the service's own, at least 16 characters; or its file by _FILE",
     )
-    base_currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="currency that all amounts are turned into")
-    rates_file: Path | None = Field(None, description="JSON of dated exchange rates; default: a built-in table")
-    attributes: tuple[str, ...] = Field((), description="names of `attributes` that features may use, a JSON list")
     secret: Secret | None = Field(
         None, description="the service's secret: card numbers get the service's tokens; or its file by _FILE"
     )

@@ -26,6 +26,10 @@ RISK_WINDOWS_DAYS: Final = (1, 7, 30)
 """Days of payments behind each risk of an id: the shortest tells what is on now, the longest what slow labels say."""
 
 
+OWN: Final = "attribute_"
+"""Before the name of an own entity or category where it stands for a kind of ids."""
+
+
 def risk_measures(entity: str) -> tuple[str, ...]:
     """What a feature spec calls the risks of an entity, one per window ("merchant_7d")."""
     return tuple(f"{entity}_{days}d" for days in RISK_WINDOWS_DAYS)
@@ -36,7 +40,7 @@ class RiskTable:
     """Risk of one entity kind as known at one time.
 
     Attributes:
-        entity: one of `fraud.decoding.batch.ENTITIES`.
+        entity: one of `fraud.decoding.batch.ENTITIES`, or an own entity or category, see `fraud.features.spec`.
         effective_from: µs since 1970 UTC; events from then on may read it.
         keys: uint64 [k], hashed ids, ascending; every other id has risk 1.
         risk: float32 [k, w], relative to the average and at least 1, per window of `RISK_WINDOWS_DAYS`.
@@ -48,7 +52,7 @@ class RiskTable:
     risk: Float32s
 
     def __post_init__(self) -> None:
-        if self.entity not in ENTITIES:
+        if self.entity not in ENTITIES and not self.entity.startswith(OWN):
             raise ValueError(f"risk table of unknown entity {self.entity!r}; known: {', '.join(ENTITIES)}")
         shape = (len(self.keys), len(RISK_WINDOWS_DAYS))
         if self.keys.dtype != np.uint64 or self.risk.dtype != np.float32 or self.risk.shape != shape:
@@ -102,11 +106,15 @@ class RiskTables:
         return found
 
     def to_file(self, folder: Path) -> None:
-        """One `.npz` per entity in `folder`, which is created."""
+        """One `.npz` per entity in `folder`, which is created.
+
+        Own fields may be called anything: files of theirs are numbered, and say inside whose they are.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        for entity, tables in self._tables.items():
+        for place, (entity, tables) in enumerate(sorted(self._tables.items())):
             np.savez(
-                folder / f"{entity}.npz",
+                folder / f"{entity if entity in ENTITIES else f'own_{place}'}.npz",
+                entity=np.array(entity),
                 effective_from=self._dates[entity],
                 length=np.array([len(table.keys) for table in tables], np.int64),
                 keys=np.concatenate([table.keys for table in tables]),
@@ -129,7 +137,8 @@ def _read(path: Path) -> Sequence[RiskTable]:
             ends = np.cumsum(held["length"])[:-1]
             keys, risk = np.split(held["keys"], ends), np.split(held["risk"], ends)
             dates = held["effective_from"].tolist()
-        return [RiskTable(path.stem, *table) for table in zip(dates, keys, risk, strict=True)]
+            entity = str(held["entity"]) if "entity" in held else path.stem
+        return [RiskTable(entity, *table) for table in zip(dates, keys, risk, strict=True)]
     except Exception as error:
         raise ValueError(f"{path} holds no risk tables: {error}") from error
 
@@ -155,26 +164,40 @@ class RiskBuilder:
             raise ValueError("risk tables are counted over payments in the order of time")
         self.entity = entity
         self.strength = strength
-        self._all_times = times[ids != 0]
+        present = ids != 0
+        self._all_times = times[present]
         # Only an id with a known fraud can be above the average; of the others their number is enough.
-        self.keys = np.unique(ids[(ids != 0) & (fraud_received > 0)])
-        theirs = np.isin(ids, self.keys)
-        self._codes = np.searchsorted(self.keys, ids[theirs])
-        self._times, self._received = times[theirs], fraud_received[theirs]
+        self.keys, codes = np.unique(ids[present & (fraud_received > 0)], return_inverse=True)
+        frauds = fraud_received[present] > 0
+        self._frauds = np.flatnonzero(frauds)
+        self._codes, self._received = codes, fraud_received[present][frauds]
+        # Each key's payments in order, so that those between any two are counted by two searches.
+        theirs = np.isin(ids[present], self.keys)
+        places = np.flatnonzero(theirs)
+        self._span = len(self._all_times) + 1
+        self._payments = np.sort(np.searchsorted(self.keys, ids[present][theirs]) * self._span + places)
 
     def table(self, effective_from: int, *, delay: int) -> RiskTable:
         """What was known at a date: only frauds reported before it, only payments `delay` µs old or older."""
-        risk = np.stack([self._risk(effective_from, delay, days) for days in RISK_WINDOWS_DAYS], axis=1)
-        says = (risk > 1).any(axis=1)
-        return RiskTable(self.entity, effective_from, self.keys[says], risk[says])
+        found = [self._risk(effective_from, delay, days) for days in RISK_WINDOWS_DAYS]
+        says = np.unique(np.concatenate([codes for codes, _ in found]))
+        risk = np.ones((len(says), len(found)), np.float32)
+        for window, (codes, above) in enumerate(found):
+            risk[np.searchsorted(says, codes), window] = above
+        return RiskTable(self.entity, effective_from, self.keys[says], risk)
 
-    def _risk(self, date: int, delay: int, days: int) -> Float32s:
+    def _risk(self, date: int, delay: int, days: int) -> tuple[npt.NDArray[np.intp], Float32s]:
+        """Keys above the average by what a window holds, ascending, and their risks.
+
+        Only those of the window's frauds are looked at, so that a date costs by its frauds and not by its payments.
+        """
         window = [date - delay - days * DAY_US, date - delay]
         begin, end = np.searchsorted(self._all_times, window, side="right")
-        first, last = np.searchsorted(self._times, window, side="right")
-        codes, received = self._codes[first:last], self._received[first:last]
-        fraud = (received > 0) & (received < date)
-        expected = np.bincount(codes, minlength=len(self.keys)) * (fraud.sum() / max(end - begin, 1))
-        known = np.bincount(codes[fraud], minlength=len(self.keys))
-        relative = (known + self.strength) / (expected + self.strength)
-        return np.asarray(np.maximum(relative, 1), np.float32)
+        first, last = np.searchsorted(self._frauds, [begin, end])
+        told = self._received[first:last] < date
+        codes, known = np.unique(self._codes[first:last][told], return_counts=True)
+        starts, stops = (np.searchsorted(self._payments, codes * self._span + place) for place in (begin, end))
+        expected = (stops - starts) * (known.sum() / max(end - begin, 1))
+        relative = ((known + self.strength) / (expected + self.strength)).astype(np.float32)
+        above = relative > 1
+        return codes[above], relative[above]

@@ -10,7 +10,7 @@ import msgspec
 
 from fraud.contracts.examples import EXAMPLES
 from fraud.decoding.decoder import Decoder
-from fraud.features.encoder import Encoder, default_spec
+from fraud.features.encoder import SPEC, Encoder
 from fraud.history.history import History, HistoryConfig
 from fraud.money import Rates
 from fraud.privacy.card_numbers import tokeniser
@@ -40,11 +40,10 @@ TIME_US: Final = 1_767_700_000_000_000
 
 def main() -> None:
     """Compile the kernel, as encoding does."""
-    spec = default_spec()
-    decoder = Decoder(Rates.default("EUR"), spec.attributes, 0, tokeniser(b"\0" * 32))
+    decoder = Decoder(Rates.default("EUR"), max_ahead_us=0, pan_token=tokeniser(b"\0" * 32))
     batch = decoder.decode(RECORDS, [TIME_US] * len(RECORDS)).batch
     history = History(HistoryConfig())
-    encoder = Encoder(spec, history)
+    encoder = Encoder(SPEC, history)
     for _ in range(2):  # the second batch finds a history, and what the first has compiled
         encoder.encode(batch)
     History.from_arrays(history.config, history.arrays())

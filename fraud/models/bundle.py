@@ -22,9 +22,10 @@ from pathlib import Path, PurePosixPath
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fraud.decoding.batch import Float32s
+from fraud.features.platform import STANDARD, Platform
 from fraud.models.graph import SAVED_MODEL, InvalidGraph, check_graph
 from fraud.privacy.keys import MANIFESTS, derived
 
@@ -86,6 +87,7 @@ class Manifest(BaseModel):
         stage: when in a payment it may score.
         partitions: of the input topic; histories are per partition, so features depend on it.
         base_currency: of every amount among the features.
+        platform: whose features they are; of a version from before platforms were declared, the standard one.
         tolerance: largest difference of a score between two correct runtimes (float32 products differ by batch size).
         strategy: how it was trained; "pretrain" marks a base, which is never served.
         parent: the version it was adapted from.
@@ -106,6 +108,7 @@ class Manifest(BaseModel):
     stage: Stage = "pre_auth"
     partitions: int = Field(default=1, ge=1)
     base_currency: str = Field(default="EUR", pattern="^[A-Z]{3}$")
+    platform: Platform = STANDARD
     tolerance: float = Field(default=1e-4, gt=0, le=1e-2)
     strategy: str
     seed: int
@@ -114,6 +117,15 @@ class Manifest(BaseModel):
     trained_on: TrainedOn = TrainedOn()
     prior: float = Field(gt=0, lt=1)
     files: dict[str, str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_standard_platform(cls, facts: object) -> object:
+        """Gives a version that has no platform the one that it was made for."""
+        if isinstance(facts, dict) and "platform" not in facts:
+            known = {name: facts[name] for name in ("base_currency", "stage", "partitions") if name in facts}
+            return {**facts, "platform": known}
+        return facts
 
     @field_validator("created_at")
     @classmethod

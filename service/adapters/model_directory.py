@@ -156,8 +156,8 @@ def _verify(path: Path, expected: Expected, *, shadow: bool) -> Manifest:
         raise InvalidBundle(f"{path} reads {early[0]}, which is not known yet at {expected.stage}: train without it")
     if manifest.base_currency != expected.base_currency:
         raise InvalidBundle(
-            f"{path} was made for amounts in {manifest.base_currency}, this service has {expected.base_currency}: set "
-            "FRAUD_BASE_CURRENCY"
+            f"{path} was made for amounts in {manifest.base_currency}, this service has {expected.base_currency}: "
+            "set base_currency of its platform"
         )
     return manifest
 

@@ -84,6 +84,6 @@ def _baseline(whole: Dataset, judged: Dataset, ledger: Ledger, since: int, *, se
     past = Sample.of(whole.between(None, since).with_labels(ledger, since))
     if past.frauds < MIN_FRAUDS or past.frauds == len(past):
         return {}
-    kinds = kinds_of(whole.names)
+    kinds = kinds_of(whole.names, [whole.identity.platform])
     trees = fit_booster(past.features, past.label, kinds, seed=seed, options=AdaptOptions().few)
     return {"trees on the target": booster_logits(trees, judged.features, kinds).astype(np.float64)}

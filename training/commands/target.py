@@ -31,9 +31,11 @@ class Target:
     risk: RiskTables
 
 
-def with_budget(events: Path, labels: Path, count: int, *, seed: int, partitions: int, cache: Path | None) -> Target:
+def with_budget(
+    events: Path, labels: Path, count: int, *, seed: int, context: FeatureContext, cache: Path | None
+) -> Target:
     """A drawn budget of matured labels. Risk features stay empty: their tables would know more labels than that."""
-    data = build(events, labels, partitions=partitions, risk=RiskTables(), cache=cache, progress=True)
+    data = build(events, labels, context=context, risk=RiskTables(), cache=cache, progress=True)
     drawn = draw_labels(data, count, seed, MIN_FRAUDS)
     known = int(data.observed.sum())
     # The fraud rate comes from the uniform draw, before frauds were exchanged in.
@@ -41,12 +43,11 @@ def with_budget(events: Path, labels: Path, count: int, *, seed: int, partitions
     return Target(data, Sample.of(data.take(drawn)), int(data.label[uniform].sum()), count, RiskTables())
 
 
-def as_received(events: Path, labels: Path, as_of: int, *, partitions: int) -> Target:
+def as_received(events: Path, labels: Path, as_of: int, *, context: FeatureContext) -> Target:
     """Everything that had been received by a time (µs), dated risk tables included."""
-    context = FeatureContext(partitions=partitions)
     stream = read_stream([events], labels, context)
-    risk = count_risk(stream, RiskPlan(), until=as_of)
-    data = build(events, labels, as_of=as_of, partitions=partitions, risk=risk, progress=True)
+    risk = count_risk(stream, RiskPlan(), context.spec, until=as_of)
+    data = build(events, labels, as_of=as_of, context=context, risk=risk, progress=True)
     sample = Sample.of(data)
     # Silence is no label yet, but it does count in the rate: known frauds alone would be all of the labels at first.
     return Target(data, sample, sample.frauds, len(data), risk)

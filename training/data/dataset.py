@@ -1,12 +1,13 @@
 """A data set: transactions as rows of features, with what evaluation needs beside them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from fraud.features.platform import STANDARD, Platform
 from fraud.features.risk_tables import RISK_WINDOWS_DAYS, RiskTables
 from training.data.errors import InvalidDataset
 from training.labels.ledger import Ledger
@@ -28,17 +29,13 @@ class Identity:
     Attributes:
         features_fingerprint: of the feature code.
         history_fingerprint: of the history below it.
-        partitions: of the replayed topic.
-        stage: when in a payment the features are known.
-        base_currency: of every amount.
+        platform: whose features they are, and the partitions, stage and base currency that they hold for.
         sources: versions that the event files were stamped with.
     """
 
     features_fingerprint: str
     history_fingerprint: str
-    partitions: int
-    stage: str
-    base_currency: str
+    platform: Platform = STANDARD
     sources: tuple[str, ...] = ()
 
 
@@ -91,6 +88,19 @@ class Dataset:
         """True where the label is known. Shape [n]."""
         return np.not_equal(self.label, UNKNOWN)
 
+    def in_columns(self, names: Sequence[str]) -> Self:
+        """The same rows with these features, in this order; what the data set lacks is missing."""
+        if tuple(names) == self.names:
+            return self
+        features = np.full((len(self), len(names)), np.nan, np.float32)
+        place = {name: column for column, name in enumerate(self.names)}
+        found = [column for column, name in enumerate(names) if name in place]
+        features[:, found] = self.features[:, [place[names[column]] for column in found]]
+        looked_up = {
+            entity: ids for entity, ids in self.risk_ids.items() if f"{entity}_risk_{RISK_WINDOWS_DAYS[0]}d" in names
+        }
+        return replace(self, names=tuple(names), features=features, risk_ids=looked_up)
+
     def take(self, rows: Rows) -> Self:
         """The chosen rows, in the given order."""
         columns = {name: getattr(self, name)[rows] for name in COLUMNS}
@@ -140,7 +150,8 @@ class Dataset:
         sources = tuple(sorted({source for d in datasets for source in d.identity.sources}))
         columns: dict[str, Any] = {name: np.concatenate([getattr(d, name) for d in datasets]) for name in COLUMNS}
         segments = {name: np.concatenate([d.segments[name] for d in datasets]) for name in first.segments}
-        ids = {name: np.concatenate([d.risk_ids[name] for d in datasets]) for name in first.risk_ids}
+        looked_up = set(first.risk_ids).intersection(*(d.risk_ids for d in datasets))
+        ids = {name: np.concatenate([d.risk_ids[name] for d in datasets]) for name in sorted(looked_up)}
         return replace(
             first, **columns, segments=segments, risk_ids=ids, identity=replace(first.identity, sources=sources)
         )

@@ -110,7 +110,7 @@ def forecast(
     Raises:
         InvalidDataset: the past is too short, or holds too few frauds.
     """
-    base = matched(base, target.features)
+    base = matched(base, target)
     launch = int(target.time.min())
     points, gains = [], []
     for day in days:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fraud.money import Rates
+from runtime.platform_file import standing_for
 from training.data.dataset import Dataset
 from training.data.errors import InvalidDataset
 from training.data.feature_context import FeatureContext
@@ -29,18 +31,30 @@ class Measured:
         return f"v{self.model.version} {self.model.manifest.strategy}"
 
 
-def open_stream(events: Path, labels: Path, models: Sequence[Model]) -> tuple[Stream, FeatureContext]:
-    """The stream as these versions must see it.
+def open_stream(
+    events: Path, labels: Path, models: Sequence[Model], *, rates: Rates | None = None
+) -> tuple[Stream, FeatureContext]:
+    """The stream as these versions must see it: by the platform that they were made for.
+
+    Args:
+        events: a file.
+        labels: its labels.
+        models: the versions.
+        rates: into their base currency; without them the built-in ones.
 
     Raises:
-        InvalidDataset: they were made for different partitions or currencies.
+        InvalidDataset: they were made for different platforms.
+        Misconfigured: the platform's rates are in a file, and `rates` were not given.
     """
-    demands = {(m.manifest.partitions, m.manifest.base_currency) for m in models}
-    if len(demands) > 1:
-        raise InvalidDataset("these versions were made for different partitions or currencies: evaluate them apart")
-    context = FeatureContext(partitions=models[0].manifest.partitions)
-    if context.money.base != models[0].manifest.base_currency:
-        raise InvalidDataset(f"version {models[0].version} counts in {models[0].manifest.base_currency}, not in EUR")
+    platform = models[0].manifest.platform
+    for model in models[1:]:
+        difference = platform.differs_from(model.manifest.platform)
+        if difference:
+            raise InvalidDataset(
+                f"versions {models[0].version} and {model.version} were made for different platforms ({difference}): "
+                "evaluate them apart"
+            )
+    context = FeatureContext(platform, rates or standing_for(platform).rates)
     return read_stream([events], labels, context), context
 
 

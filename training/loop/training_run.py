@@ -72,7 +72,7 @@ class Trainer:
             InvalidDataset: there is nothing to learn from.
         """
         seed = run_seed(self.config.seed, begun.number)
-        risk = count_risk(view.stream, self.config.risk, until=view.now)
+        risk = count_risk(view.stream, self.config.risk, self.context.spec, until=view.now)
         data = from_stream(view.stream, self.context, as_of=view.now, risk=risk).between(view.since, None)
         judges = held_out(data.customer, self.config.holdout_share)
         judged = data.take(judges)

@@ -69,7 +69,7 @@ def train_candidate(
         progress: told what is going on.
     """
     sample = Sample.of(learners)
-    base = matched(base, learners.features)
+    base = matched(base, learners)
     cold = sample.frauds < config.min_frauds or sample.frauds == len(sample)
     # Without labels of its own the target borrows the source's held-out rows: they calibrate only.
     target = base.held_out if cold else sample

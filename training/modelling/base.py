@@ -13,7 +13,7 @@ import lightgbm
 import numpy as np
 import numpy.typing as npt
 
-from training.data.sample import Sample
+from training.data.sample import Floats, Sample
 from training.modelling.encoder import Encoding
 from training.modelling.network import FraudNet, NetOptions, build_net, set_weights
 
@@ -21,6 +21,31 @@ Weights = dict[str, npt.NDArray[Any]]
 
 ARRAYS: Final = "base.npz"
 BOOSTER: Final = "booster.txt"
+
+
+def taken(rows: Floats, columns: npt.NDArray[np.intp]) -> Floats:
+    """Chosen columns, float32 [n, len(columns)]; those of -1 are missing."""
+    taken = np.full((len(rows), len(columns)), np.nan, np.float32)
+    taken[:, columns >= 0] = rows[:, columns[columns >= 0]]
+    return taken
+
+
+@dataclass(frozen=True, slots=True)
+class MappedTrees:
+    """Trees that read other columns than they are given.
+
+    Attributes:
+        booster: the trees.
+        columns: of each column of theirs the given one, -1 where there is none: it is missing.
+    """
+
+    booster: lightgbm.Booster
+    columns: npt.NDArray[np.intp]
+
+    def predict(self, features: Floats, **options: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401 - LightGBM's own
+        """As `lightgbm.Booster.predict`."""
+        predicted: npt.NDArray[np.float64] = self.booster.predict(taken(features, self.columns), **options)
+        return predicted
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +58,7 @@ class Base:
         encoding: fitted on source and unlabelled target rows.
         net_options: of the teachers.
         teachers: weights by path, one dict per teacher net.
-        booster: LightGBM trained on the source.
+        booster: LightGBM trained on the source; mapped, of a base in the columns of another platform.
         source: thinned source sample to train on jointly: every fraud, some genuine rows.
         held_out: source rows that neither nets nor trees saw; calibration slopes come from them.
         source_prior: fraud rate of the source as it is.
@@ -45,7 +70,7 @@ class Base:
     encoding: Encoding
     net_options: NetOptions
     teachers: tuple[Weights, ...]
-    booster: lightgbm.Booster
+    booster: lightgbm.Booster | MappedTrees
     source: Sample
     held_out: Sample
     source_prior: float
@@ -75,6 +100,8 @@ def save_base(base: Base, path: Path) -> None:
     for name, sample in (("source", base.source), ("held_out", base.held_out)):
         arrays |= {f"{name}/{k}": getattr(sample, k) for k in ("features", "label", "time")}
     np.savez(path / ARRAYS, allow_pickle=False, **arrays)
+    if isinstance(base.booster, MappedTrees):
+        raise TypeError("a base is saved in the columns that it was pre-trained in")
     (path / BOOSTER).write_text(base.booster.model_to_string())
 
 

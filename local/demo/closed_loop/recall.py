@@ -177,7 +177,7 @@ def references(done: ScenarioRun, decided: DecidedPayments) -> tuple[float, floa
         rows = decided.rows[(decided.rows["time"] >= since) & (decided.rows["time"] < until)]
         if not rows["new"].any():
             continue
-        risk = count_risk(view.stream, trainer.config.risk, until=since)
+        risk = count_risk(view.stream, trainer.config.risk, trainer.context.spec, until=since)
         data = from_stream(view.stream, trainer.context, risk=risk)
         place = pd.Series(np.arange(len(data)), index=data.transaction_ids.astype(str))[rows["transaction_id"]]
         ahead = data.take(place.to_numpy(np.intp))

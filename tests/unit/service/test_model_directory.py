@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 
 from fraud.features.encoder import SPEC, FeatureSpec, Stage
+from fraud.features.platform import Platform
 from fraud.history.history import HistoryConfig
 from fraud.models.bundle import BLESSED, MANIFEST, SIGNATURE, InvalidBundle, Manifest, checksum, verify
 from local.testbed.bundles import AMOUNT, AmountModel, fingerprint, serve, write_bundle
 from runtime.errors import Misconfigured
+from runtime.platform_file import standing_for
 from service.adapters.model_directory import Expected, ModelDirectory, SavedModel, load
 from service.bootstrap import Domain, expected
 from service.settings import Settings
@@ -398,7 +400,7 @@ def test_a_bundle_for_pre_auth_that_holds_a_later_feature_is_refused(root: Path)
     assert demanded.later == ("amount",)
     with pytest.raises(InvalidBundle, match="reads amount, which is not known yet at pre_auth"):
         load(root / "1", replace(demanded, features_fingerprint=fingerprint()), batch_records=10)
-    assert expected(Settings(stage="post_auth"), code).later == ()
+    assert expected(Settings(platform_file=standing_for(Platform(stage="post_auth"))), code).later == ()
 
 
 @pytest.mark.parametrize("value", [float("nan"), 3e38, -3e38, -1.0])

@@ -20,7 +20,7 @@ def payments(count: int, *, labelled: bool, seed: int = 7) -> Dataset:
     sample = toy.rows(count, seed=seed, shifted=True)
     ids = np.arange(1, count + 1, dtype=np.uint64)
     return Dataset(
-        identity=Identity("f" * 16, "h" * 16, 1, "pre_auth", "EUR"),
+        identity=Identity("f" * 16, "h" * 16),
         names=toy.NAMES,
         features=sample.features,
         time=sample.time,
