@@ -13,12 +13,12 @@ from typing import Final
 
 import numpy as np
 
-from fraud.units import DAY_US, HOUR_US
-from simulator.draws import Bools, Float64s, Int64s, choose, mix, salt_of
+from fraud.units import DAY_US
+from simulator.draws import Bools, Float64s, Int64s, choose, mix, salt_of, uniform_of
 from simulator.fraud_patterns.catalogue import Odds, Pattern
 from simulator.people.attempts import MISSING, NONE, TINY_LOG_PRICE, Attempts, attempts_of, minor_units
 from simulator.people.behaviour import active_people
-from simulator.people.population import Merchants, People, address_in, people_of
+from simulator.people.population import Merchants, People, address_in, age_at_first_purchase, people_of
 from simulator.platforms import places
 from simulator.platforms.platform import Platform
 from simulator.truth import observables as facts
@@ -26,6 +26,16 @@ from simulator.truth import observables as facts
 RINGS: Final = 12
 """Reshipping rings of one seed, shared by all its platforms, and as many shared flats. Neither turns into the other:
 who knows yesterday's labels of a device knows more than events alone can tell."""
+RING_DEVICE_DAYS: Final = 24
+RING_ADDRESS_DAYS: Final = 37
+"""A ring drifts: each has its own day on which devices, and another on which addresses, are given up for new ones."""
+
+SHARED: Final = 0.3
+"""Share of episodes whose devices, cards and e-mails are those of an episode on every other platform of the seed."""
+CONTESTED: Final = 0.3
+"""Share of the shared ones that are the thief's on one platform and may be the owner's on another."""
+YOUNG_HOURS: Final = 5.0
+"""Median age of a newcomer's account at its first purchase, for both readings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +122,10 @@ def episodes(
 ) -> Attempts:
     """Attempts of `count` episodes that begin within [begin, end); what falls beyond the platform's end is cut off."""
     runs = runs_of(pattern, rng, count)
-    people, person_of = _identities(marketplace, pattern, runs, rng, kind=kind, begin=begin)
+    key, shared = _keys(marketplace.platform, runs, kind=kind, begin=begin)
+    people, person_of = _identities(
+        marketplace, pattern, runs, rng, key=np.where(shared, key, 0), kind=kind, begin=begin
+    )
     tz = people.tz[person_of[runs.step == 1]]
     time = _times(marketplace.platform, pattern, runs, rng, tz=tz, begin=begin, end=end)
     merchant, change = _shops(marketplace, pattern, runs, rng)
@@ -124,8 +137,7 @@ def episodes(
         merchant=merchant,
         high=runs.high[runs.of],
     )
-    key = mix(runs.of, salt_of(marketplace.platform.salt, kind, begin))
-    attempts = _accounts(attempts, pattern, key, rng)
+    attempts = _accounts(attempts, pattern, key)
     attempts = _shared(marketplace, attempts, pattern, runs, key=key, change=change)
     attempts = _from_abroad(attempts, runs, key)
     attempts = _amounts(attempts, pattern, rng)
@@ -142,18 +154,46 @@ def episodes(
     return attempts.take(attempts.time < marketplace.platform.end)
 
 
+def _keys(platform: Platform, runs: Runs, *, kind: int, begin: int) -> tuple[Int64s, Bools]:
+    """A key for each attempt's episode, from which its ids are made, and whether other platforms have the same; [n].
+
+    The r-th fraud of a behaviour on one platform and the r-th on another take one slot of the seed, and so do the r-th
+    look-alikes. A contested slot belongs to one reading only, on each platform to whom a coin gives it. So no id comes
+    twice on one platform, both readings share equally often, and nothing on one platform tells a shared id.
+    """
+    fraud = runs.fraud
+    rank = np.where(fraud, np.cumsum(fraud), np.cumsum(~fraud))
+    slot = mix(rank, salt_of(platform.ring_salt, "slot", kind, begin - platform.begin))
+    contested = uniform_of(slot, 141) < CONTESTED
+    thief_here = uniform_of(slot, platform.salt) < 0.5
+    shared = (uniform_of(slot, 140) < SHARED) & (~contested | (thief_here == fraud))
+    own = mix(np.arange(len(fraud)), salt_of(platform.salt, kind, begin))
+    everywhere = mix(slot, np.where(contested, 144, 142 + fraud))
+    return np.where(shared, everywhere, own)[runs.of], shared[runs.of]
+
+
 def _identities(
-    marketplace: Marketplace, pattern: Pattern, runs: Runs, rng: np.random.Generator, *, kind: int, begin: int
+    marketplace: Marketplace,
+    pattern: Pattern,
+    runs: Runs,
+    rng: np.random.Generator,
+    *,
+    key: Int64s,
+    kind: int,
+    begin: int,
 ) -> tuple[People, Int64s]:
-    """The people of the episodes, and which of them pays at each attempt; [n]."""
+    """The people of the episodes, and which of them pays at each attempt; [n]. `key` is 0 where it is not shared."""
     if pattern.who == "customer":
         chosen = active_people(marketplace.customers, rng, len(runs.fraud))
         known = marketplace.customers.take(chosen)
         return known, runs.of
-    count = len(runs.fraud) if pattern.who == "newcomer" else len(runs.of)
+    one = pattern.who == "newcomer"
+    known = np.where(key != 0, mix(key, np.where(one, 0, runs.step)), 0)[runs.step == 1 if one else slice(None)]
     purpose = salt_of("newcomers", kind, begin) % (1 << 28) + 2
-    people = people_of(marketplace.platform, marketplace.merchants, rng, count, purpose=purpose, fresh=True)
-    return people, runs.of if pattern.who == "newcomer" else np.arange(count)
+    people = people_of(
+        marketplace.platform, marketplace.merchants, rng, len(known), purpose=purpose, shared=known, fresh=True
+    )
+    return people, runs.of if one else np.arange(len(known))
 
 
 def _times(
@@ -208,16 +248,17 @@ def _eligible(merchants: Merchants, pattern: Pattern) -> Bools:
     return fits
 
 
-def _accounts(attempts: Attempts, pattern: Pattern, key: Int64s, rng: np.random.Generator) -> Attempts:
-    """Newcomers' accounts were opened shortly before their first purchase."""
+def _accounts(attempts: Attempts, pattern: Pattern, key: Int64s) -> Attempts:
+    """Most newcomers' accounts are young at their first purchase."""
     if pattern.who == "customer":
         return attempts
     first = np.full(len(attempts), np.iinfo(np.int64).max)
     owner = key if pattern.who == "newcomer" else attempts.customer
     _, inverse = np.unique(owner, return_inverse=True)
     np.minimum.at(first, inverse, attempts.time)
-    opened = first[inverse] - (600_000_000 + owner % (6 * HOUR_US))
-    shift = (rng.random(len(attempts)) * 300_000_000).astype(np.int64)
+    age = age_at_first_purchase(owner, YOUNG_HOURS)
+    opened = first[inverse] - age
+    shift = (uniform_of(owner, 160) ** 3 * age).astype(np.int64)
     return attempts.with_columns(
         account_created=np.where(attempts.guest, MISSING, opened),
         card_added=np.where(attempts.guest, MISSING, opened + shift),
@@ -235,21 +276,34 @@ def _shared(
 ) -> Attempts:
     """Devices, cards and addresses as the traits say, the same for both readings."""
     traits = pattern.traits
-    ring = mix(key % RINGS * 2 + runs.fraud[runs.of], marketplace.platform.ring_salt)
-    group = ring if "ring" in traits else key
+    device_group = address_group = key
+    if "ring" in traits:
+        ring = mix(key % RINGS * 2 + runs.fraud[runs.of], marketplace.platform.ring_salt)
+        began = attempts.time[np.flatnonzero(runs.step == 1)][runs.of]
+        device_group = mix(ring, _generation(ring, began, RING_DEVICE_DAYS))
+        address_group = mix(ring, _generation(ring, began, RING_ADDRESS_DAYS))
     columns: dict[str, Int64s] = {}
     if "one device" in traits or "new device" in traits:
-        columns["device"] = mix(group, 101 + change.get("device", np.zeros_like(key)))
+        columns["device"] = mix(device_group, 101 + change.get("device", np.zeros_like(key)))
     if "few devices" in traits:
-        columns["device"] = mix(group, 110 + mix(attempts.customer, 3) % 3)
-        columns["ip"] = address_in(attempts.ip_country, mix(group, 115 + mix(attempts.customer, 4) % 2))
+        columns["device"] = mix(device_group, 110 + mix(attempts.customer, 3) % 3)
+        columns["ip"] = address_in(attempts.ip_country, mix(device_group, 115 + mix(attempts.customer, 4) % 2))
     if "new address" in traits:
-        columns["shipping_address"] = np.where(attempts.digital, 0, mix(group, 120))
+        columns["shipping_address"] = np.where(attempts.digital, 0, mix(address_group, 120))
     if "drop address" in traits:
-        columns["shipping_address"] = np.where(attempts.digital, 0, mix(group, 121 + mix(attempts.customer, 5) % 2))
+        columns["shipping_address"] = np.where(
+            attempts.digital, 0, mix(address_group, 121 + mix(attempts.customer, 5) % 2)
+        )
     columns |= _cards(marketplace, attempts, pattern, runs, key=key, change=change)
     attempts = attempts.with_columns(**columns)
     return attempts.with_columns(session=mix(attempts.device, attempts.time // 1_800_000_000))
+
+
+def _generation(ring: Int64s, time: Int64s, days: int) -> Int64s:
+    """How often a ring has changed its things by a time, µs; the same on every platform."""
+    life = days * DAY_US
+    changes: Int64s = (time + (uniform_of(ring, 150 + days) * life).astype(np.int64)) // life
+    return changes
 
 
 def _cards(
