@@ -29,7 +29,7 @@ class Measured:
         return f"v{self.model.version} {self.model.manifest.strategy}"
 
 
-def open_stream(events: Path, labels: Path, models: Sequence[Model]) -> tuple[Stream, FeatureContext]:
+def open_stream(events: Path, labels: Path | None, models: Sequence[Model]) -> tuple[Stream, FeatureContext]:
     """The stream as these versions must see it.
 
     Raises:
