@@ -10,11 +10,17 @@ from fraud.units import DAY_US
 from simulator.config import SimulationConfig
 from simulator.draws import Bools, Float64s, Int64s, generator, uniform_of
 from simulator.fraud_patterns.catalogue import COMPANY_GIFTS_SHARE, FRIENDLY_SHARE, MULES, PATTERNS, Pattern
-from simulator.fraud_patterns.episodes import Marketplace, episodes
+from simulator.fraud_patterns.episodes import episodes
 from simulator.fraud_patterns.lone import lone_frauds
 from simulator.people.attempts import MISSING, Attempts
 from simulator.people.behaviour import ordinary
-from simulator.people.population import age_at_first_purchase, common_identities, merchants_of, people_of
+from simulator.people.population import (
+    Marketplace,
+    age_at_first_purchase,
+    common_identities,
+    merchants_of,
+    people_of,
+)
 from simulator.platforms.platform import EPOCH_ORDINAL, platform_of
 
 ORDERS_PER_DAY: Final = 0.08

@@ -87,6 +87,15 @@ class People:
         return type(self)(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
+@dataclass(frozen=True, slots=True)
+class Marketplace:
+    """A platform, its merchants and its customers: where episodes happen."""
+
+    platform: Platform
+    merchants: Merchants
+    customers: People
+
+
 def people_of(
     platform: Platform,
     merchants: Merchants,

@@ -1,7 +1,7 @@
 """The true probability of fraud, given what an ideal observer of the stream could know.
 
 Let e be all that belongs to an attempt's episode up to that attempt, its kind included. P(fraud | e) is known in closed
-form (`episodes`), because readings and signs were drawn from written probabilities; of ordinary traffic it is the
+form (`runs`), because readings and signs were drawn from written probabilities; of ordinary traffic it is the
 written probability of a lone fraud (`lone`).
 
 - Where the kind is plain to see from the history (the third card on one device within minutes), the ideal observer

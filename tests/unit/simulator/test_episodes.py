@@ -7,7 +7,7 @@ import pytest
 from simulator.config import SimulationConfig
 from simulator.draws import generator
 from simulator.fraud_patterns.catalogue import MULES, PATTERNS, Pattern
-from simulator.fraud_patterns.episodes import before, runs_of, survival
+from simulator.fraud_patterns.runs import before, runs_of, survival
 from simulator.simulation import simulate
 
 
