@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from fraud.units import DAY_US
-from simulator.config import SimulationConfig
+from simulator.config import InvalidSimulation, SimulationConfig
 from simulator.draws import Bools, Float64s, Int64s, generator, uniform_of
 from simulator.fraud_patterns.catalogue import COMPANY_GIFTS_SHARE, FRIENDLY_SHARE, MULES, PATTERNS, Pattern
 from simulator.fraud_patterns.episodes import episodes
@@ -59,13 +59,24 @@ def attempts_of_stream(config: SimulationConfig) -> Attempts:
 
 
 def campaigns(config: SimulationConfig) -> Iterator[Campaign]:
-    """Which patterns run when, and how often; a regime change and the mules' arrival cut the period."""
+    """Which patterns run when, and how often; a regime change and the mules' arrival cut the period.
+
+    Raises:
+        InvalidSimulation: what is absent is no pattern, or there is none left.
+    """
+    names = [pattern.name for pattern in PATTERNS]
+    unknown = [name for name in config.absent if name not in names]
+    if unknown or set(config.absent) == set(names):
+        raise InvalidSimulation(f"absent: {unknown[:1] or 'everything'} cannot be; choose some of {', '.join(names)}")
     rate = fraud_rate(config)
     turn = abs(config.prior_shift)
     per_us = config.transactions / (config.days * DAY_US)
     for begin, end, concept in _regimes(config):
         frauds = per_us * (end - begin) * rate * (1 - config.lone_share)
-        shifted = [pattern.shifted(concept) for pattern in PATTERNS]
+        shifted = [
+            replace(pattern.shifted(concept), prior=0.0) if pattern.name in config.absent else pattern.shifted(concept)
+            for pattern in PATTERNS
+        ]
         # A shift of the concept leaves each behaviour as frequent as it was; only the sum is scaled to the base rate.
         behaviours = [
             ((1 - turn) * plain.share + turn * PATTERNS[number - 3].share) / (plain.prior * plain.length[1])

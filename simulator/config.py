@@ -60,6 +60,7 @@ class SimulationConfig:
             behaviour occurs stays.
         regime_change_at: share of the period after which `concept_shift` becomes `regime_shift`; None: never.
         regime_shift: the concept shift of the late regime.
+        absent: patterns that nobody tries here; their look-alikes stay.
         new_pattern_start: day from which gift-card mules work; before it the same behaviour is a company buying gifts.
         new_pattern_share: share of the base rate that the mules add from that day on.
         labels: how labels come back.
@@ -79,6 +80,7 @@ class SimulationConfig:
     concept_shift: float = 0.0
     regime_change_at: float | None = None
     regime_shift: float = 1.0
+    absent: tuple[str, ...] = ()
     new_pattern_start: date | None = None
     new_pattern_share: float = 0.5
     labels: LabelConfig = LabelConfig()
@@ -109,10 +111,13 @@ def _within(name: str, value: float, least: float, most: float) -> None:
 _SHIFTS: Final[dict[str, dict[str, float]]] = {
     "positive": {"covariate_shift": 0.5, "prior_shift": -0.4, "concept_shift": 0.1},
     "neutral": {"covariate_shift": 0.7, "prior_shift": 0.4, "concept_shift": 0.25},
-    "mild-negative": {"covariate_shift": 0.8, "prior_shift": 0.3, "concept_shift": 0.6},
+    "mild-negative": {"covariate_shift": 0.8, "prior_shift": 0.3, "concept_shift": 0.75},
     "negative": {"covariate_shift": 0.8, "prior_shift": 0.3, "concept_shift": 1.0},
     "regime-change": {"covariate_shift": 0.5, "prior_shift": -0.2, "concept_shift": 0.1, "regime_change_at": 0.875},
 }
+
+_ABSENT: Final = {"source": ("low_and_slow",), "target": ("bust_out",)}
+"""Each platform of a pair knows a pattern that the other has never seen."""
 
 PRESETS: Final = tuple(_SHIFTS)
 """Names of pairs of platforms, by what transfer between them should do."""
@@ -130,11 +135,12 @@ def preset(name: str, *, source: SimulationConfig) -> tuple[SimulationConfig, Si
     """
     if name not in _SHIFTS:
         raise InvalidSimulation(f"preset: {name!r} is not one of {', '.join(PRESETS)}")
-    source = replace(source, platform="source", regime_change_at=None)
+    source = replace(source, platform="source", regime_change_at=None, absent=_ABSENT["source"])
     shifts = _SHIFTS[name]
     target = replace(
         source,
         platform="target",
+        absent=_ABSENT["target"],
         covariate_shift=shifts["covariate_shift"],
         prior_shift=shifts["prior_shift"],
         concept_shift=shifts["concept_shift"],

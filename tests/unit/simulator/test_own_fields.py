@@ -9,9 +9,11 @@ from sklearn.metrics import roc_auc_score
 
 from fraud.features.platform import FieldKind, parse_platform
 from simulator.config import SimulationConfig
+from simulator.event_table import transaction_ids
 from simulator.output.files import platform_toml
-from simulator.own_fields.catalogue import SILENT, TELLING
+from simulator.own_fields.catalogue import SILENT, TELLING, Telling
 from simulator.own_fields.columns import Numbers, Words, json_objects
+from simulator.own_fields.telling import Scene, own_device, own_mail
 from simulator.simulation import Simulation, simulate
 
 CONFIG = SimulationConfig(transactions=120_000, seed=11, base_rate=0.02)
@@ -64,18 +66,22 @@ def test_platforms_share_some_fields_and_have_some_of_their_own(source: Simulati
 
 
 @pytest.mark.parametrize("field", TELLING, ids=lambda field: field.name)
-def test_telling_fields_tell_as_much_as_their_evidence_says(
-    field: object, source: Simulation, target: Simulation
+@pytest.mark.parametrize("concept", [0.0, 0.3, 1.0])
+def test_a_telling_fields_evidence_is_that_of_the_distributions_it_was_drawn_from(
+    field: Telling, concept: float, source: Simulation
 ) -> None:
-    """E[exp(evidence) | genuine] = 1: the distributions are those that were drawn from."""
-    simulation = source if field.name in source.own.columns else target  # type: ignore[attr-defined]  # `Telling`
-    evidence, fraud = simulation.own.evidence, simulation.attempts.fraud
-    told = [(evidence.payment, np.ones(len(fraud), np.bool_)), *((e, own) for e, _, own in evidence.owned)]
-    for ratio, own in told:
-        genuine = np.exp(ratio[own & ~fraud])
-        assert genuine.mean() == pytest.approx(1, abs=5 * genuine.std() / np.sqrt(len(genuine) / 8) + 0.01)
-        frauds = np.exp(-ratio[own & fraud])
-        assert frauds.mean() == pytest.approx(1, abs=5 * frauds.std() / np.sqrt(len(frauds) / 8) + 0.01)
+    """E[P(v | fraud) / P(v | genuine) | genuine] = 1, and the other way round."""
+    a = source.attempts
+    ids = transaction_ids(a, 7)
+    _, evidence = field.draw(Scene(a, ids, 7, int(a.time.min()), np.full(len(a), concept)))
+    own = {"payment": np.ones(len(a), np.bool_), "mail": own_mail(a), "device": own_device(a)}[field.of]
+    owner = {"payment": ids, "mail": a.email, "device": a.device}[field.of]
+    for mine, ratio in ((own & ~a.fraud, np.exp(evidence)), (own & a.fraud, np.exp(-evidence))):
+        # One value of an id is one draw, however often it is seen.
+        _, first = np.unique(owner[mine], return_index=True)
+        drawn = ratio[mine][first]
+        assert drawn.mean() == pytest.approx(1, abs=4 * drawn.std() / np.sqrt(len(drawn)) + 1e-9), mine.sum()
+        assert drawn.std() > 0.05
 
 
 @pytest.mark.parametrize("name", ["processor_card_seen", "card_number_pasted", "checkout_seconds"])

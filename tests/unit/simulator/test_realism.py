@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fraud.units import DAY_US, HOUR_US
-from simulator.config import SimulationConfig, preset
+from simulator.config import InvalidSimulation, SimulationConfig, preset
 from simulator.fraud_patterns.catalogue import PATTERNS
 from simulator.people.attempts import MISSING, Attempts
 from simulator.simulation import Simulation, simulate
@@ -144,3 +144,18 @@ def test_rings_give_up_devices_and_addresses(crowded: Simulation) -> None:
 def test_the_milder_negative_preset_lies_between() -> None:
     concept = {name: preset(name, source=BASE)[1].concept_shift for name in ("neutral", "mild-negative", "negative")}
     assert concept["neutral"] < concept["mild-negative"] < concept["negative"]
+
+
+def test_each_platform_of_a_pair_knows_a_pattern_that_the_other_has_never_seen() -> None:
+    counts = [simulate(config).summary() for config in preset("positive", source=replace(BASE, transactions=60_000))]
+    source, target = (summary.by_pattern for summary in counts)
+    assert source["low_and_slow"] == target["bust_out"] == 0
+    assert min(source["bust_out"], target["low_and_slow"], source["household_tablet"]) > 10
+    # What is absent leaves its share of the frauds to the others.
+    assert counts[0].base_rate == pytest.approx(BASE.base_rate, rel=0.2)
+
+
+@pytest.mark.parametrize("absent", [("piracy",), tuple(pattern.name for pattern in PATTERNS)])
+def test_what_cannot_be_absent_is_refused(absent: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidSimulation, match="absent: "):
+        simulate(replace(BASE, transactions=100, absent=absent))

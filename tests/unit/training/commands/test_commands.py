@@ -6,9 +6,11 @@ import resource
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
@@ -16,6 +18,7 @@ from click.testing import CliRunner, Result
 from simulator.__main__ import simulate_command
 from tests.support.shop_tables import events_table, labels_table
 from training.__main__ import COMMANDS, main
+from training.data.schema import LABELS, conform
 
 CREDIBLE = ["--days", "60", "--base-rate", "0.02"]
 
@@ -140,6 +143,41 @@ def test_a_forecast_tells_what_each_day_would_have_given_and_whether_to_transfer
     assert isinstance(assumed, dict)
     assert assumed["analysts"] > 0
     assert any("silence counts as genuine" in line for line in assumed["said"])
+
+
+def test_a_forecast_of_labels_that_are_all_late_presumes_what_it_must_and_says_so(world: Path, tmp_path: Path) -> None:
+    """As an imported file with a declared delay: frauds only, each reported 20 days later."""
+    events, truth = (pq.read_table(world / f"target/{name}.parquet") for name in ("events", "truth"))
+    frauds = truth.filter(truth["is_fraud"])
+    received = pc.add(frauds["event_time"], pa.scalar(timedelta(days=20)))
+    ids = frauds["transaction_id"]
+    labels = pa.table(
+        {
+            "label_id": ids,
+            "transaction_id": ids,
+            "verdict": pa.array(["unauthorised"] * len(ids)),
+            "source": pa.array(["chargeback"] * len(ids)),
+            "occurred_at": received,
+            "received_at": received,
+        }
+    )
+    pq.write_table(events, tmp_path / "events.parquet")
+    pq.write_table(
+        conform(labels, LABELS).replace_schema_metadata({"fraudstream.maturity_days": "120"}),
+        tmp_path / "labels.parquet",
+    )
+    given = ["forecast", "--target", tmp_path / "events.parquet", "--models", world / "models"]
+    found = said(*given, "--days", 14, "--days", 40, "--strategy", "boosted")
+    early, late = found["points"]  # type: ignore[misc]  # JSON
+    assert (early["labels"], early["presumed"]) == (0, 0)
+    assert early["recall_alone"] is None
+    assert late["presumed"] > 10 * late["frauds"] > 0
+    assert late["recall_alone"] is not None
+    assumed = found["assumed"]
+    assert isinstance(assumed, dict)
+    assert assumed["presumed_after_days"] == pytest.approx(20)
+    assert assumed["analysts"] == 0
+    assert "never enough labels" not in str(found["reason"])
 
 
 def test_a_forecast_of_what_it_compares_with_is_refused(world: Path) -> None:
