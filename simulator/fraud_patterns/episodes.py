@@ -80,12 +80,12 @@ def _identities(
         known = marketplace.customers.take(chosen)
         return known, runs.of
     one = pattern.who == "newcomer"
-    known = np.where(key != 0, mix(key, np.where(one, 0, runs.step)), 0)[runs.step == 1 if one else slice(None)]
+    shared = np.where(key != 0, mix(key, np.where(one, 0, runs.step)), 0)[runs.step == 1 if one else slice(None)]
     purpose = salt_of("newcomers", kind, begin) % (1 << 28) + 2
     people = people_of(
-        marketplace.platform, marketplace.merchants, rng, len(known), purpose=purpose, shared=known, fresh=True
+        marketplace.platform, marketplace.merchants, rng, len(shared), purpose=purpose, shared=shared, fresh=True
     )
-    return people, runs.of if one else np.arange(len(known))
+    return people, runs.of if one else np.arange(len(shared))
 
 
 def _times(

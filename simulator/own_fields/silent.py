@@ -51,7 +51,7 @@ def coupon(scene: Scene) -> Column:
 def basket_weight(scene: Scene) -> Column:
     """Kilogrammes of what is shipped: noise."""
     weight = np.exp(0.2 + 0.9 * normal_of(scene.id, salt_of(scene.salt, "weight")))
-    return Numbers(np.round(weight, 2), scene.attempts.digital)
+    return Numbers(np.round(weight, 2).astype(np.float64), scene.attempts.digital)
 
 
 def serial(scene: Scene) -> Column:

@@ -159,4 +159,5 @@ def own_device(attempts: Attempts) -> Bools:
     """Whether an attempt's device is the episode's own and no known customer's; bool [n]."""
     brought = {"new device", "one device", "few devices"}
     own = [pattern.who != "customer" or bool(pattern.traits & brought) for pattern in ALL_PATTERNS]
-    return np.array([False, *own])[attempts.kind] & (attempts.device != 0)
+    known: Bools = np.array([False, *own])[attempts.kind] & (attempts.device != 0)
+    return known

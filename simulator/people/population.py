@@ -157,7 +157,7 @@ def common_identities(platform: Platform, count: int) -> Int64s:
 
 def _passport(platform: Platform, rng: np.random.Generator, shared: Int64s) -> tuple[Int64s, Int64s, Int64s, Int64s]:
     """Country, rank of the bank, funding and mail domain: a shared identity has the same on every platform."""
-    weights = (
+    weights: tuple[tuple[npt.ArrayLike, npt.ArrayLike], ...] = (
         (platform.countries, places.column(places.COUNTRIES, "home")),
         (1 / (np.arange(BINS_PER_COUNTRY) + 1.5),) * 2,
         ((1 - platform.credit - platform.prepaid, platform.credit, platform.prepaid), (0.5, 0.45, 0.05)),

@@ -226,5 +226,5 @@ def _mean_by_customer(values: Floats, customer: npt.NDArray[np.uint64], *, seed:
     total, count = np.bincount(place, weights=values), np.bincount(place).astype(np.float64)
     rng = np.random.default_rng(seed)
     draws = (rng.poisson(1.0, len(count)) for _ in range(DRAWS))
-    low, high = np.quantile([(drawn @ total) / max(drawn @ count, 1) for drawn in draws], [0.05, 0.95])
+    low, high = np.quantile([float(drawn @ total) / max(float(drawn @ count), 1.0) for drawn in draws], [0.05, 0.95])
     return float(values.mean()), float(low), float(high)

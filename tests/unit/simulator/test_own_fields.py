@@ -12,7 +12,7 @@ from simulator.config import SimulationConfig
 from simulator.event_table import transaction_ids
 from simulator.output.files import platform_toml
 from simulator.own_fields.catalogue import SILENT, TELLING, Telling
-from simulator.own_fields.columns import Numbers, Words, json_objects
+from simulator.own_fields.columns import Column, Numbers, Words, json_objects
 from simulator.own_fields.telling import Scene, own_device, own_mail
 from simulator.simulation import Simulation, simulate
 
@@ -173,7 +173,7 @@ def test_every_field_says_what_it_means() -> None:
 
 
 def test_json_leaves_out_what_is_missing_and_escapes_texts() -> None:
-    columns = {
+    columns: dict[str, Column] = {
         "n": Numbers(np.array([1.5, 2.0]), np.array([False, True])),
         'w"': Words(np.array([-1, 0], np.int16), ('a"b',)),
     }

@@ -168,7 +168,9 @@ def test_a_forecast_of_labels_that_are_all_late_presumes_what_it_must_and_says_s
     )
     given = ["forecast", "--target", tmp_path / "events.parquet", "--models", world / "models"]
     found = said(*given, "--days", 14, "--days", 40, "--strategy", "boosted")
-    early, late = found["points"]  # type: ignore[misc]  # JSON
+    points = found["points"]
+    assert isinstance(points, list)
+    early, late = points
     assert (early["labels"], early["presumed"]) == (0, 0)
     assert early["recall_alone"] is None
     assert late["presumed"] > 10 * late["frauds"] > 0
