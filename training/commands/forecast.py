@@ -79,22 +79,26 @@ def forecast_command(
 
 
 def show(made: "Forecast") -> None:
-    """The forecast as a table with its conclusion."""
+    """The forecast as a table with its conclusion, and what it rests on."""
     from training.evaluation.report import number
     from training.evaluation.scores import ENOUGH_FRAUDS
 
-    console = Console(width=140)
+    console = Console(width=150)
     table = Table(
-        "days", "labels", "of them fraud", "frauds ahead", "recall at 1 %", "alone", "money / 1,000", "alone",
-        "gain in average precision", title="What would have been caught in the 30 days after, with transfer and alone",
+        "days", "labels", "of them fraud", "presumed", "frauds ahead", "recall at 1 %", "alone", "money / 1,000",
+        "alone", "gain in average precision", "gain in money",
+        title="What would have been caught in the 30 days after, with transfer and alone",
     )  # fmt: skip
     for p in made.points:
         figures = (p.recall, p.recall_alone, p.money, p.money_alone)
-        gain = "–" if p.gain is None else "{:+.3f} ({:+.3f} to {:+.3f})".format(*p.gain)
-        counts = (str(p.days), f"{p.labels:,}", f"{p.frauds:,}", f"{p.test_frauds:,}")
-        table.add_row(*counts, *map(number, figures), gain)
+        counts = (str(p.days), *(f"{count:,}" for count in (p.labels, p.frauds, p.presumed, p.test_frauds)))
+        gains = ("{:+.3f} ({:+.3f} to {:+.3f})".format(*p.gain), "{:+.1f} ({:+.1f} to {:+.1f})".format(*p.money_gain))
+        table.add_row(*counts, *map(number, figures), *gains)
     console.print(table)
     console.print(made.reason)
+    console.print("assumed:")
+    for said in made.arrival.said():
+        console.print(f"- {said}")
     if made.underpowered:
         console.print(f"fewer than {ENOUGH_FRAUDS} frauds ahead: a gain below a seventh cannot be told from chance")
     console.print("a look back at this target's own past, not a promise: it holds as far as the future is like it")

@@ -115,10 +115,18 @@ def at_policy(scored: Scored, policy: Policy) -> dict[str, float | int | bool | 
 
 def net_money(scored: Scored, policy: Policy, action: npt.NDArray[np.uint8]) -> float:
     """What the actions saved against allowing everything, in base currency, by the policy's cost model."""
+    return float(_saved(scored, policy, action).sum())
+
+
+def money_saved(scored: Scored, policy: Policy) -> Floats:
+    """What the policy's decision on each payment saves against allowing it, in base currency, float64 [n]."""
+    return _saved(scored, policy, policy.decide(scored.score, scored.amount, time_us=scored.time).action)
+
+
+def _saved(scored: Scored, policy: Policy, action: npt.NDArray[np.uint8]) -> Floats:
     genuine, fraud = policy.costs.lines(scored.amount / MICRO)
     cost = np.where(scored.fraud[:, None], fraud, genuine)
-    taken = cost[np.arange(len(scored)), action]
-    return float((cost[:, 0] - taken).sum())
+    return np.asarray(cost[:, 0] - cost[np.arange(len(scored)), action], np.float64)
 
 
 def recall_at_review(scored: Scored, share: float) -> float | None:

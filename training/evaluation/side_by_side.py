@@ -32,13 +32,13 @@ class Measured:
 
 
 def open_stream(
-    events: Path, labels: Path, models: Sequence[Model], *, rates: Rates | None = None
+    events: Path, labels: Path | None, models: Sequence[Model], *, rates: Rates | None = None
 ) -> tuple[Stream, FeatureContext]:
     """The stream as these versions must see it: by the platform that they were made for.
 
     Args:
         events: a file.
-        labels: its labels.
+        labels: its labels, None without any.
         models: the versions.
         rates: into their base currency; without them the built-in ones.
 
