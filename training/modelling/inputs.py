@@ -111,4 +111,4 @@ def without(sample: Sample, columns: Sequence[int]) -> Sample:
         return sample
     features = sample.features.copy()
     features[:, list(columns)] = np.nan
-    return Sample(features, sample.label, sample.time)
+    return replace(sample, features=features)

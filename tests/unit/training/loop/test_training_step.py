@@ -29,8 +29,10 @@ def payments(count: int, *, labelled: bool, seed: int = 7) -> Dataset:
         card=ids,
         transaction=ids,
         transaction_ids=ids.astype(str).astype(object),
+        component=np.arange(count),
         label=sample.label if labelled else np.full(count, -1, np.int8),
         received=np.zeros(count, np.int64),
+        silent=np.full(count, not labelled),
         propensity=np.ones(count, np.float32),
         segments={},
     )
