@@ -15,8 +15,10 @@ from training.data.dataset import (
 from training.data.errors import (
     InvalidDataset,
 )
-from training.data.replayed_stream import build
+from training.data.feature_context import FeatureContext
+from training.data.replayed_stream import build, read_stream
 from training.data.sample import Floats, Sample
+from training.labels.delay import DelayCurve, Reports
 from training.modelling.base import Base, load_base
 from training.registry.versions import RegistryError, find, versions
 
@@ -84,6 +86,13 @@ def read_source(
     ]
     joined = Dataset.concatenate(parts)
     return joined, Sample.of(joined)
+
+
+def source_delay(files: Sequence[Path], *, partitions: int) -> DelayCurve:
+    """How late the frauds of the source platforms were reported."""
+    context = FeatureContext(partitions=partitions)
+    streams = [read_stream([path], labels_beside(path, None), context) for path in files]
+    return DelayCurve.of(Reports.concatenate([Reports.of(stream.ledger) for stream in streams]))
 
 
 def read_unlabelled(
