@@ -42,7 +42,8 @@ BASE: Final = "pretrain"
 """The strategy of a pre-trained base; it holds weights and a source sample, no SavedModel."""
 
 LEARNT: Final = "learnt.npz"
-"""Which payments a version learnt from: `transaction`, uint64 [m], hashed ids in ascending order."""
+"""Which payments a version learnt from: `transaction`, uint64 [m], hashed ids in ascending order, and `rank`, float32
+[m], how models that had not learnt from a payment ranked it among those of its time."""
 
 REQUIRED: Final = ("saved_model.pb", "policy.json", "metrics.json", "golden.npz")
 EXTREMES: Final = (float("nan"), 0.0, 1.0, -1.0, 2.0**24 - 1, 3e38, -3e38)

@@ -59,6 +59,7 @@ class Candidate:
         strategy, seed, prior, trained_on: for the manifest.
         report: for `metrics.json`: what was chosen, why, and what it was fitted on.
         learnt: hashed ids of the payments whose labels it learnt from, uint64 [m].
+        learnt_rank: how models that had not learnt from these ranked them, [m]; None where nobody did.
     """
 
     scorer: Scorer
@@ -72,6 +73,7 @@ class Candidate:
     trained_on: TrainedOn
     report: Mapping[str, object]
     learnt: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    learnt_rank: npt.NDArray[np.floating] | None = None
 
 
 class ServingModule(tf.Module):
@@ -165,7 +167,7 @@ def export_bundle(
         _write_golden(path, candidate)
         (path / "policy.json").write_bytes(policy)
         (path / "metrics.json").write_bytes(to_json(candidate.report))
-        write_learnt(path, candidate.learnt)
+        write_learnt(path, candidate.learnt, candidate.learnt_rank)
         if write_risk is not None:
             (path / "risk").mkdir()
             write_risk(path / "risk")

@@ -64,6 +64,10 @@ class Learnt:
         before = np.zeros(len(data), np.bool_) if self.until is None else data.time <= self.until
         return np.isin(data.transaction, self.transactions) | before
 
+    def taught(self, data: Dataset) -> npt.NDArray[np.bool_]:
+        """True where the label was learnt, not only the payment seen; of unknown rows as `seen` says. Shape [n]."""
+        return np.isin(data.transaction, self.transactions) if len(self.transactions) else self.seen(data)
+
     def unseen(self, data: Dataset, *, said_by: str) -> tuple[Dataset, int]:
         """The payments that were not learnt from, and how many were left out.
 
@@ -95,9 +99,24 @@ def _until(path: Path, manifest: Manifest) -> int | None:
     return int(datetime.fromisoformat(trained.until).timestamp() * 1_000_000)
 
 
-def write_learnt(path: Path, transactions: Ids) -> None:
-    """Writes `LEARNT` into a version's folder."""
-    np.savez_compressed(path / LEARNT, allow_pickle=False, transaction=np.unique(transactions))
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """How models that had not learnt from a payment ranked it among those of its time, for m payments.
+
+    Attributes:
+        transaction: uint64 [m], hashed ids, ascending.
+        rank: float32 [m], share of the payments of the same 30 days that score no higher; NaN where nobody ranked it.
+    """
+
+    transaction: Ids = field(default_factory=lambda: np.zeros(0, np.uint64))
+    rank: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+
+
+def write_learnt(path: Path, transactions: Ids, rank: npt.NDArray[np.floating] | None = None) -> None:
+    """Writes `LEARNT` into a version's folder: what it learnt from, [m], and the ranks of those payments."""
+    known, place = np.unique(transactions, return_index=True)
+    ranks = np.full(len(known), np.nan, np.float32) if rank is None else rank[place].astype(np.float32)
+    np.savez_compressed(path / LEARNT, allow_pickle=False, transaction=known, rank=ranks)
 
 
 def read_learnt(path: Path) -> Ids:
@@ -106,12 +125,21 @@ def read_learnt(path: Path) -> Ids:
     Raises:
         InvalidBundle: the file is damaged.
     """
+    return read_ranks(path).transaction
+
+
+def read_ranks(path: Path) -> Ranks:
+    """What `write_learnt` wrote.
+
+    Raises:
+        InvalidBundle: the file is damaged.
+    """
     file = path / LEARNT
     if not file.is_file():
-        return np.zeros(0, np.uint64)
+        return Ranks()
     try:
         with np.load(file, allow_pickle=False) as held:
-            return np.asarray(held["transaction"], np.uint64)
+            return Ranks(np.asarray(held["transaction"], np.uint64), np.asarray(held["rank"], np.float32))
     except Exception as error:  # noqa: BLE001 - numpy, zipfile and zlib raise a dozen kinds on a damaged file
         raise InvalidBundle(f"{file}: {error}") from None
 
