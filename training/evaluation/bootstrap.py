@@ -27,8 +27,8 @@ REPEATS: Final = 1_000
 GENUINE_UNITS: Final = 2_000
 """Components without fraud are drawn in so many groups: sums of independent groups vary as their members' do."""
 
-CHUNK: Final = 100
-"""Draws that are held in memory at once."""
+HELD: Final = 4_000_000
+"""Weights of units in draws that are held in memory at once, 32 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,8 @@ class Ranking:
 
     def recall_at_budget(self, draws: Floats) -> Floats:
         """Share of the frauds whose score is above zero, where zero is the end of the budget, float64 [b]."""
-        frauds = self.frauds @ draws
-        return _share(frauds[self.above].sum(axis=0), frauds.sum(axis=0))
+        found, every = self.frauds[self.above].sum(axis=0), self.frauds.sum(axis=0)
+        return _share(found @ draws, every @ draws)
 
 
 def _share(part: Floats, whole: Floats) -> Floats:
@@ -163,7 +163,8 @@ def _interval(
     count = int(unit.max()) + 1 if len(unit) else 1
     value = float(measure(np.ones((count, 1)))[0])
     random = np.random.default_rng(seed)
-    sizes = [min(CHUNK, repeats - start) for start in range(0, repeats, CHUNK)]
+    chunk = max(HELD // count, 1)
+    sizes = [min(chunk, repeats - start) for start in range(0, repeats, chunk)]
     draws = np.concatenate([measure(random.poisson(1.0, (count, size)).astype(np.float64)) for size in sizes])
     known = draws[~np.isnan(draws)]
     if len(known) < 2:
