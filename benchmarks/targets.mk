@@ -1,5 +1,5 @@
 # Long runs. Each prints a table and writes build/bench/<target>.json: a list of {name, value, unit, low, high}.
-.PHONY: bench bench-history bench-transfer bench-simulator bench-decode bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration audit
+.PHONY: bench bench-gate bench-history bench-transfer bench-simulator bench-decode bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration audit
 
 BENCH_READY := .venv/.bench-ready
 
@@ -42,6 +42,9 @@ soak: $(READY) ## 30 minutes at half the maximal rate: memory stays flat
 
 loop-test: $(READY) ## a new pattern, labels, re-adaptation, recovery; unattended, in three worlds
 	$(PY) -m benchmarks.loop
+
+bench-gate: $(READY) ## what the gate promotes by mistake in a year, and its power
+	$(PY) -m benchmarks.gate
 
 bench-exploration: $(READY) ## what a blocking model's own labels say of its precision, three ways
 	$(PY) -m benchmarks.exploration

@@ -73,8 +73,8 @@ class Settings(PlatformSettings):
     loop_maturity: Delay | None = Field(
         None, description="age at which silence counts as genuine; default: estimated, 120 until then"
     )
-    loop_holdout_share: float = Field(0.25, gt=0, lt=1, description="share of customers that only the gate sees")
-    loop_min_frauds: int = Field(20, ge=3, description="with fewer known frauds it stays at the cold start")
+    loop_folds: int = Field(3, ge=2, le=10, description="models that judge a candidate, each on what it did not learn")
+    loop_min_frauds: int = Field(3, ge=3, description="with fewer known frauds it stays at the cold start")
     loop_strategy: str = Field("joint_distilled", description="how to adapt; see docs/explanation/transfer.md")
     loop_teachers: int | None = Field(None, ge=1, description="nets to train; default: as many as the base has")
     loop_alert_share: float | None = Field(
@@ -84,12 +84,15 @@ class Settings(PlatformSettings):
         0.02,
         ge=0,
         lt=1,
-        description="how much worse than the champion a candidate may be, at the interval's lower bound",
+        description="how far a candidate may stand behind the best champion so far: ever, not per promotion",
     )
     loop_promotion: Literal["direct", "shadow"] = Field(
         "direct", description="whether an accepted version first shadows"
     )
-    loop_unsure: Literal["keep", "shadow"] = Field("keep", description="what too little evidence leads to")
+    loop_unsure: Literal["keep", "shadow"] = Field(
+        "shadow",
+        description="what becomes of a candidate that is not shown to be better but learnt from twice the frauds",
+    )
     loop_probation: Delay = Field(timedelta(days=3), description="how long a shadow is watched before it takes over")
     loop_watch: Delay = Field(timedelta(days=3), description="how long a new champion may still be rolled back")
     loop_keep_versions: int = Field(5, ge=1, description="versions of each kind that are kept")

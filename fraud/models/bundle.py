@@ -2,7 +2,8 @@
 
 Layout (that of TensorFlow Serving, so that it can serve the same directory):
 
-    <root>/<n>/{saved_model.pb, variables/, manifest.json, policy.json, metrics.json, golden.npz, risk/, BLESSED}
+    <root>/<n>/{saved_model.pb, variables/, manifest.json, policy.json, metrics.json, golden.npz, learnt.npz, risk/,
+                BLESSED}
     <root>/<n>/manifest.hmac the manifest's signature, where the platform has a key
     <root>/candidates/<n>/   the same, until blessed
     <root>/bases/<n>/        pre-trained models, to adapt from; never served
@@ -41,6 +42,10 @@ BLESSED: Final = "BLESSED"
 BASE: Final = "pretrain"
 """The strategy of a pre-trained base; it holds weights and a source sample, no SavedModel."""
 
+LEARNT: Final = "learnt.npz"
+"""Which payments a version learnt from: `transaction`, uint64 [m], hashed ids in ascending order, and `rank`, float32
+[m], how models that had not learnt from a payment ranked it among those of its time."""
+
 REQUIRED: Final = ("saved_model.pb", "policy.json", "metrics.json", "golden.npz")
 EXTREMES: Final = (float("nan"), 0.0, 1.0, -1.0, 2.0**24 - 1, 3e38, -3e38)
 """Every feature of a row at one of these; a model must score them all: a field that is absent, wrong or absurd is no
@@ -49,7 +54,7 @@ reason to let a payment through unscored."""
 # What TensorFlow or we ourselves read; another form of a SavedModel would be read unchecked.
 _KNOWN: Final = re.compile(
     r"saved_model\.pb|fingerprint\.pb|variables/variables\.(index|data-\d{5}-of-\d{5})|"
-    r"policy\.json|metrics\.json|golden\.npz|risk/\w+\.npz"
+    r"policy\.json|metrics\.json|golden\.npz|learnt\.npz|risk/\w+\.npz"
 )
 
 
@@ -58,21 +63,29 @@ class InvalidBundle(Exception):  # noqa: N818 - named like InvalidEvent: what is
 
 
 class TrainedOn(BaseModel):
-    """Which target data a version learnt from.
+    """Which target data a version learnt from, and how; which payments these are stands in `LEARNT`.
 
     Attributes:
         since: first event time, ISO 8601, or None without target rows.
         until: last event time.
+        as_received: whether it was given everything up to `until`, labelled or not; else a draw of labelled rows.
         rows: labelled target rows.
         frauds: frauds among them.
+        options: of pre-training or adaptation, by name.
+        code: version and checksum of the program that trained it.
+        data: what it read: a file's name -> its SHA-256, a topic's partition -> the offset reached.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     since: str | None = None
     until: str | None = None
+    as_received: bool = False
     rows: int = Field(default=0, ge=0)
     frauds: int = Field(default=0, ge=0)
+    options: dict[str, object] = {}
+    code: str = ""
+    data: dict[str, str] = {}
 
 
 class Manifest(BaseModel):

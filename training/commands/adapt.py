@@ -67,9 +67,10 @@ def adapt_command(
     from training.commands.target import as_received, with_budget
     from training.evaluation.shop_policy import shop_policy
     from training.modelling.adapt import adapt, strategy_named
-    from training.modelling.export import export_bundle
+    from training.modelling.export import export_bundle, learnt_from
     from training.modelling.inputs import labels_beside, matched, open_base
     from training.modelling.strategies.task import AdaptOptions, Task
+    from training.registry.learnt import checksums, read_delay
 
     started = perf_counter()
     with one_line_errors(), progress_display() as progress:
@@ -81,14 +82,16 @@ def adapt_command(
             target = with_budget(events, path, labels, seed=seed, context=context, cache=cache)
         else:
             assert as_of is not None  # noqa: S101  # for mypy; checked above
-            target = as_received(events, path, to_us(as_of), context=context)
+            delay = read_delay(root, parent)
+            target = as_received(events, path, to_us(as_of), context=context, source=delay, seed=seed)
         policy = shop_policy(target.data, policy_file, reviews_per_day)
         options = AdaptOptions(teachers=teachers or len(base.teachers))
         task = Task(matched(base, target.data), target.sample, target.data.features, seed, options, progress)
         candidate = adapt(task, strategy, frauds_counted=target.frauds_counted, rows_counted=target.rows_counted)
+        facts = {"data": checksums([events, path])}
         version = export_bundle(
             root,
-            candidate,
+            learnt_from(candidate, target.data, target.learnt, as_received=target.as_received, facts=facts),
             identity=target.data.identity,
             created_at=now(),
             parent=parent,

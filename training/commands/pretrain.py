@@ -1,6 +1,6 @@
 """`python -m training pretrain`: a base from one or more source platforms."""
 
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 
@@ -59,8 +59,18 @@ def pretrain_command(
     """
     from training.modelling.base import save_base
     from training.modelling.export import write_version
-    from training.modelling.inputs import kinds_of, lacking, read_source, read_unlabelled, united_names, without
+    from training.modelling.inputs import (
+        kinds_of,
+        labels_beside,
+        lacking,
+        read_source,
+        read_unlabelled,
+        source_delay,
+        united_names,
+        without,
+    )
     from training.modelling.pretrain import PretrainOptions, pretrain
+    from training.registry.learnt import checksums, code_version, write_delay, write_learnt
 
     started = perf_counter()
     with one_line_errors(), progress_display() as progress:
@@ -71,13 +81,15 @@ def pretrain_command(
         kinds = kinds_of(names, [context.platform for context in contexts])
         data, source = read_source(sources, theirs, names=names, cache=cache, progress=True)
         target = read_unlabelled(unlabelled, ours, names=names, cache=cache, progress=True)
+        options = PretrainOptions(teachers=teachers, steps=steps, max_rows=max_source_rows)
+        delay = source_delay(sources, theirs)
         base = pretrain(
             without(source, lacking(target)),
             target,
             names=names,
             kinds=kinds,
             seed=seed,
-            options=PretrainOptions(teachers=teachers, steps=steps, max_rows=max_source_rows),
+            options=options,
             progress=progress,
         )
         facts = {
@@ -85,12 +97,21 @@ def pretrain_command(
             "strategy": BASE,
             "seed": seed,
             "prior": base.source_prior,
-            "trained_on": TrainedOn(rows=len(source), frauds=source.frauds),
+            "trained_on": TrainedOn(
+                rows=len(source),
+                frauds=source.frauds,
+                options=asdict(options),
+                code=code_version(),
+                data=checksums([*sources, *(labels_beside(path, None) for path in sources), *unlabelled]),
+            ),
         }
-        version = write_version(
-            root, "bases", partial(save_base, base), facts,
-            identity=data.identity, created_at=now(), key=bundle_key(),
-        )  # fmt: skip
+
+        def fill(path: Path) -> None:
+            save_base(base, path)
+            write_learnt(path, data.labelled().transaction)
+            write_delay(path, delay)
+
+        version = write_version(root, "bases", fill, facts, identity=data.identity, created_at=now(), key=bundle_key())
     seconds = round(perf_counter() - started, 1)
     found = {"version": version, "rows": len(source), "frauds": source.frauds, "unlabelled": len(target)}
     if as_json:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from fraud.features.platform import STANDARD, Platform
 from fraud.features.risk_tables import RISK_WINDOWS_DAYS, RiskTables
 from training.data.errors import InvalidDataset
-from training.labels.ledger import Ledger
+from training.labels.ledger import Ledger, State
 
 Rows: TypeAlias = slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]
 
@@ -53,8 +53,11 @@ class Dataset:
         card: uint64 [n], hashed id, 0 where absent.
         transaction: uint64 [n], hashed id.
         transaction_ids: object [n], the ids as text.
+        component: int64 [n], connected component of customer, card, device and shipping address; what folds and
+            bootstraps keep together (`training.data.components`).
         label: int8 [n], 1 fraud, 0 mature genuine, -1 not known as of the chosen time.
         received: int64 [n], when the deciding label was received, 0 without one.
+        silent: bool [n], True where nobody has said anything yet, though somebody could have.
         propensity: float32 [n], probability with which the payment was let through to be observed; 1 usually.
         segments: name -> str [n]: groups that the gate guards ("customer": new or returning, "country", "method").
         risk_ids: entity -> uint64 [n], hashed ids by which risk tables are looked up.
@@ -69,8 +72,10 @@ class Dataset:
     card: npt.NDArray[np.uint64]
     transaction: npt.NDArray[np.uint64]
     transaction_ids: npt.NDArray[np.object_]
+    component: npt.NDArray[np.int64]
     label: npt.NDArray[np.int8]
     received: npt.NDArray[np.int64]
+    silent: npt.NDArray[np.bool_]
     propensity: npt.NDArray[np.float32]
     segments: Mapping[str, npt.NDArray[np.str_]]
     risk_ids: Mapping[str, npt.NDArray[np.uint64]] = field(default_factory=dict)
@@ -128,6 +133,7 @@ class Dataset:
             self,
             label=known["label"].to_numpy(np.int8),
             received=known["received_at"].to_numpy(np.int64),
+            silent=(known["state"] == State.IMMATURE).to_numpy(np.bool_),
             propensity=known["propensity"].to_numpy(np.float32),
         )
 
@@ -165,8 +171,10 @@ COLUMNS: Final = (
     "card",
     "transaction",
     "transaction_ids",
+    "component",
     "label",
     "received",
+    "silent",
     "propensity",
 )
 """The per-row arrays of a data set, but for its segments."""

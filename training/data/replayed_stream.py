@@ -16,6 +16,7 @@ from fraud.features.encoder import features_fingerprint, history_fingerprint
 from fraud.features.risk_tables import RiskTables
 from fraud.features.spec import FeatureSpec
 from training.data.cache import cached, key_of
+from training.data.components import LINKING, components
 from training.data.dataset import (
     END_OF_TIME,
     Dataset,
@@ -168,8 +169,10 @@ def from_stream(
         card=kept.ids[:, ENTITIES.index("card")],
         transaction=kept.transaction,
         transaction_ids=chosen["transaction_id"].to_pandas().to_numpy(object),
+        component=components({entity: kept.ids[:, ENTITIES.index(entity)] for entity in LINKING}),
         label=np.full(len(rows), -1, np.int8),
         received=np.zeros(len(rows), np.int64),
+        silent=np.ones(len(rows), np.bool_),
         propensity=np.ones(len(rows), np.float32),
         segments=segments_of(chosen, kept),
         risk_ids=context.spec.risk_ids(kept),

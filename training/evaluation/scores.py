@@ -3,8 +3,8 @@
 Rows are payments whose label is known. `flagged` means: the policy's action is not allow.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field, fields
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,8 @@ class Scored:
         amount: int64 [n], micro-units of the base currency.
         card: uint64 [n], the card, or the customer where there is none.
         customer: uint64 [n].
+        component: int64 [n], payments that a bootstrap keeps together; the customer's by default.
+        weight: float64 [n], payments that each stands for: 1 / propensity where it was drawn by lot; ones by default.
     """
 
     score: Floats
@@ -42,9 +44,21 @@ class Scored:
     amount: npt.NDArray[np.int64]
     card: npt.NDArray[np.uint64]
     customer: npt.NDArray[np.uint64]
+    component: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    weight: Floats = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        if len(self.component) != len(self.score):
+            object.__setattr__(self, "component", np.unique(self.customer, return_inverse=True)[1].astype(np.int64))
+        if len(self.weight) != len(self.score):
+            object.__setattr__(self, "weight", np.ones(len(self.score)))
 
     def __len__(self) -> int:
         return len(self.score)
+
+    def take(self, rows: Bools) -> Self:
+        """The chosen rows."""
+        return type(self)(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
 
 
 @dataclass(frozen=True, slots=True)

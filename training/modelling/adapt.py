@@ -1,5 +1,6 @@
 """Adaptation: a base, a few target labels and a strategy give a calibrated candidate."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Final
@@ -19,6 +20,7 @@ from training.modelling.network import predict
 from training.modelling.strategies import STRATEGIES
 from training.modelling.strategies.task import Adapted, Strategy, Task
 from training.modelling.train_loop import make_deterministic
+from training.registry.learnt import code_version
 
 CALIBRATION_WEIGHT: Final = 30.0
 """The held-out source rows count in the calibration's shape as if they had so many frauds."""
@@ -43,7 +45,7 @@ def strategy_named(name: str) -> Strategy:
     return function
 
 
-def adapt(task: Task, strategy: str, *, frauds_counted: int, rows_counted: int) -> Candidate:
+def adapt(task: Task, strategy: str, *, frauds_counted: float, rows_counted: float) -> Candidate:
     """Runs a strategy and calibrates what it gives for the target.
 
     Args:
@@ -82,6 +84,8 @@ def adapt(task: Task, strategy: str, *, frauds_counted: int, rows_counted: int) 
             until=_iso(task.target.time[-1]),
             rows=len(task.target),
             frauds=task.target.frauds,
+            options=asdict(task.options),
+            code=code_version(),
         ),
         report=_report(task, strategy, adapted.why, calibration, prior=prior),
     )
@@ -96,7 +100,7 @@ def calibrate(task: Task, adapted: Adapted, prior: float) -> Calibration:
     return fit_calibration(
         np.concatenate([target_logits, source_logits]),
         np.concatenate([target.label, held_out.label]),
-        _weights(len(target), len(held_out), source_weight),
+        _weights(target.weight, len(held_out), source_weight),
         unseen_logits(task, adapted),
         prior,
     )
@@ -133,8 +137,8 @@ def _report(task: Task, strategy: str, why: str, calibration: Calibration, *, pr
     }
 
 
-def _weights(target: int, source: int, source_weight: float) -> npt.NDArray[np.float64]:
-    return np.concatenate([np.ones(target), np.full(source, source_weight)])
+def _weights(target: Floats, source: int, source_weight: float) -> npt.NDArray[np.float64]:
+    return np.concatenate([target.astype(np.float64), np.full(source, source_weight)])
 
 
 def _iso(time_us: np.int64) -> str:

@@ -88,7 +88,7 @@ def match_prior(shape: Calibration, unlabelled: Floats, prior: float) -> Calibra
     return shape.shifted(float(shift))
 
 
-def estimate_prior(frauds: int, rows: int, source_prior: float, *, strength: float = 1000.0) -> float:
+def estimate_prior(frauds: float, rows: float, source_prior: float, *, strength: float = 1000.0) -> float:
     """The target's fraud rate: its own count, drawn towards the source's rate (a Beta prior worth `strength` rows)."""
     return (frauds + strength * source_prior) / (rows + strength)
 

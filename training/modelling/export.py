@@ -10,7 +10,7 @@ place with its number, so that no reader ever sees half a version (`training.reg
 import errno
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -23,12 +23,13 @@ import tensorflow as tf
 from fraud.models.bundle import InvalidBundle, Manifest, TrainedOn, check_extremes, checksum, write_manifest
 from fraud.models.graph import SAVED_MODEL, InvalidGraph, check_graph
 from fraud.models.serving import Area
-from training.data.dataset import Identity
+from training.data.dataset import Dataset, Identity
 from training.modelling.boosting_graph import Forest
 from training.modelling.calibration import Calibration
 from training.modelling.contributions import Attribution, ForestAttribution, NetAttribution
 from training.modelling.network import FraudNet
 from training.modelling.strategies.task import Scorer
+from training.registry.learnt import write_learnt
 from training.registry.versions import publish, workspace
 
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -57,6 +58,8 @@ class Candidate:
         golden: some rows of the target, float32 [m, d].
         strategy, seed, prior, trained_on: for the manifest.
         report: for `metrics.json`: what was chosen, why, and what it was fitted on.
+        learnt: hashed ids of the payments whose labels it learnt from, uint64 [m].
+        learnt_rank: how models that had not learnt from these ranked them, [m]; None where nobody did.
     """
 
     scorer: Scorer
@@ -69,6 +72,8 @@ class Candidate:
     prior: float
     trained_on: TrainedOn
     report: Mapping[str, object]
+    learnt: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    learnt_rank: npt.NDArray[np.floating] | None = None
 
 
 class ServingModule(tf.Module):
@@ -106,6 +111,29 @@ def attribution(scorer: Scorer, reference: Floats) -> Attribution:
     raise TypeError(f"no attribution for {type(scorer).__name__}")
 
 
+def learnt_from(
+    candidate: Candidate,
+    data: Dataset,
+    transactions: npt.NDArray[np.uint64],
+    *,
+    as_received: bool,
+    facts: Mapping[str, object],
+) -> Candidate:
+    """The candidate with what it learnt from, for whoever measures it later.
+
+    Args:
+        candidate: as adapted.
+        data: every payment that it was given.
+        transactions: hashed ids of those whose labels it learnt from.
+        as_received: whether `data` is everything up to its last payment; else only the labelled ones were looked at.
+        facts: further fields of `TrainedOn`.
+    """
+    told = dict(facts)
+    if as_received and len(data):
+        told |= {"as_received": True, "until": datetime.fromtimestamp(int(data.time.max()) / 1e6, UTC).isoformat()}
+    return replace(candidate, learnt=transactions, trained_on=candidate.trained_on.model_copy(update=told))
+
+
 def export_bundle(
     root: Path,
     candidate: Candidate,
@@ -139,6 +167,7 @@ def export_bundle(
         _write_golden(path, candidate)
         (path / "policy.json").write_bytes(policy)
         (path / "metrics.json").write_bytes(to_json(candidate.report))
+        write_learnt(path, candidate.learnt, candidate.learnt_rank)
         if write_risk is not None:
             (path / "risk").mkdir()
             write_risk(path / "risk")

@@ -17,8 +17,9 @@ from training.data.errors import (
     InvalidDataset,
 )
 from training.data.feature_context import FeatureContext
-from training.data.replayed_stream import build
+from training.data.replayed_stream import build, read_stream
 from training.data.sample import Floats, Sample, some_rows
+from training.labels.delay import DelayCurve, Reports
 from training.modelling.base import Base, load_base
 from training.modelling.columns import in_columns
 from training.registry.versions import RegistryError, find, versions
@@ -127,6 +128,14 @@ def read_source(
     return joined, Sample.of(joined)
 
 
+def source_delay(files: Sequence[Path], contexts: Sequence[FeatureContext]) -> DelayCurve:
+    """How late the frauds of the source platforms were reported."""
+    streams = [
+        read_stream([path], labels_beside(path, None), context) for path, context in zip(files, contexts, strict=True)
+    ]
+    return DelayCurve.of(Reports.concatenate([Reports.of(stream.ledger) for stream in streams]))
+
+
 def read_unlabelled(
     files: Sequence[Path],
     contexts: Sequence[FeatureContext],
@@ -162,4 +171,4 @@ def without(sample: Sample, columns: Sequence[int]) -> Sample:
         return sample
     features = sample.features.copy()
     features[:, list(columns)] = np.nan
-    return Sample(features, sample.label, sample.time)
+    return replace(sample, features=features)
