@@ -8,6 +8,7 @@ from runtime.command_line import LazyGroup
 from training.process import prepare_libraries
 
 COMMANDS: Final = {
+    "draft": "training.commands.draft:draft_command",
     "import": "training.commands.import_events:import_command",
     "pretrain": "training.commands.pretrain:pretrain_command",
     "adapt": "training.commands.adapt:adapt_command",
@@ -24,7 +25,7 @@ COMMANDS: Final = {
 
 @click.group(cls=LazyGroup, places=COMMANDS)
 def main() -> None:
-    """Import, pre-train, adapt, evaluate, promote, and the loop that keeps doing it."""
+    """Draft, import, pre-train, adapt, evaluate, promote, and the loop that keeps doing it."""
     prepare_libraries()
 
 

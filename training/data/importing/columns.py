@@ -24,7 +24,7 @@ UNIT_US: Final = {
 }
 _WHOLE: Final = 2.0**62
 _OFFSET: Final = r"(?:Z|[+-]\d{2}:?\d{2})$"
-_SIGN: Final = r"[^\d\s.,'’()+\-]{0,5}"
+_SIGN: Final = rf"(?:[$€£¥₹₽₺₩₪₫฿]|R\$|US\$|kr\.?|zł|Kč|Fr\.?|{'|'.join(sorted(MINOR_DIGITS))})?"
 """A currency's sign or code, before or after the figures."""
 
 
