@@ -22,7 +22,6 @@ _TYPES: Final = {
     FieldType.FLAG: pa.bool_(),
     FieldType.COUNT: pa.int32(),
 }
-_JSON: Final = "attributes"
 _NEEDS_ESCAPE: Final = r'["\\\x00-\x1f]'
 
 
@@ -31,25 +30,25 @@ def column_type(name: str) -> pa.DataType:
     return _TYPES.get(FIELD[name].type, pa.string()) if name in FIELD else pa.string()
 
 
-def to_json(table: pa.Table) -> Iterator[bytes]:
+def to_json(table: pa.Table, *, json_column: str | None = "attributes") -> Iterator[bytes]:
     """Each row as one JSON object, a column at a time.
 
     Args:
-        table: columns are fields of a message; absent values are left out, times without a zone are UTC, text in
-            `attributes` is JSON already and stands as it is.
+        table: columns are fields of a message; absent values are left out, times without a zone are UTC.
+        json_column: the column whose text is JSON already and stands as it is.
     """
     for batch in table.to_batches(max_chunksize=ROWS):
         if batch.num_rows:
-            yield from _objects(batch)
+            yield from _objects(batch, json_column)
 
 
-def _objects(batch: pa.RecordBatch) -> list[bytes]:
+def _objects(batch: pa.RecordBatch, json_column: str | None) -> list[bytes]:
     parts: list[pa.Array | str] = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if column.null_count == len(column):
             continue
         key = f",{msgspec.json.encode(name).decode()}:"
-        text = _rendered(column, is_json=name == _JSON)
+        text = _rendered(column, is_json=name == json_column)
         if column.null_count:
             parts.append(pc.fill_null(pc.binary_join_element_wise(key, text, ""), ""))
         else:
@@ -65,7 +64,7 @@ def _rendered(column: pa.Array, *, is_json: bool) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type
-    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
+    if _casts_to_json(column):
         return column.cast(pa.string())
     if pa.types.is_timestamp(kind):
         utc = column.cast(pa.timestamp("us"), safe=False).cast(pa.string())
@@ -78,6 +77,13 @@ def _rendered(column: pa.Array, *, is_json: bool) -> pa.Array:
     if pc.any(pc.match_substring_regex(text, _NEEDS_ESCAPE)).as_py():
         return _each(text, lambda value: msgspec.json.encode(value).decode())
     return _quoted(text)
+
+
+def _casts_to_json(column: pa.Array) -> bool:
+    """Whether Arrow's own text is JSON; of floats it is the shortest that reads back alike."""
+    if pa.types.is_floating(column.type):
+        return bool(pc.all(pc.is_finite(column), min_count=0).as_py())
+    return bool(pa.types.is_boolean(column.type) or pa.types.is_integer(column.type))
 
 
 def _quoted(column: pa.Array) -> pa.Array:

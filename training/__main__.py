@@ -8,6 +8,8 @@ from runtime.command_line import LazyGroup
 from training.process import prepare_libraries
 
 COMMANDS: Final = {
+    "try": "training.commands.try_file:try_command",
+    "draft": "training.commands.draft:draft_command",
     "import": "training.commands.import_events:import_command",
     "pretrain": "training.commands.pretrain:pretrain_command",
     "adapt": "training.commands.adapt:adapt_command",
@@ -25,7 +27,7 @@ COMMANDS: Final = {
 
 @click.group(cls=LazyGroup, places=COMMANDS)
 def main() -> None:
-    """Import, pre-train, adapt, evaluate, promote, and the loop that keeps doing it."""
+    """Try a file, draft, import, pre-train, adapt, evaluate, promote, and the loop that keeps doing it."""
     prepare_libraries()
 
 

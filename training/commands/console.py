@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from fraud.features.platform import InvalidPlatform
 from fraud.models.bundle import InvalidBundle
 from runtime.errors import Misconfigured
 from runtime.platform_file import read_platform
@@ -18,6 +19,7 @@ from runtime.settings import revealed
 from training.data.errors import (
     InvalidDataset,
 )
+from training.data.importing.mapping import InvalidMapping
 from training.registry.versions import RegistryError
 from training.settings import load_settings
 
@@ -60,7 +62,7 @@ def one_line_errors() -> Iterator[None]:
     """Turns what users can mend into one line and exit code 1, or 2 where it is a setting."""
     try:
         yield
-    except (InvalidDataset, InvalidBundle, RegistryError, FloatingPointError) as error:
+    except (InvalidDataset, InvalidMapping, InvalidPlatform, InvalidBundle, RegistryError, FloatingPointError) as error:
         raise click.ClickException(str(error)) from None
     except Misconfigured as error:
         raise WrongSettings(str(error)) from None

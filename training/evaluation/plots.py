@@ -1,7 +1,8 @@
 """The plots of a report, each as SVG text to stand inside one HTML file."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from typing import Any, Final, TypeAlias
 
 import matplotlib as mpl
@@ -129,6 +130,33 @@ def side_by_side(values: Mapping[str, tuple[float, float, float]], measure: str)
     return _svg(draw, "Side by side", legend=False)
 
 
+def alerts_by_day(days: Sequence[str], caught: Sequence[int], alerts: Sequence[int], frauds: Sequence[int]) -> str:
+    """Bars of a day's alerts, the frauds among them at the foot, and a mark at the frauds that there were."""
+
+    def draw(axes: Axes) -> None:
+        places = np.arange(len(days))
+        axes.bar(places, alerts, color=GENUINE, alpha=0.35, label="alerts")
+        axes.bar(places, caught, color=FRAUD, label="alerts that were fraud")
+        axes.plot(places, frauds, "k_", markersize=8, label="all frauds of the day")
+        shown = np.unique(np.linspace(0, len(days) - 1, min(len(days), 8)).astype(int))
+        axes.set_xticks(shown, [days[place][5:] for place in shown])
+        axes.set(xlabel="day (month-day, UTC)", ylabel="payments")
+
+    return _svg(draw, "Alerts a day")
+
+
+def importance(names: Sequence[str], shares: Sequence[float]) -> str:
+    """Horizontal bars, the first on top."""
+
+    def draw(axes: Axes) -> None:
+        places = np.arange(len(names))[::-1]
+        axes.barh(places, shares, color=GENUINE)
+        axes.set_yticks(places, [name if len(name) <= 28 else f"{name[:27]}…" for name in names])
+        axes.set(xlabel="mean absolute share of the score, log-odds")
+
+    return _svg(draw, "What moves the score", legend=False)
+
+
 def _svg(draw: Callable[[Axes], None], title: str, *, legend: bool = True) -> str:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.2, 3.6), layout="constrained")
@@ -140,4 +168,4 @@ def _svg(draw: Callable[[Axes], None], title: str, *, legend: bool = True) -> st
         target = io.StringIO()
         figure.savefig(target, format="svg", metadata={"Date": None})
     text = target.getvalue()
-    return text[text.index("<svg") :]
+    return text[text.index("<svg") :].replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1)

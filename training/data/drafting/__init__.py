@@ -1,0 +1,1 @@
+"""From a table of unknown payments to a mapping and a platform's declaration, with the evidence for each guess."""
