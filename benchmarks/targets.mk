@@ -1,5 +1,5 @@
 # Long runs. Each prints a table and writes build/bench/<target>.json: a list of {name, value, unit, low, high}.
-.PHONY: bench bench-gate bench-history bench-transfer bench-simulator bench-decode bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration audit
+.PHONY: bench bench-gate bench-history bench-transfer bench-own-fields bench-simulator bench-decode bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration audit
 
 BENCH_READY := .venv/.bench-ready
 
@@ -21,6 +21,9 @@ bench-partitions: $(READY) ## what several partitions cost in recall
 
 bench-transfer: $(READY) ## transfer strategies against boosted trees
 	$(PY) -m benchmarks.transfer
+
+bench-own-fields: $(READY) ## own fields: auto against plain LightGBM on raw columns (QUICK=1: one set)
+	$(PY) -m benchmarks.own_fields $(if $(QUICK),--quick)
 
 bench-simulator: $(READY) ## how hard the simulated world is
 	$(PY) -m benchmarks.simulator

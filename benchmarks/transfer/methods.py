@@ -37,7 +37,7 @@ def lightgbm_pooled(task: Task, test: Floats) -> Floats:
 
 def lightgbm_source(task: Task, test: Floats) -> Floats:
     """Trees on the source alone."""
-    return booster_logits(task.base.booster, test, task.base.kinds)
+    return booster_logits(task.base.trees, test, task.base.kinds)
 
 
 def lightgbm_score_feature(task: Task, test: Floats) -> Floats:
@@ -69,7 +69,7 @@ def chosen_by_auto(task: Task) -> tuple[str, str]:
 
 
 def _with_score(task: Task, rows: Floats) -> Floats:
-    return np.column_stack([rows, booster_logits(task.base.booster, rows, task.base.kinds)]).astype(np.float32)
+    return np.column_stack([rows, booster_logits(task.base.trees, rows, task.base.kinds)]).astype(np.float32)
 
 
 RIVALS: Final[dict[str, Method]] = {

@@ -14,6 +14,7 @@ from training.data.errors import (
 )
 from training.data.sample import Floats, check_trainable, row_keys, some_rows
 from training.modelling.calibration import Calibration, estimate_prior, fit_calibration
+from training.modelling.column_checks import column_warnings
 from training.modelling.contributions import reference_row
 from training.modelling.export import Candidate, golden_rows
 from training.modelling.network import predict
@@ -95,12 +96,13 @@ def calibrate(task: Task, adapted: Adapted, prior: float) -> Calibration:
     """Shape from held-out source rows and the labelled target rows, height from the unlabelled target rows."""
     held_out, target = task.base.held_out, task.target
     target_logits = predict(adapted.scorer, target.features) if adapted.held_out is None else adapted.held_out
+    known = ~np.isnan(target_logits)
     source_logits = predict(adapted.scorer, held_out.features)
     source_weight = min(CALIBRATION_WEIGHT / max(held_out.frauds, 1), 1.0)
     return fit_calibration(
-        np.concatenate([target_logits, source_logits]),
-        np.concatenate([target.label, held_out.label]),
-        _weights(target.weight, len(held_out), source_weight),
+        np.concatenate([target_logits[known], source_logits]),
+        np.concatenate([target.label[known], held_out.label]),
+        _weights(target.weight[known], len(held_out), source_weight),
         unseen_logits(task, adapted),
         prior,
     )
@@ -117,7 +119,7 @@ def unseen_logits(task: Task, adapted: Adapted) -> Floats:
     unseen = ~np.isin(row_keys(rows), row_keys(task.target.features))
     if np.count_nonzero(unseen) >= ENOUGH_UNSEEN:
         return predict(adapted.scorer, rows[unseen])
-    return predict(adapted.scorer, rows) if adapted.held_out is None else adapted.held_out
+    return predict(adapted.scorer, rows) if adapted.held_out is None else adapted.held_out[~np.isnan(adapted.held_out)]
 
 
 def _report(task: Task, strategy: str, why: str, calibration: Calibration, *, prior: float) -> dict[str, object]:
@@ -127,6 +129,7 @@ def _report(task: Task, strategy: str, why: str, calibration: Calibration, *, pr
         "why": why,
         "labels": len(task.target),
         "frauds": task.target.frauds,
+        "warnings": column_warnings(task.target, task.unlabelled, task.base.names, task.base.kinds),
         "prior": prior,
         "source_prior": task.base.source_prior,
         "calibration": {

@@ -44,15 +44,25 @@ class _Nodes:
     depth: int = 0
 
 
-class Forest(tf.Module):
-    """A booster in the graph; calling it gives raw log-odds [n] of raw features [n, d]."""
+Weighted: TypeAlias = tuple[lightgbm.Booster, float]
+"""A booster and what its output counts."""
 
-    def __init__(self, booster: lightgbm.Booster, kinds: Sequence[str]) -> None:
+
+class Forest(tf.Module):
+    """Boosters in the graph; calling it gives their outputs' weighted sum [n] of raw features [n, d].
+
+    One booster gives raw log-odds; a random forest gives the mean of its trees, as LightGBM does.
+    """
+
+    def __init__(self, boosters: lightgbm.Booster | Sequence[Weighted], kinds: Sequence[str]) -> None:
         super().__init__(name="forest")
         nodes, roots = _Nodes(), []
-        for tree in booster.dump_model()["tree_info"]:
-            roots.append(_reserve(nodes, 1))
-            _fill(nodes, roots[-1], tree["tree_structure"], 0)
+        for booster, weight in [(boosters, 1.0)] if isinstance(boosters, lightgbm.Booster) else boosters:
+            model = booster.dump_model()
+            share = weight / len(model["tree_info"]) if model["average_output"] else weight
+            for tree in model["tree_info"]:
+                roots.append(_reserve(nodes, 1))
+                _fill(nodes, roots[-1], tree["tree_structure"], depth=0, weight=share)
         self.depth = nodes.depth
         self.roots = tf.constant(roots, tf.int32)
         self.feature = tf.constant(nodes.feature, tf.int32)
@@ -106,15 +116,15 @@ def _reserve(nodes: _Nodes, count: int) -> int:
     return first
 
 
-def _fill(nodes: _Nodes, position: int, structure: dict[str, Any], depth: int) -> None:
-    """Writes a subtree, its root at `position`."""
+def _fill(nodes: _Nodes, position: int, structure: dict[str, Any], *, depth: int, weight: float) -> None:
+    """Writes a subtree, its root at `position`; what its leaves say counts `weight`."""
     nodes.depth = max(nodes.depth, depth)
     if "split_feature" not in structure:
-        nodes.value[position] = float(structure["leaf_value"])
+        nodes.value[position] = weight * float(structure["leaf_value"])
         return
     feature = structure["split_feature"]
     nodes.feature[position] = feature
-    nodes.value[position] = float(structure["internal_value"])
+    nodes.value[position] = weight * float(structure["internal_value"])
     if structure["decision_type"] == "==":
         codes = np.zeros(CATEGORY_CODES, bool)
         codes[[int(code) for code in structure["threshold"].split("||")]] = True
@@ -128,8 +138,8 @@ def _fill(nodes: _Nodes, position: int, structure: dict[str, Any], depth: int) -
         nodes.missing_as[position] = 0.0 if structure["missing_type"] == "None" else by_default
     left = _reserve(nodes, 2)
     nodes.left[position] = left
-    _fill(nodes, left, structure["left_child"], depth + 1)
-    _fill(nodes, left + 1, structure["right_child"], depth + 1)
+    _fill(nodes, left, structure["left_child"], depth=depth + 1, weight=weight)
+    _fill(nodes, left + 1, structure["right_child"], depth=depth + 1, weight=weight)
 
 
 def _columns(nodes: _Nodes, features: int) -> list[int]:

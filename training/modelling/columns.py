@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+import lightgbm
 import numpy as np
 import numpy.typing as npt
 
@@ -52,10 +53,16 @@ def in_columns(base: Base, names: Sequence[str], kinds: Sequence[str], features:
         kinds=tuple(kinds),
         encoding=encoding,
         teachers=tuple(_carried(base, weights, encoding, columns, seed) for weights in base.teachers),
-        booster=MappedTrees(base.booster, columns),
+        booster=None if base.booster is None else _mapped(base.booster, columns),
         source=_in_order(base.source, source),
         held_out=_in_order(base.held_out, source),
     )
+
+
+def _mapped(booster: lightgbm.Booster | MappedTrees, columns: npt.NDArray[np.intp]) -> MappedTrees:
+    if isinstance(booster, MappedTrees):
+        raise TypeError("a base is mapped once, from the columns that it was pre-trained in")
+    return MappedTrees(booster, columns)
 
 
 def _check_kinds(base: Base, names: Sequence[str], kinds: Sequence[str]) -> None:

@@ -26,8 +26,9 @@ from fraud.models.serving import Area
 from training.data.dataset import Dataset, Identity
 from training.modelling.boosting_graph import Forest
 from training.modelling.calibration import Calibration
-from training.modelling.contributions import Attribution, ForestAttribution, NetAttribution
+from training.modelling.contributions import Attribution, ForestAttribution, NetAttribution, StackAttribution
 from training.modelling.network import FraudNet
+from training.modelling.stack_graph import Stack
 from training.modelling.strategies.task import Scorer
 from training.registry.learnt import write_learnt
 from training.registry.versions import publish, workspace
@@ -108,6 +109,8 @@ def attribution(scorer: Scorer, reference: Floats) -> Attribution:
         return ForestAttribution(scorer, len(reference))
     if isinstance(scorer, FraudNet):
         return NetAttribution(scorer, reference)
+    if isinstance(scorer, Stack):
+        return StackAttribution(scorer, reference)
     raise TypeError(f"no attribution for {type(scorer).__name__}")
 
 

@@ -8,14 +8,18 @@ import tensorflow as tf
 from training.data.sample import Sample
 from training.modelling.boosting import (
     CATEGORY_CODES,
+    MAX_TARGET_WEIGHT,
     BoostOptions,
     booster_logits,
     encode_categories,
     fit_booster,
+    fit_forest,
+    forest_logits,
     pooled,
 )
 from training.modelling.boosting_graph import Forest
 from training.modelling.contributions import ForestAttribution
+from training.modelling.stack_graph import log_odds
 
 Floats = npt.NDArray[np.float32]
 KINDS = ("number", "number", "category", "flag", "category", "number")
@@ -135,6 +139,37 @@ def test_contributions_of_one_tree_are_the_changes_along_its_path() -> None:
     assert (contributions[label == 0, 1] < 0).all()
 
 
+def test_several_boosters_are_one_forest_that_adds_them_up(boosted: tuple[object, Forest]) -> None:
+    features = rows(1_500, seed=6)
+    other = fit_booster(features, labels(features, seed=7), KINDS, seed=2, options=MANY)
+    both = Forest([(boosted[0], 0.25), (other, 2.0)], KINDS)  # type: ignore[list-item]  # a booster
+    expected = 0.25 * booster_logits(boosted[0], features, KINDS) + 2 * booster_logits(other, features, KINDS)
+    np.testing.assert_allclose(both(tf.constant(features)), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_random_forest_in_the_graph_is_the_mean_of_its_trees() -> None:
+    features = rows(1_500, seed=1)
+    forest = fit_forest(features, labels(features), KINDS, seed=1, threads=1)
+    fresh = rows(800, seed=8)
+    mean = Forest(forest, KINDS)(tf.constant(fresh))
+    np.testing.assert_allclose(mean, forest.predict(encode_categories(fresh, KINDS)), atol=1e-6)
+    low, high = float(tf.reduce_min(mean)), float(tf.reduce_max(mean))
+    assert 0 <= low < 0.1
+    assert 0.9 < high <= 1
+    np.testing.assert_allclose(log_odds(mean), forest_logits(forest, fresh, KINDS), atol=1e-3)
+
+
+def test_trees_never_split_on_a_column_that_they_may_not_use() -> None:
+    features = rows(1_500, seed=1)
+    label = labels(features)
+    booster = fit_booster(features, label, KINDS, seed=1, options=MANY, columns=[0, 2, 3])
+    assert not booster.feature_importance()[[1, 4, 5]].any()
+    assert booster.feature_importance()[[0, 2, 3]].all()
+    altered = features.copy()
+    altered[:, [1, 4, 5]] = 7
+    np.testing.assert_array_equal(booster_logits(booster, altered, KINDS), booster_logits(booster, features, KINDS))
+
+
 def test_hashes_become_codes_and_absent_ones_stay_missing() -> None:
     features = np.array([[1, 2, 0, 1, np.nan, 1], [1, 2, 255, 1, 2**24 - 1, 1]], np.float32)
     coded = encode_categories(features, KINDS)
@@ -146,11 +181,12 @@ def test_hashes_become_codes_and_absent_ones_stay_missing() -> None:
     assert encode_categories(numbers, KINDS[:2]) is numbers
 
 
-def test_the_target_weighs_a_fifth_of_the_pool_however_few_rows_it_has() -> None:
+def test_the_target_weighs_a_fifth_of_the_pool_unless_its_rows_are_a_handful() -> None:
     def sample(count: int) -> Sample:
         return Sample(np.zeros((count, 1), np.float32), np.zeros(count, np.int8), np.arange(count))
 
     both, weight = pooled(sample(1_000), sample(10), target_share=0.2)
     assert len(both) == 1_010
     assert weight[1_000:].sum() / weight.sum() == pytest.approx(0.2)
+    assert pooled(sample(10_000), sample(10))[1][-1] == MAX_TARGET_WEIGHT
     assert pooled(sample(10), sample(1_000))[1].tolist() == [1.0] * 1_010  # never weighed down
