@@ -137,7 +137,7 @@ class Trainer:
         view: LedgerView,
         parent: int,
     ) -> Model:
-        costs = champion.policy if champion else Policy.default(data.identity.base_currency)
+        costs = champion.policy if champion else Policy.default(data.identity.platform.base_currency)
         policy = policy_of(costs, trained.candidate, recent(data), self.config.alert_share)
         candidate = trained.candidate
         if trained.rows:
