@@ -114,6 +114,8 @@ class Encoder:
 
     def _add_risk(self, batch: Batch, features: Float32s, status: UInt8s, risk: RiskTables) -> None:
         for entity, (columns, windows) in self._risky.items():
+            if not risk.knows(entity):
+                continue  # all missing, as they are
             risks = risk.lookup(entity, self.spec.ids(batch, entity), batch.time)[:, windows]
             features[:, columns] = np.where((status == Status.SCORE)[:, None], risks, np.float32(np.nan))
 

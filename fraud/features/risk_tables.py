@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.decoding.batch import ENTITIES, Float32s, Int64s, UInt64s
+from fraud.features.risk_lookup import Joined, look_up
 from fraud.units import DAY_US
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -60,35 +61,26 @@ class RiskTable:
         if np.any(self.keys[1:] <= self.keys[:-1]):
             raise ValueError(f"risk table of {self.entity}: keys must ascend without repeats")
 
-    def of(self, ids: UInt64s) -> Float32s:
-        """The risks of each id, [n, w]: 1 where the table does not know it, NaN where the id is absent (0)."""
-        found = np.ones((len(ids), len(RISK_WINDOWS_DAYS)), np.float32)
-        if len(self.keys):
-            place = np.minimum(np.searchsorted(self.keys, ids), len(self.keys) - 1)
-            known = self.keys[place] == ids
-            found[known] = self.risk[place[known]]
-        found[ids == 0] = np.nan
-        return found
-
 
 class RiskTables:
     """Tables of many entities and dates."""
 
-    __slots__ = ("_dates", "_tables")
+    __slots__ = ("_joined", "_tables")
 
     def __init__(self, tables: Iterable[RiskTable] = ()) -> None:
         self._tables: dict[str, list[RiskTable]] = {}
         for table in sorted(tables, key=lambda table: table.effective_from):
             self._tables.setdefault(table.entity, []).append(table)
-        self._dates = {
-            entity: np.array([table.effective_from for table in held], np.int64)
-            for entity, held in self._tables.items()
-        }
+        self._joined = {entity: _joined(held) for entity, held in self._tables.items()}
 
     @property
     def tables(self) -> tuple[RiskTable, ...]:
         """All of them, by entity and date."""
         return tuple(table for entity in sorted(self._tables) for table in self._tables[entity])
+
+    def knows(self, entity: str) -> bool:
+        """Whether there are tables of an entity."""
+        return entity in self._tables
 
     def lookup(self, entity: str, ids: UInt64s, times: Int64s) -> Float32s:
         """Each id's risks in the newest table with effective_from <= its time; NaN before the first table.
@@ -96,13 +88,8 @@ class RiskTables:
         Shape [n, w], one column per window of `RISK_WINDOWS_DAYS`.
         """
         found = np.full((len(ids), len(RISK_WINDOWS_DAYS)), np.nan, np.float32)
-        tables = self._tables.get(entity, [])
-        if not tables:
-            return found
-        newest = np.searchsorted(self._dates[entity], times, side="right") - 1
-        for number in np.unique(newest[newest >= 0]):
-            rows = newest == number
-            found[rows] = tables[number].of(ids[rows])
+        if entity in self._joined:
+            look_up(self._joined[entity], np.ascontiguousarray(ids), np.ascontiguousarray(times), found)
         return found
 
     def to_file(self, folder: Path) -> None:
@@ -111,14 +98,15 @@ class RiskTables:
         Own fields may be called anything: files of theirs are numbered, and say inside whose they are.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        for place, (entity, tables) in enumerate(sorted(self._tables.items())):
+        for place, entity in enumerate(sorted(self._tables)):
+            held = self._joined[entity]
             np.savez(
                 folder / f"{entity if entity in ENTITIES else f'own_{place}'}.npz",
                 entity=np.array(entity),
-                effective_from=self._dates[entity],
-                length=np.array([len(table.keys) for table in tables], np.int64),
-                keys=np.concatenate([table.keys for table in tables]),
-                risk=np.concatenate([table.risk for table in tables]),
+                effective_from=held.dates,
+                length=np.diff(held.starts),
+                keys=held.keys,
+                risk=held.risk,
             )
 
     @classmethod
@@ -129,6 +117,16 @@ class RiskTables:
             ValueError: a file holds no risk tables.
         """
         return cls(table for path in sorted(folder.glob("*.npz")) for table in _read(path))
+
+
+def _joined(tables: Sequence[RiskTable]) -> Joined:
+    """Tables in the order of their dates, as `look_up` takes them."""
+    return Joined(
+        np.array([table.effective_from for table in tables], np.int64),
+        np.cumsum([0, *(len(table.keys) for table in tables)], dtype=np.int64),
+        np.concatenate([table.keys for table in tables]),
+        np.concatenate([table.risk for table in tables]),
+    )
 
 
 def _read(path: Path) -> Sequence[RiskTable]:

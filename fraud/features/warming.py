@@ -7,10 +7,12 @@
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from fraud.contracts.examples import EXAMPLES
 from fraud.decoding.decoder import Decoder
 from fraud.features.encoder import SPEC, Encoder
+from fraud.features.risk_tables import RISK_WINDOWS_DAYS, RiskTable, RiskTables
 from fraud.history.history import History, HistoryConfig
 from fraud.money import Rates
 from fraud.privacy.card_numbers import tokeniser
@@ -44,8 +46,10 @@ def main() -> None:
     batch = decoder.decode(RECORDS, [TIME_US] * len(RECORDS)).batch
     history = History(HistoryConfig())
     encoder = Encoder(SPEC, history)
+    nothing = np.zeros(0, np.uint64), np.zeros((0, len(RISK_WINDOWS_DAYS)), np.float32)
+    risk = RiskTables([RiskTable("merchant", 0, *nothing)])
     for _ in range(2):  # the second batch finds a history, and what the first has compiled
-        encoder.encode(batch)
+        encoder.encode(batch, risk)
     History.from_arrays(history.config, history.arrays())
 
 

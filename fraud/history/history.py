@@ -25,7 +25,7 @@ from fraud.history.soundness import FAULTS, fault
 
 __all__ = ["AGREEING", "KINDS", "History", "HistoryConfig", "history_fingerprint", "most_bytes"]
 
-_VALUES = ("value_keys", "value_lasts", "value_heads", "value_counts")
+_VALUES = ("value_keys", "value_counts")
 _SEMANTICS = 4
 """Raised with every change of what the history keeps or how it is read; it stands in the fingerprint."""
 

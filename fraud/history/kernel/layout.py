@@ -37,6 +37,9 @@ VALUE_PLACES: Final = 1 << 14
 """Values remembered of each own category; a power of two."""
 VALUE_WAYS: Final = 8
 """Places that one value may be in; where all are taken, the value that was not seen for longest goes."""
+VALUE_LAST, VALUE_HEADS, VALUE_COUNTS = 0, 1, 3
+"""Parts of a value's counter: its newest event in minutes, the number of the newest bucket of a day's and of a month's
+ring, and their buckets."""
 
 AGREEING: Final = 8
 """So many events in a row must have passed a time before the watermark stands there: one wrong clock never moves it."""
@@ -159,9 +162,7 @@ class State(NamedTuple):
     counters: npt.NDArray[np.int64]
     recent_own: npt.NDArray[np.uint64]  # [recents, own entities]: keys of their bucketed slots
     value_keys: npt.NDArray[np.uint32]  # [own categories, VALUE_PLACES]: hashed values, 0 where free
-    value_lasts: npt.NDArray[np.int64]  # newest event time
-    value_heads: npt.NDArray[np.int32]  # [.., windows]: number of the newest bucket
-    value_counts: npt.NDArray[np.uint32]  # [.., windows, BUCKETS + 1]
+    value_counts: npt.NDArray[np.int32]  # [own categories, VALUE_PLACES, parts]
 
 
 class Limits(NamedTuple):
@@ -280,9 +281,7 @@ def _arrays(config: HistoryConfig) -> dict[str, tuple[int | tuple[int, ...], npt
         "counters": (Counter.OWN_SIZE if own else Counter.SIZE, np.int64),
         "recent_own": ((config.recent_capacity, own), np.uint64),
         "value_keys": (values, np.uint32),
-        "value_lasts": (values, np.int64),
-        "value_heads": ((*values, 2), np.int32),
-        "value_counts": ((*values, 2, BUCKETS + 1), np.uint32),
+        "value_counts": ((*values, VALUE_COUNTS + 2 * (BUCKETS + 1)), np.int32),
     }
 
 

@@ -166,7 +166,7 @@ def test_arrays_of_own_fields_from_outside_are_looked_at() -> None:
     for name, wrong in (
         ("value_places", held["value_places"] + np.uint32(VALUE_PLACES)),
         ("value_counts", held["value_counts"][:-1]),
-        ("value_heads", held["value_heads"].astype(np.int64)),
+        ("value_keys", held["value_keys"].astype(np.int64)),
         ("recent_own", held["recent_own"][:, :0]),
     ):
         with pytest.raises(ValueError, match=f"array {name}"):
