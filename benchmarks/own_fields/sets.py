@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | credit-card | European card payments, 28 anonymous columns, no ids | none |
 | credit-card-large | those above the median amount | those up to it, of the past |
-| credit-card-night | those before 8 o'clock | those after it, of the past |
+| credit-card-v2 | those above the median of one column | those up to it, of the past |
 | multimaus | American cards | French cards |
 | handbook | one customer in ten | another tenth |
 | positive, neutral, negative, regime-change | simulated | simulated |
@@ -45,7 +45,6 @@ WHEEL_FILE: Final = "fraud_analysis/datasets/raw/creditcard.csv"
 """The public set of 284,807 payments of two days of 2013 (Dal Pozzolo et al. 2015), as a package ships it."""
 
 TEST_SHARE: Final = 0.4
-NIGHT_ENDS: Final = 8
 SIZES: Final = (200_000, 150_000)
 """Payments of a simulated source and target."""
 
@@ -105,6 +104,11 @@ def _credit_card(name: str, of_source: Callable[[Dataset], npt.NDArray[np.bool_]
     )
 
 
+def _below_median(payments: Dataset, field: str) -> npt.NDArray[np.bool_]:
+    values = payments.features[:, payments.names.index(OWN + field)]
+    return np.asarray(values <= np.median(values))
+
+
 def _multimaus() -> OwnSet:
     mapping = load_mapping("multimaus")
     mapping = mapping.model_copy(update={"attributes": {"merchant": "MerchantID", "currency": "Currency"}})
@@ -134,7 +138,7 @@ def _handbook() -> OwnSet:
 SETS: Final[dict[str, Callable[[], OwnSet]]] = {
     "credit-card": lambda: _credit_card("credit-card", None),
     "credit-card-large": lambda: _credit_card("credit-card-large", lambda p: p.amount <= np.median(p.amount)),
-    "credit-card-night": lambda: _credit_card("credit-card-night", lambda p: p.time // HOUR_US % 24 >= NIGHT_ENDS),
+    "credit-card-v2": lambda: _credit_card("credit-card-v2", lambda p: _below_median(p, "v2")),
     "multimaus": _multimaus,
     "handbook": _handbook,
 }

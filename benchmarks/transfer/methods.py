@@ -21,9 +21,6 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 Method: TypeAlias = Callable[[Task, Floats], Floats]
 """(task, features of the test [t, d]) -> logits [t]."""
 
-SAME_AS: Final = {"boosted": "lightgbm_pooled", "target_only": "lightgbm_target"}
-"""Strategies of `auto` that are one of the rivals, compiled: equal scores."""
-
 
 def lightgbm_target(task: Task, test: Floats) -> Floats:
     """Trees on the target's labels."""
@@ -62,10 +59,10 @@ def strategy(name: str) -> Method:
     return run
 
 
-def chosen_by_auto(task: Task) -> tuple[str, str]:
-    """(method whose scores `auto` would have, why)."""
-    choice = auto.choose(task)
-    return SAME_AS.get(choice.strategy, choice.strategy), choice.why
+def stacked_by_auto(task: Task, test: Floats) -> tuple[Floats, str]:
+    """(logits of what `auto` would serve, how it weighed its members)."""
+    adapted = auto.adapt(task)
+    return predict(adapted.scorer, test), adapted.why
 
 
 def _with_score(task: Task, rows: Floats) -> Floats:
