@@ -83,7 +83,7 @@ def run_cell(own: OwnSet, cell: Cell, *, threads: int, code: str) -> None:
     test = own.test.features[:, raw]
 
     def auto() -> Floats:
-        base = matched(_base(own, cell, sample, threads), own.target.features)
+        base = matched(_base(own, cell, sample, threads), own.target)
         options = AdaptOptions(teachers=max(len(base.teachers), 1), threads=threads)
         task = Task(base, sample, own.target.features, cell.seed, options)
         made = adapt(task, "auto", frauds_counted=counted[0], rows_counted=counted[1])

@@ -23,7 +23,9 @@ def shop_policy(data: Dataset, file: Path | None, reviews_per_day: float | None 
     except InvalidPolicy as error:
         raise InvalidDataset(f"{file}: {error}") from None
     if own.base_currency != data.identity.platform.base_currency:
-        raise InvalidDataset(f"{file}: money in {own.base_currency}, features in {data.identity.platform.base_currency}")
+        raise InvalidDataset(
+            f"{file}: money in {own.base_currency}, features in {data.identity.platform.base_currency}"
+        )
     if reviews_per_day is None:
         return own
     capacity = Capacity(per_day=reviews_per_day, weights=hourly_weights(data.time))

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from training.modelling.base import MappedTrees
 from training.modelling.boosting import CATEGORY_CODES
 
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -44,7 +45,7 @@ class _Nodes:
     depth: int = 0
 
 
-Weighted: TypeAlias = tuple[lightgbm.Booster, float]
+Weighted: TypeAlias = tuple[lightgbm.Booster | MappedTrees, float]
 """A booster and what its output counts."""
 
 
@@ -58,11 +59,14 @@ class Forest(tf.Module):
         super().__init__(name="forest")
         nodes, roots = _Nodes(), []
         for booster, weight in [(boosters, 1.0)] if isinstance(boosters, lightgbm.Booster) else boosters:
-            model = booster.dump_model()
+            columns = booster.columns if isinstance(booster, MappedTrees) else None
+            model = (booster.booster if isinstance(booster, MappedTrees) else booster).dump_model()
             share = weight / len(model["tree_info"]) if model["average_output"] else weight
             for tree in model["tree_info"]:
                 roots.append(_reserve(nodes, 1))
-                _fill(nodes, roots[-1], tree["tree_structure"], depth=0, weight=share)
+                structure = tree["tree_structure"]
+                placed = structure if columns is None else _placed(structure, columns)
+                _fill(nodes, roots[-1], placed, depth=0, weight=share)
         self.depth = nodes.depth
         self.roots = tf.constant(roots, tf.int32)
         self.feature = tf.constant(nodes.feature, tf.int32)
@@ -140,6 +144,26 @@ def _fill(nodes: _Nodes, position: int, structure: dict[str, Any], *, depth: int
     nodes.left[position] = left
     _fill(nodes, left, structure["left_child"], depth=depth + 1, weight=weight)
     _fill(nodes, left + 1, structure["right_child"], depth=depth + 1, weight=weight)
+
+
+def _placed(structure: dict[str, Any], columns: npt.NDArray[np.intp]) -> dict[str, Any]:
+    """A subtree that reads other columns; of a split on one that is not there the side of missing values stays."""
+    while "split_feature" in structure and columns[structure["split_feature"]] < 0:
+        structure = structure["left_child" if _missing_left(structure) else "right_child"]
+    if "split_feature" not in structure:
+        return structure
+    return structure | {
+        "split_feature": int(columns[structure["split_feature"]]),
+        "left_child": _placed(structure["left_child"], columns),
+        "right_child": _placed(structure["right_child"], columns),
+    }
+
+
+def _missing_left(structure: dict[str, Any]) -> bool:
+    """Where a missing value goes, as `_fill` has it."""
+    if structure["decision_type"] == "==":
+        return False
+    return bool(structure["threshold"] >= 0 if structure["missing_type"] == "None" else structure["default_left"])
 
 
 def _columns(nodes: _Nodes, features: int) -> list[int]:

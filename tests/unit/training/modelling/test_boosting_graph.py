@@ -1,11 +1,13 @@
 """Trees in the graph say what LightGBM says, whatever is in the row; their explanations add up."""
 
+import lightgbm
 import numpy as np
 import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
 from training.data.sample import Sample
+from training.modelling.base import MappedTrees
 from training.modelling.boosting import (
     CATEGORY_CODES,
     MAX_TARGET_WEIGHT,
@@ -22,6 +24,7 @@ from training.modelling.contributions import ForestAttribution
 from training.modelling.stack_graph import log_odds
 
 Floats = npt.NDArray[np.float32]
+Boosted = tuple[lightgbm.Booster, Forest]
 KINDS = ("number", "number", "category", "flag", "category", "number")
 MANY = BoostOptions(trees=150, leaves=15, min_leaf=5, threads=1)
 
@@ -51,7 +54,7 @@ def labels(features: Floats, seed: int = 1) -> npt.NDArray[np.int8]:
 
 
 @pytest.fixture(scope="module")
-def boosted() -> tuple[object, Forest]:
+def boosted() -> Boosted:
     features = rows(2_500, seed=1)
     booster = fit_booster(features, labels(features), KINDS, seed=1, options=MANY)
     return booster, Forest(booster, KINDS)
@@ -62,7 +65,7 @@ def same(booster: object, forest: Forest, features: Floats) -> None:
     np.testing.assert_allclose(forest(tf.constant(features)), expected, rtol=1e-6, atol=1e-6)
 
 
-def test_many_trees_with_gaps_and_categories_score_as_lightgbm_does(boosted: tuple[object, Forest]) -> None:
+def test_many_trees_with_gaps_and_categories_score_as_lightgbm_does(boosted: Boosted) -> None:
     booster, forest = boosted
     same(booster, forest, rows(3_000, seed=2))
     # The same rows hold splits of every kind; otherwise this would prove little.
@@ -72,7 +75,7 @@ def test_many_trees_with_gaps_and_categories_score_as_lightgbm_does(boosted: tup
     assert missing_as == {-np.inf, 0.0, np.inf}
 
 
-def test_rows_without_any_value_and_categories_never_seen_score_alike(boosted: tuple[object, Forest]) -> None:
+def test_rows_without_any_value_and_categories_never_seen_score_alike(boosted: Boosted) -> None:
     odd = np.full((6, 6), np.nan, np.float32)
     odd[1] = 0
     odd[2] = 2.0**24 - 1
@@ -82,7 +85,7 @@ def test_rows_without_any_value_and_categories_never_seen_score_alike(boosted: t
     same(*boosted, odd)
 
 
-def test_values_on_a_threshold_go_the_same_way(boosted: tuple[object, Forest]) -> None:
+def test_values_on_a_threshold_go_the_same_way(boosted: Boosted) -> None:
     booster, forest = boosted
     thresholds = np.unique(forest.table.numpy()[:, 1])[1:-1][:1_000]
     # What lies nearer to 0 than this, LightGBM reads as 0; no feature is that small. Leaves have an infinite one.
@@ -95,7 +98,9 @@ def test_values_on_a_threshold_go_the_same_way(boosted: tuple[object, Forest]) -
             same(booster, forest, on_edge)
 
 
-def test_a_number_that_was_never_missing_in_training_counts_as_zero_when_it_is(boosted: tuple[object, Forest]) -> None:
+def test_a_number_that_was_never_missing_in_training_counts_as_zero_when_it_is(
+    boosted: Boosted,
+) -> None:
     booster, forest = boosted
     gap, zero = rows(200, seed=4), rows(200, seed=4)
     gap[:, 5], zero[:, 5] = np.nan, 0.0
@@ -120,7 +125,9 @@ def test_the_same_seed_grows_the_same_trees() -> None:
     assert grown[0] != grown[2]
 
 
-def test_contributions_of_trees_add_up_to_the_score_less_what_the_roots_expect(boosted: tuple[object, Forest]) -> None:
+def test_contributions_of_trees_add_up_to_the_score_less_what_the_roots_expect(
+    boosted: Boosted,
+) -> None:
     _, forest = boosted
     features = tf.constant(rows(300, seed=5))
     contributions = ForestAttribution(forest, len(KINDS))(features).numpy()
@@ -139,10 +146,10 @@ def test_contributions_of_one_tree_are_the_changes_along_its_path() -> None:
     assert (contributions[label == 0, 1] < 0).all()
 
 
-def test_several_boosters_are_one_forest_that_adds_them_up(boosted: tuple[object, Forest]) -> None:
+def test_several_boosters_are_one_forest_that_adds_them_up(boosted: Boosted) -> None:
     features = rows(1_500, seed=6)
     other = fit_booster(features, labels(features, seed=7), KINDS, seed=2, options=MANY)
-    both = Forest([(boosted[0], 0.25), (other, 2.0)], KINDS)  # type: ignore[list-item]  # a booster
+    both = Forest([(boosted[0], 0.25), (other, 2.0)], KINDS)
     expected = 0.25 * booster_logits(boosted[0], features, KINDS) + 2 * booster_logits(other, features, KINDS)
     np.testing.assert_allclose(both(tf.constant(features)), expected, rtol=1e-5, atol=1e-5)
 
@@ -190,3 +197,18 @@ def test_the_target_weighs_a_fifth_of_the_pool_unless_its_rows_are_a_handful() -
     assert weight[1_000:].sum() / weight.sum() == pytest.approx(0.2)
     assert pooled(sample(10_000), sample(10))[1][-1] == MAX_TARGET_WEIGHT
     assert pooled(sample(10), sample(1_000))[1].tolist() == [1.0] * 1_010  # never weighed down
+
+
+def test_trees_of_another_platform_score_as_they_do_outside_the_graph(boosted: Boosted) -> None:
+    booster, _ = boosted
+    features = rows(600, seed=11)
+    # The target has the columns in another order, and lacks two: a number and the category.
+    lacking = {1, 2}
+    kept = [column for column in reversed(range(features.shape[1])) if column not in lacking]
+    columns = np.array([kept.index(c) if c in kept else -1 for c in range(features.shape[1])], np.intp)
+    kinds = [KINDS[column] for column in kept]
+    mapped = MappedTrees(booster, columns)
+    theirs = features[:, kept]
+    expected = booster_logits(mapped, theirs, kinds)
+    assert np.unique(expected).size > 100
+    np.testing.assert_allclose(Forest([(mapped, 1.0)], kinds)(tf.constant(theirs)), expected, atol=1e-5)
