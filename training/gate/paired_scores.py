@@ -174,6 +174,10 @@ def matured_holdouts(inputs: GateInputs, config: GateConfig, seed: int) -> list[
     made = [] if c.champion is None else [_against(c, CHAMPION, c.champion.ranks, c.champion.unseen, segments=True)]
     made += [] if c.best is None else [_against(c, BEST, c.best.ranks, c.best.unseen)]
     chance = _against(c, CHANCE, np.random.default_rng(seed).random(len(c.data)) - (1 - c.budget), everything)
+    at_random = (
+        c.budget if config.figure == "recall_at_budget" else float(chance.rows.fraud.mean() if len(chance.rows) else 0)
+    )
+    chance = replace(chance, expected=at_random)
     rivals = {} if c.champion is None else dict(c.baselines)
     baselines = [_against(c, f"baseline {name}", ranks, everything) for name, ranks in rivals.items()]
     enough = [holdout for holdout in (chance, *baselines) if int(holdout.rows.fraud.sum()) >= config.min_frauds]

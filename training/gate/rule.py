@@ -90,6 +90,7 @@ class Holdout:
         rows: with the candidate's scores.
         scores: float64 [n], the rival's scores.
         segments: name of a segment -> its value in each row, where segments are to be guarded.
+        expected: what chance is expected to find, where it is the rival.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Holdout:
     rows: Scored
     scores: Floats
     segments: Mapping[str, npt.NDArray[np.str_]] = field(default_factory=dict)
+    expected: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,17 +231,15 @@ def _answer(holdout: Holdout, gap: Interval, bound: float, config: GateConfig) -
     passed = {
         CHAMPION: bound > 0,
         BEST: gap.value >= -config.margin,
-        CHANCE: bound > 0 and _lift(holdout, gap, config) >= config.lift,
+        CHANCE: bound > 0 and _figure(holdout.rows, config) >= config.lift * holdout.expected,
     }
     return GateAnswer.ACCEPT if passed.get(holdout.rival, True) else GateAnswer.TOO_LITTLE_EVIDENCE
 
 
-def _lift(holdout: Holdout, gap: Interval, config: GateConfig) -> float:
-    """The candidate's figure over what chance is expected to have."""
-    rows = holdout.rows
+def _figure(rows: Scored, config: GateConfig) -> float:
+    """The candidate's own."""
     ranking = Ranking.of(rows.score, rows.fraud, units(rows), rows.weight)
-    mine = float(GATED[config.figure](ranking, np.ones((ranking.rows.shape[1], 1)))[0])
-    return mine / max(mine - gap.value, 1e-3)
+    return float(GATED[config.figure](ranking, np.ones((ranking.rows.shape[1], 1)))[0])
 
 
 def lower_bound(gap: Interval, error: float) -> float:
