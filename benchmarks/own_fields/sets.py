@@ -24,10 +24,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmarks.transfer.pairs import PRESETS, SHARED, NoData, open_pair
-from fraud.features.catalogue import default_spec
+from fraud.features.platform import FieldKind, OwnField, Platform
 from fraud.features.risk_tables import RiskTables
 from training.data.cache import load, save
 from training.data.dataset import Dataset
+from training.data.feature_context import FeatureContext
 from training.data.importing.importer import import_file
 from training.data.importing.mapping import Mapping, load_mapping
 from training.data.replayed_stream import build
@@ -89,7 +90,15 @@ def open_set(name: str, seed: int) -> OwnSet:
 def _simulated(name: str, seed: int) -> OwnSet:
     pair = open_pair(name, seed, SIZES)
     group = np.unique(pair.test.customer, return_inverse=True)[1]
-    return OwnSet(name, kinds_of(pair.source.names), pair.source, pair.target, pair.test, pair.truth, group)
+    return OwnSet(
+        name,
+        kinds_of(pair.source.names, [pair.source.identity.platform]),
+        pair.source,
+        pair.target,
+        pair.test,
+        pair.truth,
+        group,
+    )
 
 
 def _credit_card(name: str, of_source: Callable[[Dataset], npt.NDArray[np.bool_]] | None) -> OwnSet:
@@ -161,7 +170,7 @@ def _split(
     drawn_together = test.customer if ids else test.time // SPAN_US
     return OwnSet(
         name=name,
-        kinds=_kinds(target.names),
+        kinds=kinds_of(target.names, [target.identity.platform]),
         source=source,
         target=target,
         test=test,
@@ -169,12 +178,6 @@ def _split(
         group=np.unique(drawn_together, return_inverse=True)[1],
         budgets=budgets,
     )
-
-
-def _kinds(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The standard features' kinds; own fields are categories where they hold texts' hashes."""
-    own = {f"{OWN}merchant": "category", f"{OWN}currency": "category"}
-    return tuple(own.get(name, "number") if name.startswith(OWN) else kinds_of([name])[0] for name in names)
 
 
 def _imported(
@@ -189,8 +192,9 @@ def _imported(
         write(file)
         text = tuple(mapping.attributes[name] for name in categories)
         import_file(file, mapping.model_copy(update={"text": (*mapping.text, *text)}), folder / "events.parquet")
-        spec = default_spec(tuple(mapping.attributes))
-        data = build(folder / "events.parquet", folder / "labels.parquet", spec=spec, risk=RiskTables())
+        own = {n: FieldKind.CATEGORY if n in categories else FieldKind.NUMBER for n in mapping.attributes}
+        context = FeatureContext(Platform(name=name, fields={n: OwnField(kind=kind) for n, kind in own.items()}))
+        data = build(folder / "events.parquet", folder / "labels.parquet", context=context, risk=RiskTables())
         order = np.argsort(data.time, kind="stable")
         save(data.take(order), kept)
     return load(kept)

@@ -19,9 +19,8 @@ from training.gate.paired_scores import DEFAULT_BUDGET, GateInputs, Rival, Rulin
 from training.gate.rule import GateAnswer, GateConfig
 from training.labels.delay import DelayCurve, Reports
 from training.labels.ledger import Ledger
-from training.modelling.boosting import booster_logits, fit_booster
+from training.modelling.boosting import FEW_LABELS, booster_logits, fit_booster
 from training.modelling.inputs import kinds_of, labels_beside
-from training.modelling.strategies.task import AdaptOptions
 from training.registry import versions as registry
 from training.registry.learnt import Learnt
 from training.registry.versions import RegistryError
@@ -98,6 +97,6 @@ def _baseline(whole: Dataset, judged: Dataset, ledger: Ledger, since: int, *, se
     if past.frauds < MIN_FRAUDS or past.frauds == len(past):
         return {}
     kinds = kinds_of(whole.names, [whole.identity.platform])
-    trees = fit_booster(past.features, past.label, kinds, seed=seed, options=AdaptOptions().few)
+    trees = fit_booster(past.features, past.label, kinds, seed=seed, options=FEW_LABELS)
     logits = booster_logits(trees, judged.features, kinds).astype(np.float64)
     return {"trees on the target": in_its_time(logits, judged.time, DEFAULT_BUDGET)}

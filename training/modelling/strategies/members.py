@@ -23,6 +23,7 @@ import lightgbm
 import numpy as np
 
 from training.data.sample import Floats
+from training.modelling.base import MappedTrees
 from training.modelling.boosting import PLAIN, BoostOptions, booster_logits, fit_booster, fit_forest, forest_logits
 from training.modelling.network import FraudNet, predict
 from training.modelling.raw_columns import raw_columns
@@ -54,12 +55,13 @@ class Fitted(Protocol):
 class FittedTrees:
     """Boosters whose log-odds add up."""
 
-    boosters: tuple[lightgbm.Booster, ...]
+    boosters: tuple[lightgbm.Booster | MappedTrees, ...]
     kinds: Sequence[str]
 
     def __call__(self, features: Floats) -> Floats:
         """Logits [n]."""
-        return np.sum([booster_logits(booster, features, self.kinds) for booster in self.boosters], axis=0)
+        parts = [booster_logits(booster, features, self.kinds) for booster in self.boosters]
+        return np.asarray(np.sum(parts, axis=0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)

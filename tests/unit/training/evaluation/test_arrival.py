@@ -23,7 +23,7 @@ def frauds() -> np.ndarray:
 def past() -> Dataset:
     ids, n = np.arange(1, PAYMENTS + 1, dtype=np.uint64), PAYMENTS
     return Dataset(
-        identity=Identity("f", "h", 1, "pre_auth", "EUR"),
+        identity=Identity("f", "h"),
         names=("x",),
         features=np.zeros((n, 1), np.float32),
         time=times(),
@@ -35,6 +35,8 @@ def past() -> Dataset:
         label=np.where(frauds(), FRAUD, GENUINE).astype(np.int8),
         received=np.zeros(n, np.int64),
         propensity=np.ones(n, np.float32),
+        component=np.arange(n),
+        silent=np.zeros(n, np.bool_),
         segments={},
     )
 

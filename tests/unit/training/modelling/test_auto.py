@@ -18,7 +18,7 @@ from training.modelling.stack_graph import Stack
 from training.modelling.strategies import auto
 from training.modelling.strategies.task import Task
 
-IDENTITY = Identity("0" * 16, "0" * 16, 1, "pre_auth", "EUR")
+IDENTITY = Identity("0" * 16, "0" * 16)
 
 
 def made(task: Task) -> Candidate:

@@ -21,7 +21,7 @@ from training.modelling.adapt import (
     unseen_logits,
 )
 from training.modelling.base import Base
-from training.modelling.boosting import booster_logits
+from training.modelling.boosting import BoostOptions, booster_logits
 from training.modelling.distillation import DistilOptions, distil, mix
 from training.modelling.export import Candidate
 from training.modelling.losses import coral
@@ -206,7 +206,8 @@ def test_continued_trees_correct_the_source_where_the_labels_contradict_it(base:
 
 
 def test_without_a_word_from_the_labels_continued_trees_stay_near_the_source(base: Base, task: Task) -> None:
-    frugal = replace(task, options=replace(task.options, few=replace(task.options.few, trees=1, learning_rate=1e-6)))
+    few = BoostOptions(trees=1, learning_rate=1e-6)
+    frugal = replace(task, options=replace(task.options, few=few))
     continued = continued_logits(frugal, fit_continued(frugal, task.target), task.unlabelled)
     np.testing.assert_allclose(continued, booster_logits(base.booster, task.unlabelled, toy.KINDS), atol=1e-4)
 
