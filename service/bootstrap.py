@@ -160,9 +160,7 @@ def expected(settings: Settings, code: Domain) -> Expected:
     """What a bundle must have been made for."""
     return Expected(
         features_fingerprint=code.features_fingerprint,
-        partitions=settings.platform.partitions,
-        stage=settings.platform.stage,
-        base_currency=settings.platform.base_currency,
+        platform=settings.platform,
         feature_names=tuple(code.spec.names),
         later=tuple(code.spec.later_than(Stage(settings.platform.stage))),
         key=revealed(settings.bundle_key),

@@ -125,35 +125,27 @@ class Platform(BaseModel):
         kinds = (FieldKind.NUMBER, FieldKind.FLAG, FieldKind.CATEGORY, FieldKind.ENTITY)
         return OwnFields(*(self.named(kind) for kind in kinds))
 
-    def differs_from(self, other: "Platform") -> str:
-        """What makes other features than another platform, in one line; "" when nothing does.
+    def mismatch(self, here: "Platform") -> str:
+        """What of this platform makes other features than the one here, as "made for …" goes on; "" when nothing does.
 
-        Names, meanings and wordings of fields make no difference.
+        Names, meanings and wordings make no difference.
         """
         plain = ("base_currency", "stage", "partitions", "rates")
         parts = [
-            f"{what} {getattr(self, what)} and {getattr(other, what)}"
+            f"{what} {mine}, which is {theirs} here"
             for what in plain
-            if getattr(self, what) != getattr(other, what)
+            if (mine := getattr(self, what)) != (theirs := getattr(here, what))
         ]
-        parts += [
-            f"fields {_listed(names)} {where}"
-            for names, where in (
-                ([name for name in self.fields if name not in other.fields], "only in the first"),
-                ([name for name in other.fields if name not in self.fields], "only in the second"),
-                (self._declared_otherwise(other), "declared otherwise"),
-            )
-            if names
-        ]
-        if not parts and list(self.fields) != list(other.fields):
+        lacking = [name for name in self.fields if name not in here.fields]
+        more = [name for name in here.fields if name not in self.fields]
+        both = [name for name in self.fields if name in here.fields]
+        otherwise = [name for name in both if not _alike(self.fields[name], here.fields[name])]
+        parts += [f"fields {_listed(lacking)} that this platform lacks"] if lacking else []
+        parts += [f"none of fields {_listed(more)} that this platform has"] if more else []
+        parts += [f"fields {_listed(otherwise)} of another kind or stage"] if otherwise else []
+        if not parts and list(self.fields) != list(here.fields):
             parts = ["fields in another order"]
         return "; ".join(parts)
-
-    def _declared_otherwise(self, other: "Platform") -> list[str]:
-        """Fields of both of another kind or stage in each."""
-        both = [name for name in self.fields if name in other.fields]
-        told = [(name, self.fields[name], other.fields[name]) for name in both]
-        return [name for name, mine, theirs in told if (mine.kind, mine.stage) != (theirs.kind, theirs.stage)]
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
@@ -171,6 +163,10 @@ class Platform(BaseModel):
 
 def _is_feature_of(name: str, other: str) -> bool:
     return other.startswith(name) and _DERIVED.fullmatch(other.removeprefix(name)) is not None
+
+
+def _alike(one: OwnField, other: OwnField) -> bool:
+    return (one.kind, one.stage) == (other.kind, other.stage)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -139,6 +139,15 @@ class Manifest(BaseModel):
             known = {name: facts[name] for name in ("base_currency", "stage", "partitions") if name in facts}
             return {**facts, "platform": known}
         return facts
+
+    @model_validator(mode="after")
+    def _of_its_platform(self) -> Self:
+        for name in ("base_currency", "stage", "partitions"):
+            if getattr(self, name) != getattr(self.platform, name):
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}, that of its platform {getattr(self.platform, name)}"
+                )
+        return self
 
     @field_validator("created_at")
     @classmethod

@@ -9,7 +9,7 @@ from typing import Literal
 
 from fraud.history.history import most_bytes
 from fraud.models.bundle import InvalidBundle, Manifest, verify
-from fraud.models.serving import read_serving, version_path
+from fraud.models.serving import serving_slot, version_path
 from runtime.errors import ServiceError
 from runtime.kafka.client import Cluster
 from runtime.kafka.permissions import missing_permissions
@@ -180,7 +180,7 @@ def _permissions(settings: Settings, where: Cluster) -> Iterator[Finding]:
 def _bundle(settings: Settings, code: Domain) -> Iterator[Finding]:
     root = settings.models_dir
     try:
-        slot = read_serving(root).slot(code.features_fingerprint)
+        slot = serving_slot(root, code.features_fingerprint, settings.platform)
         yield _version(settings, code, version_path(root, slot.champion, blessed=True), role="champion")
         if slot.shadow is not None:
             yield _version(settings, code, version_path(root, slot.shadow, blessed=False), role="shadow")
@@ -197,9 +197,8 @@ def _version(settings: Settings, code: Domain, path: Path, *, role: str) -> Find
         require_blessing=role == "champion",
         key=revealed(settings.bundle_key),
     )
-    if manifest.base_currency != settings.platform.base_currency:
-        text = f"{path} was made for {manifest.base_currency}, the platform counts in {settings.platform.base_currency}"
-        return Finding("error", "model", text)
+    if mismatch := manifest.platform.mismatch(settings.platform):
+        return Finding("error", "model", f"{path} was made for {mismatch}")
     return Finding("ok", "model", f"{role} {manifest.version} ({manifest.strategy}, {manifest.created_at}) at {path}")
 
 

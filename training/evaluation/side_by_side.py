@@ -56,11 +56,11 @@ def open_stream(
     """
     platform = models[0].manifest.platform
     for model in models[1:]:
-        difference = platform.differs_from(model.manifest.platform)
-        if difference:
+        mismatch = model.manifest.platform.mismatch(platform)
+        if mismatch:
             raise InvalidDataset(
-                f"versions {models[0].version} and {model.version} were made for different platforms ({difference}): "
-                "evaluate them apart"
+                f"version {model.version} was made for {mismatch}, that of version {models[0].version}: evaluate them "
+                "apart"
             )
     context = FeatureContext(platform, rates or standing_for(platform).rates)
     return read_stream([events], labels, context), context

@@ -104,15 +104,17 @@ def test_what_cannot_be_declared_is_said_in_one_line(text: str, said: str) -> No
     assert "\n" not in str(error.value)
 
 
-def test_what_two_platforms_differ_by_is_told_in_one_line() -> None:
-    assert shop().differs_from(shop()) == ""
-    assert shop('\n[fields.more]\nkind = "flag"').differs_from(shop()) == "fields more only in the first"
-    assert STANDARD.differs_from(shop()) == (
-        "base_currency EUR and USD; fields basket_risk, gift, tier, store only in the second"
+def test_what_a_version_was_made_for_and_what_is_here_is_told_in_one_line() -> None:
+    assert shop().mismatch(shop()) == ""
+    assert shop('\n[fields.more]\nkind = "flag"').mismatch(shop()) == "fields more that this platform lacks"
+    assert STANDARD.mismatch(shop()) == (
+        "base_currency EUR, which is USD here; none of fields basket_risk, gift, tier, store that this platform has"
     )
     one, two = (parse_platform(f'fields.a.kind = "{kind}"', where="x") for kind in ("number", "category"))
-    assert one.differs_from(two) == "fields a declared otherwise"
+    assert one.mismatch(two) == "fields a of another kind or stage"
     many = Platform.model_validate({"fields": {f"f{i}": {"kind": "flag"} for i in range(9)}})
-    assert many.differs_from(STANDARD) == "fields f0, f1, f2, f3, f4 and 4 more only in the first"
+    assert many.mismatch(STANDARD) == "fields f0, f1, f2, f3, f4 and 4 more that this platform lacks"
     turned = Platform.model_validate({"fields": dict(reversed(many.model_dump()["fields"].items()))})
-    assert many.differs_from(turned) == "fields in another order"
+    assert many.mismatch(turned) == "fields in another order"
+    worded = Platform.model_validate({"name": "x", "fields": {"f0": {"kind": "flag", "said": "a", "meaning": "b"}}})
+    assert worded.mismatch(Platform.model_validate({"fields": {"f0": {"kind": "flag"}}})) == ""
