@@ -10,9 +10,9 @@ import numpy as np
 from training.commands.console import bundle_key, to_us
 from training.commands.target import known_from
 from training.data.dataset import Dataset
-from training.data.lessons import fraud_rate
 from training.data.replayed_stream import from_stream
 from training.data.sample import MIN_FRAUDS, Sample
+from training.data.training_rows import fraud_rate
 from training.evaluation.evaluate import Floats, Model, check_features
 from training.evaluation.side_by_side import open_stream
 from training.gate.paired_scores import DEFAULT_BUDGET, GateInputs, Rival, Ruling, in_its_time, rule

@@ -11,10 +11,10 @@ from fraud.features.risk_tables import RiskTables
 from training.commands.console import now, to_us
 from training.data.dataset import END_OF_TIME, Dataset, draw_labels
 from training.data.feature_context import FeatureContext
-from training.data.lessons import fraud_rate, lessons
 from training.data.replayed_stream import Stream, build, count_risk, read_stream
 from training.data.risk_plan import RiskPlan
 from training.data.sample import MIN_FRAUDS, Sample
+from training.data.training_rows import fraud_rate, training_rows
 from training.labels.delay import DelayCurve, Reports
 
 
@@ -71,7 +71,7 @@ def as_received(
     risk = count_risk(stream, RiskPlan(), context.spec, until=as_of)
     data = build(events, labels, as_of=as_of, context=context, risk=risk, progress=True)
     curve = DelayCurve.of(Reports.of(stream.ledger, as_of), source)
-    taught = lessons(data, curve, as_of, seed=seed)
+    taught = training_rows(data, curve, as_of, seed=seed)
     rate = fraud_rate(data, curve, as_of)
     return Target(data, taught.sample, taught.transaction, True, rate.frauds, rate.payments, risk)
 

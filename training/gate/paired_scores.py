@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.stats import gamma, rankdata
 
 from training.data.dataset import Dataset
-from training.data.lessons import FraudRate
+from training.data.training_rows import FraudRate
 from training.evaluation.evaluate import Floats, Model, to_scored
 from training.evaluation.scores import Scored
 from training.gate.label_sanity import LabelBands, sane

@@ -26,6 +26,7 @@ from training.loop.feed import Feed
 from training.loop.ledger_view import LedgerView, LedgerViewReader
 from training.loop.metrics import LoopMetrics
 from training.loop.monitoring.business_figures import business, by_version, joined, quality
+from training.loop.monitoring.delays import reports
 from training.loop.monitoring.drift import Drift, drift_of
 from training.loop.monitoring.rollback import MIN_DECISIONS, VOLUME_FACTOR, rollback_reason
 from training.loop.record import RunRecord, failed, find_record, iso, record_of, write_record
@@ -33,6 +34,7 @@ from training.loop.state import BegunRun, LoopState, PendingMove, ServingPeriod,
 from training.loop.training_run import Trainer, fingerprint_of
 from training.loop.triggers import due
 from training.registry import versions as registry
+from training.registry.learnt import read_delay
 from training.registry.versions import RegistryError
 
 log = structlog.get_logger()
@@ -341,6 +343,7 @@ class Loop:
         metrics.unknown_labels.set(view.known.unknown_labels)
         self._tell_refused(view)
         metrics.sampling.set(state.sampling)
+        metrics.set_reports(*reports(view, read_delay(self.trainer.root, self.trainer.config.base)))
         for serving in (state.serving, state.probation):
             for figure, value in (serving.promised if serving else {}).items():
                 metrics.promised.labels(str(serving.version if serving else 0), figure).set(value)

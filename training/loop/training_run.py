@@ -12,8 +12,8 @@ from fraud.features.encoder import features_fingerprint
 from fraud.features.risk_tables import RiskTables
 from training.data.dataset import FRAUD, Dataset
 from training.data.feature_context import FeatureContext
-from training.data.lessons import FraudRate, Lessons, fraud_rate, lessons
 from training.data.replayed_stream import count_risk, from_stream
+from training.data.training_rows import FraudRate, TrainingRows, fraud_rate, training_rows
 from training.evaluation.evaluate import Model
 from training.gate.paired_scores import GateInputs, Rival, recent, rule
 from training.gate.rule import Judgement
@@ -81,7 +81,7 @@ class Trainer:
         data = from_stream(view.stream, self.context, as_of=view.now, risk=risk).between(view.since, None)
         base_version, base = open_base(self.root, config.base, config.bundle_key)
         curve = DelayCurve.of(Reports.of(view.stream.ledger, view.now), read_delay(self.root, base_version))
-        taught, rate = lessons(data, curve, view.now, seed=seed), fraud_rate(data, curve, view.now)
+        taught, rate = training_rows(data, curve, view.now, seed=seed), fraud_rate(data, curve, view.now)
         champion = self._version(registry.champion(self.root, fingerprint_of(self.context)))
         trained = train_candidate(base, data, taught, rate, config, seed=seed, progress=self.progress)
         candidate = self._export(trained, data, taught, risk, champion, view=view, parent=base_version)
@@ -130,7 +130,7 @@ class Trainer:
         self,
         trained: TrainedCandidate,
         data: Dataset,
-        taught: Lessons,
+        taught: TrainingRows,
         risk: RiskTables,
         champion: Model | None,
         *,
@@ -179,7 +179,7 @@ def _counts(view: LedgerView, data: Dataset, judged: Dataset, trained: TrainedCa
     }
 
 
-def _rates(taught: Lessons, rate: FraudRate) -> dict[str, float | int]:
+def _rates(taught: TrainingRows, rate: FraudRate) -> dict[str, float | int]:
     return {
         "presumed_rows": len(taught.sample) - taught.labelled if taught.labelled else 0,
         "fraud_rate_reported": rate.frauds / max(rate.reported, 1),

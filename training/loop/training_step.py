@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from fraud.decisions.policy import Policy
 from training.data.dataset import Dataset
-from training.data.lessons import FraudRate, Lessons
 from training.data.sample import Floats as Features
 from training.data.sample import Sample, some_rows
+from training.data.training_rows import FraudRate, TrainingRows
 from training.gate.paired_scores import in_its_time
 from training.loop.config import LoopConfig
 from training.modelling.adapt import adapt, strategy_named
@@ -67,7 +67,7 @@ class TrainedCandidate:
 def train_candidate(
     base: Base,
     data: Dataset,
-    taught: Lessons,
+    taught: TrainingRows,
     rate: FraudRate,
     config: LoopConfig,
     *,
@@ -97,7 +97,7 @@ def train_candidate(
 
 
 def task_of(
-    base: Base, data: Dataset, taught: Lessons, config: LoopConfig, *, seed: int, progress: Progress = quiet
+    base: Base, data: Dataset, taught: TrainingRows, config: LoopConfig, *, seed: int, progress: Progress = quiet
 ) -> tuple[Task, str]:
     """What is to be learnt, and by which strategy: arguments as of `train_candidate`."""
     sample = taught.sample
@@ -110,7 +110,7 @@ def task_of(
     return Task(base, target, unlabelled, seed, options, progress), COLD_START if cold else config.strategy
 
 
-def folds(data: Dataset, taught: Lessons, count: int) -> Folds:
+def folds(data: Dataset, taught: TrainingRows, count: int) -> Folds:
     """A fold for each payment, [n]: whole components, their frauds spread evenly, the largest first."""
     frauds = np.bincount(data.component, weights=np.isin(data.transaction, _frauds(taught)).astype(np.float64))
     fold, held = np.arange(len(frauds)) % count, np.zeros(count)
@@ -120,12 +120,12 @@ def folds(data: Dataset, taught: Lessons, count: int) -> Folds:
     return np.asarray(fold[data.component], np.intp)
 
 
-def cross_fitted(task: Task, data: Dataset, taught: Lessons, fold: Folds, fit: Fit, *, budget: float) -> Floats:
+def cross_fitted(task: Task, data: Dataset, taught: TrainingRows, fold: Folds, fit: Fit, *, budget: float) -> Floats:
     """Ranks in their time of n payments by models that learnt from the other folds; NaN where no fraud was left."""
     scores = np.full(len(data), np.nan)
-    of_lesson = fold[_places(data, taught)]
+    fold_of_row = fold[_places(data, taught)]
     for number in range(int(fold.max()) + 1):
-        rest = taught.sample.take(of_lesson != number)
+        rest = taught.sample.take(fold_of_row != number)
         if rest.frauds == 0:
             continue
         task.progress(f"judges, fold {number + 1}", 0.0)
@@ -136,17 +136,17 @@ def cross_fitted(task: Task, data: Dataset, taught: Lessons, fold: Folds, fit: F
     return in_its_time(scores, data.time, budget, fold)
 
 
-def ranks_of(data: Dataset, taught: Lessons, ranks: Floats, budget: float) -> Floats:
+def ranks_of(data: Dataset, taught: TrainingRows, ranks: Floats, budget: float) -> Floats:
     """The ranks of the payments to learn from, in their order, as shares of the payments of their time."""
     return np.asarray(ranks[_places(data, taught)] + (1 - budget), np.float64)
 
 
-def _places(data: Dataset, taught: Lessons) -> npt.NDArray[np.intp]:
+def _places(data: Dataset, taught: TrainingRows) -> npt.NDArray[np.intp]:
     order = np.argsort(data.transaction)
     return np.asarray(order[np.searchsorted(data.transaction[order], taught.transaction)], np.intp)
 
 
-def _frauds(taught: Lessons) -> npt.NDArray[np.uint64]:
+def _frauds(taught: TrainingRows) -> npt.NDArray[np.uint64]:
     return np.asarray(taught.transaction[taught.sample.label == 1], np.uint64)
 
 

@@ -17,7 +17,7 @@ from training.data.dataset import Dataset
 from training.data.errors import InvalidDataset
 from training.data.sample import MIN_FRAUDS
 from training.labels.delay import DelayCurve
-from training.registry.versions import RegistryError, find
+from training.registry.versions import RegistryError, find, versions
 
 Ids = npt.NDArray[np.uint64]
 
@@ -149,8 +149,15 @@ def write_delay(path: Path, curve: DelayCurve) -> None:
     (path / DELAY).write_text(curve.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def read_delay(root: Path, number: int) -> DelayCurve | None:
-    """How late the frauds of a base's source were reported; None of a base from before that was kept."""
+def read_delay(root: Path, number: int | None) -> DelayCurve | None:
+    """How late the frauds of a base's source were reported, of the newest base by default.
+
+    None without a base, and of one from before that was kept.
+    """
+    if number is None:
+        number = max((v.version for v in versions(root) if v.area == "bases"), default=None)
+    if number is None:
+        return None
     file = find(root, number)[1] / DELAY
     return DelayCurve.model_validate_json(file.read_bytes()) if file.is_file() else None
 

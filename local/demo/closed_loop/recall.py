@@ -11,8 +11,8 @@ from fraud.decoding.batch import hash_ids
 from local.demo.closed_loop.run import ScenarioRun
 from local.demo.closed_loop.scenario import DAY_US, NEW_PATTERN, START_US
 from training.data.dataset import Dataset
-from training.data.lessons import lessons
 from training.data.replayed_stream import count_risk, from_stream
+from training.data.training_rows import training_rows
 from training.evaluation.evaluate import Model
 from training.labels.delay import DelayCurve, Reports
 from training.loop.decision import Decision
@@ -202,7 +202,7 @@ def oracle(trainer: Trainer, past: Dataset, view: LedgerView, at: int) -> Scorer
     config = trainer.config
     version, base = open_base(trainer.root, config.base)
     curve = DelayCurve.of(Reports.of(view.stream.ledger, at), read_delay(trainer.root, version))
-    task, strategy = task_of(base, past, lessons(past, curve, at, seed=config.seed), config, seed=config.seed)
+    task, strategy = task_of(base, past, training_rows(past, curve, at, seed=config.seed), config, seed=config.seed)
     make_deterministic(task.seed)
     return strategy_named(strategy)(task).scorer
 

@@ -8,7 +8,7 @@ import pytest
 from fraud.decisions.policy import Policy
 from tests.support import toy_models as toy
 from training.data.dataset import Dataset, Identity
-from training.data.lessons import Lessons, fraud_rate, lessons
+from training.data.training_rows import TrainingRows, fraud_rate, training_rows
 from training.labels.delay import DelayCurve
 from training.loop.config import LoopConfig
 from training.loop.training_step import COLD_START, TrainedCandidate, folds, policy_of, ranks_of, train_candidate
@@ -51,8 +51,8 @@ def trained(base: Base, data: Dataset, config: LoopConfig = CONFIG) -> TrainedCa
     return train_candidate(base, data, taught(data), fraud_rate(data, ONCE, NOW), config, seed=1)
 
 
-def taught(data: Dataset) -> Lessons:
-    return lessons(data, ONCE, NOW, seed=1)
+def taught(data: Dataset) -> TrainingRows:
+    return training_rows(data, ONCE, NOW, seed=1)
 
 
 def test_without_labels_the_base_is_aligned_with_the_unlabelled_target_and_counts_no_rows(
@@ -114,7 +114,7 @@ def test_folds_keep_components_whole_and_spread_the_frauds_over_them() -> None:
     assert np.bincount(fold).min() > 250
 
 
-def test_the_ranks_of_what_was_learnt_are_kept_as_shares_in_the_lessons_order() -> None:
+def test_the_ranks_of_what_was_learnt_are_kept_as_shares_in_the_order_of_the_rows() -> None:
     data = payments(1_000, labelled=True)
     data = data.take(np.random.default_rng(1).permutation(1_000))
     rank = ranks_of(data, taught(data), np.arange(1_000) / 1_000 - 0.99, 0.01)

@@ -9,8 +9,8 @@ import pytest
 from tests.support.shop_tables import DAY, T0, events_table, labels_table
 from training.data.dataset import Dataset
 from training.data.feature_context import FeatureContext
-from training.data.lessons import fraud_rate, lessons
 from training.data.replayed_stream import from_stream, read_stream
+from training.data.training_rows import fraud_rate, training_rows
 from training.labels.delay import EDGES, DelayCurve
 
 LATE = DelayCurve(hazard=(0.15,) * 10 + (0.0,) * (len(EDGES) - 10), unreported=0.2, frauds=100)
@@ -29,7 +29,7 @@ def young(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 def test_a_shop_whose_labels_are_all_fraud_learns_from_its_silence(young: Dataset) -> None:
     assert set(young.label.tolist()) == {1, -1}
-    taught = lessons(young, LATE, T0 + 18 * DAY, seed=1)
+    taught = training_rows(young, LATE, T0 + 18 * DAY, seed=1)
     assert (taught.sample.frauds, len(taught.sample), taught.labelled) == (10, 60, 10)
     presumed = taught.sample.label == 0
     weight, age = taught.sample.weight[presumed], T0 + 18 * DAY - taught.sample.time[presumed]
@@ -40,12 +40,12 @@ def test_a_shop_whose_labels_are_all_fraud_learns_from_its_silence(young: Datase
 
 def test_silence_teaches_nothing_before_the_first_fraud_is_known(young: Dataset) -> None:
     quiet = replace(young, label=np.full(len(young), -1, np.int8))
-    assert len(lessons(quiet, LATE, T0 + 18 * DAY, seed=1).sample) == 0
+    assert len(training_rows(quiet, LATE, T0 + 18 * DAY, seed=1).sample) == 0
 
 
 def test_what_nobody_could_have_reported_is_not_presumed_genuine(young: Dataset) -> None:
     blocked = replace(young, silent=young.silent & (np.arange(60) % 2 == 0))
-    taught = lessons(blocked, LATE, T0 + 18 * DAY, seed=1)
+    taught = training_rows(blocked, LATE, T0 + 18 * DAY, seed=1)
     assert np.isin(taught.transaction[taught.sample.label == 0], blocked.transaction[blocked.silent]).all()
 
 

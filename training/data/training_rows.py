@@ -27,7 +27,7 @@ SURE: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
+class TrainingRows:
     """Rows to learn from.
 
     Attributes:
@@ -43,7 +43,7 @@ class Lessons:
     labelled: int
 
 
-def lessons(data: Dataset, curve: DelayCurve, at: int, *, seed: int) -> Lessons:
+def training_rows(data: Dataset, curve: DelayCurve, at: int, *, seed: int) -> TrainingRows:
     """Known labels, and silent payments that are presumed genuine; nothing is presumed before the first fraud.
 
     Args:
@@ -60,7 +60,7 @@ def lessons(data: Dataset, curve: DelayCurve, at: int, *, seed: int) -> Lessons:
     taught = np.flatnonzero(np.not_equal(label, -1) & (weight > 0))
     taught = taught[np.argsort(data.time[taught], kind="stable")]
     sample = Sample(data.features[taught], label[taught], data.time[taught], weight[taught])
-    return Lessons(sample, data.transaction[taught], data.component[taught], int(data.observed.sum()))
+    return TrainingRows(sample, data.transaction[taught], data.component[taught], int(data.observed.sum()))
 
 
 def _presumed(data: Dataset, seed: int) -> npt.NDArray[np.intp]:
