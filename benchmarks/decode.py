@@ -9,6 +9,8 @@ CPU time of this process, so that a busy machine disturbs it little; medians and
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -19,6 +21,7 @@ from fraud.decoding import validation
 from fraud.decoding.decoder import Decoder, parse
 from fraud.decoding.event_columns import EventColumns
 from fraud.decoding.masking import mask_events
+from fraud.decoding.own_fields import NO_FIELDS, OwnFields, own_columns
 from fraud.money import Rates
 from fraud.privacy.card_numbers import tokeniser
 from fraud.timestamps import parse_time
@@ -85,6 +88,29 @@ def microseconds(work: Callable[[], object], events: int) -> float:
     return (time.process_time() - start) * 1e6 / events
 
 
+VALUES: dict[str, tuple[str, Callable[[random.Random], object]]] = {
+    "number": ("numbers", lambda rng: round(rng.random() * 100, 2)),
+    "number_text": ("numbers", lambda rng: f"{rng.random() * 100:.2f}"),
+    "flag": ("flags", lambda rng: rng.random() < 0.5),
+    "category_few": ("categories", lambda rng: f"v{rng.randrange(20)}"),
+    "category_many": ("categories", lambda rng: f"value-{rng.randrange(10**6)}"),
+}
+"""Kinds of own fields: the group of `OwnFields`, and a value."""
+
+
+def own_fields(rng: random.Random, decoder: Decoder) -> dict[str, Callable[[], object]]:
+    """Reading 100 events with as many own fields as there may be of each kind: declared, and sent but not declared."""
+    names = tuple(f"field_{place}" for place in range(MAX_ATTRIBUTES))
+    steps: dict[str, Callable[[], object]] = {}
+    for kind, (group, value) in VALUES.items():
+        events = [transaction(rng) | {"attributes": {name: value(rng) for name in names}} for _ in range(100)]
+        raw = [msgspec.json.encode(event) for event in events]
+        declared = replace(decoder, fields=OwnFields(**{group: names}))
+        steps[f"own_{kind}"] = partial(declared.decode, raw, [NOW] * 100)
+        steps[f"own_{kind}_undeclared"] = partial(decoder.decode, raw, [NOW] * 100)
+    return steps
+
+
 def main() -> None:
     """Measures and reports."""
     rng = random.Random(7)  # noqa: S311 - a seeded sample
@@ -93,7 +119,7 @@ def main() -> None:
     spoilt = [raw for raw, _ in partly_invalid(7, EVENTS)]
     many = {f"field_{place}": place for place in range(MAX_ATTRIBUTES)}
     wide = [msgspec.json.encode(transaction(rng) | {"attributes": many}) for _ in range(100)]
-    hostile = [msgspec.json.encode(transaction(rng) | {"attributes": dict.fromkeys(many, True)}) for _ in range(100)]
+    hostile = [msgspec.json.encode(transaction(rng) | {"attributes": {name: [] for name in many}}) for _ in range(100)]
     times = [NOW] * EVENTS
     latest = np.full(EVENTS, NOW)
     decoder = Decoder(Rates.default("EUR"), pan_token=tokeniser(b"secret"))
@@ -104,7 +130,7 @@ def main() -> None:
         "parse": lambda: parse(values),
         "judge": lambda: EventColumns.of(decoded.events, decoder.rates, latest),
         "mask": lambda: mask_events(decoded.events, table.columns, tokeniser(b"secret")),
-        "hash": lambda: table.batch((), np.empty(0, np.intp)),
+        "hash": lambda: table.batch(own_columns([None] * EVENTS, NO_FIELDS), np.empty(0, np.intp)),
         "single": lambda: [decoder.decode(values[i : i + 1], times[:1]) for i in range(100)],
         "contract": lambda: contract(values, decoder.rates),
         "malformed": lambda: decoder.decode(broken, times),
@@ -112,13 +138,24 @@ def main() -> None:
         "wide": lambda: decoder.decode(wide, times[:100]),
         "hostile": lambda: decoder.decode(hostile, times[:100]),
     }
-    few = {"single", "wide", "hostile"}
+    steps |= own_fields(rng, decoder)
+    few = {name for name in steps if name in {"single", "wide", "hostile"} or name.startswith("own_")}
     taken: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(REPEATS):
         for name, work in steps.items():
             taken[name].append(microseconds(work, 100 if name in few else EVENTS))
     size = sum(map(len, values)) / EVENTS
-    figures = [Figure.of(f"decode_{name}_us", costs, "us/event") for name, costs in taken.items()]
+    figures = [
+        Figure.of(f"decode_{name}_us", costs, "us/event")
+        for name, costs in taken.items()
+        if not name.startswith("own_")
+    ]
+    for name in VALUES:
+        costs = [
+            (declared - sent) / MAX_ATTRIBUTES
+            for declared, sent in zip(taken[f"own_{name}"], taken[f"own_{name}_undeclared"], strict=True)
+        ]
+        figures.append(Figure.of(f"decode_own_{name}_us", costs, "us/field"))
     report("bench-decode", [*figures, Figure("decode_bytes", size, "bytes/event")], title="Reading events")
 
 

@@ -15,11 +15,10 @@ from fraud.decoding.batch import CATEGORIES
 from fraud.features import phrases as wording
 from fraud.features.phrases import NOUN, Whom
 from fraud.features.platform import STANDARD, FieldKind, OwnField, Platform
-from fraud.features.risk_tables import RISK_WINDOWS_DAYS, risk_measures
+from fraud.features.risk_tables import OWN, RISK_WINDOWS_DAYS, risk_measures
 from fraud.features.spec import (
     ATTRIBUTE,
     EVENT,
-    OWN,
     RISK,
     RISK_ENTITIES,
     SEEN,

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from fraud.decoding.batch import Batch, Float32s, UInt8s
 from fraud.features.catalogue import SPEC, spec_of
-from fraud.features.risk_tables import RiskTables
-from fraud.features.spec import ATTRIBUTE, EVENT, OWN, RISK, SEEN, Feature, FeatureKind, FeatureSpec, Stage
+from fraud.features.risk_tables import OWN, RiskTables
+from fraud.features.spec import ATTRIBUTE, EVENT, RISK, SEEN, Feature, FeatureKind, FeatureSpec, Stage
 from fraud.fingerprint import fingerprint
 from fraud.history.history import History, HistoryConfig, history_fingerprint
 from fraud.history.kernel import update as kernel

@@ -142,7 +142,8 @@ class History:
 
     def _own(self, recents: int) -> dict[str, npt.NDArray[np.generic]]:
         """What is there only where own fields are declared."""
-        state, own = self.state, {}
+        state = self.state
+        own: dict[str, npt.NDArray[np.generic]] = {}
         if self.config.own_entities:
             own["recent_own"] = state.recent_own[:recents]
         if self.config.own_categories:

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from fraud.decisions.policy import CostModel, Policy
-from fraud.features.encoder import SPEC, features_fingerprint
+from fraud.features.catalogue import SPEC, history_config, spec_of
+from fraud.features.encoder import features_fingerprint
+from fraud.features.platform import Platform
 from fraud.features.risk_tables import RiskTables
 from fraud.history.history import HistoryConfig, history_fingerprint
 from fraud.models.bundle import BLESSED, Manifest, checksum, write_manifest
@@ -69,9 +71,11 @@ def write_bundle(
     *,
     half: float = HALF,
     partitions: int = 1,
+    platform: Platform | None = None,
     poison: float | None = None,
     slow: tuple[float, float] | None = None,
     rules: Policy | None = None,
+    risk: RiskTables | None = None,
     key: str | None = None,
     unscored: float | None = None,
     deed: Callable[[Any], Any] | None = None,
@@ -84,9 +88,11 @@ def write_bundle(
         version: its number.
         half: amount that scores one half.
         partitions: that it is made for.
+        platform: that it is made for; by default the standard one with so many partitions.
         poison: amount at which the graph raises.
         slow: amount at which the graph takes so many seconds.
         rules: its policy; `policy()` by default.
+        risk: its dated risk tables.
         key: signs its manifest.
         unscored: amount whose score is NaN; NaN for an absent one.
         deed: what else the graph does, amounts to an integer.
@@ -94,9 +100,12 @@ def write_bundle(
     """
     import tensorflow as tf
 
+    platform = platform or Platform(partitions=partitions)
+    spec, config = spec_of(platform), history_config(platform)
+
     class Formula(tf.Module):  # type: ignore[misc] # TensorFlow has no types
         @tf.function(  # type: ignore[untyped-decorator] # as above
-            input_signature=[tf.TensorSpec([None, SPEC.width], tf.float32, name="features")]
+            input_signature=[tf.TensorSpec([None, spec.width], tf.float32, name="features")]
         )
         def serve(self, features: Any) -> Any:  # noqa: ANN401 - as above
             amount = features[:, AMOUNT]
@@ -114,32 +123,35 @@ def write_bundle(
             return {"score": score, "raw": score}
 
         @tf.function(  # type: ignore[untyped-decorator] # as above
-            input_signature=[tf.TensorSpec([None, SPEC.width], tf.float32, name="features")]
+            input_signature=[tf.TensorSpec([None, spec.width], tf.float32, name="features")]
         )
         def explain(self, features: Any) -> Any:  # noqa: ANN401 - as above
-            return {"contributions": tf.zeros_like(features) + tf.one_hot(AMOUNT, SPEC.width)}
+            return {"contributions": tf.zeros_like(features) + tf.one_hot(AMOUNT, spec.width)}
 
     path = root / str(version)
     formula = Formula()
     tf.saved_model.save(formula, str(path), signatures={"serve": formula.serve, "explain": formula.explain})
-    features = np.zeros((4, SPEC.width), np.float32)
+    features = np.zeros((4, spec.width), np.float32)
     features[:, AMOUNT] = [0, 1, 500, 1000]
     score = features[:, AMOUNT] / (features[:, AMOUNT] + np.float32(half))
     np.savez(path / "golden.npz", features=features, score=score, raw=score)
     (path / "policy.json").write_text((rules or policy()).model_dump_json())
     (path / "metrics.json").write_text("{}")
+    if risk is not None:
+        risk.to_file(path / "risk")
     files = {file.relative_to(path).as_posix(): checksum(file) for file in sorted(path.rglob("*")) if file.is_file()}
     manifest = Manifest(
         **{
             "version": version,
             "created_at": CREATED,
-            "features_fingerprint": fingerprint(),
-            "history_fingerprint": history_fingerprint(HistoryConfig()),
-            "feature_names": tuple(SPEC.names),
+            "features_fingerprint": features_fingerprint(spec, config),
+            "history_fingerprint": history_fingerprint(config),
+            "feature_names": spec.names,
             "strategy": "formula",
             "seed": 0,
             "prior": 0.01,
-            "partitions": partitions,
+            "partitions": platform.partitions,
+            "platform": platform,
             "files": files,
             **facts,
         }
@@ -160,8 +172,8 @@ def fingerprint() -> str:
     return features_fingerprint(SPEC, HistoryConfig())
 
 
-def serve(root: Path, champion: int, shadow: int | None = None) -> None:
-    """Makes versions serve, as a promotion does: by replacing one file."""
+def serve(root: Path, champion: int, shadow: int | None = None, *, features: str | None = None) -> None:
+    """Makes versions serve these features, the standard ones by default, as a promotion does: by replacing one file."""
     new = root / f"{SERVING}.new"
-    new.write_text(json.dumps({fingerprint(): {"champion": champion, "shadow": shadow}}))
+    new.write_text(json.dumps({features or fingerprint(): {"champion": champion, "shadow": shadow}}))
     shutil.move(new, root / SERVING)

@@ -52,6 +52,7 @@ class ScorerRun:
         partitions: of the input.
         seed: of the events.
         topic_config: what the topics have beside the usual.
+        fields: of the platform's own, as its declaration writes them.
     """
 
     servers: str
@@ -61,6 +62,7 @@ class ScorerRun:
     partitions: int = 1
     seed: int = 0
     topic_config: Mapping[str, str] = field(default_factory=dict)
+    fields: str = ""
     platform_file: Path = field(init=False)
     _instances: list[ServiceProcess] = field(default_factory=list)
 
@@ -68,7 +70,7 @@ class ScorerRun:
         self.names = Names(self.name).settings()
         self.cluster = Cluster(self.servers)
         self.platform_file = self.folder / "platform.toml"
-        self.platform_file.write_text(f"partitions = {self.partitions}\n")
+        self.platform_file.write_text(f"partitions = {self.partitions}\n{self.fields}")
         wanted = Settings(**self.names, platform_file=self.platform_file, retention_days=20_000)  # type: ignore[arg-type]
         topics = [replace(topic, config={**topic.config, **self.topic_config}) for topic in wanted_topics(wanted)]
         TopicAdmin(self.cluster).create(topics)

@@ -284,6 +284,7 @@ def row(model: Transaction | Outcome, fields: dict[str, Any], *, malformed: bool
     numbers |= {name: micros(get(name)) for name in ("account_created_at", "card_added_at")}
     numbers["is_merchant_initiated"] = {None: MISSING, "customer": 0, "merchant": 1}[model.initiator]
     attributes = (get("attributes") or {}).get
+    store = attributes("store")
     own = [
         *(number(attributes(name)) for name in FIELDS_OF_THE_SHOP.numbers),
         *(flag(attributes(name)) for name in FIELDS_OF_THE_SHOP.flags),
@@ -301,7 +302,7 @@ def row(model: Transaction | Outcome, fields: dict[str, Any], *, malformed: bool
         "integers": [numbers[name] for name in INTEGERS],
         "malformed": malformed or any(map(is_wrong, own)),
         "attributes": [math.nan if value is None or is_wrong(value) else value for value in own],
-        "own_ids": [hash_id(told(attributes("store"))) if attributes("store") is not None else 0],
+        "own_ids": [hash_id(told(store)) if store is not None else 0],
     }
 
 
@@ -323,7 +324,10 @@ def number(value: str | float | None) -> float | str | None:
 
 
 def flag(value: str | float | None) -> float | str | None:
-    return {None: None, "true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, 1: 1.0, 0: 0.0}.get(value, WRONG)
+    known: dict[object, float | None] = {
+        None: None, "true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, 1: 1.0, 0: 0.0,
+    }  # fmt: skip
+    return known.get(value, WRONG)
 
 
 def category(value: str | float | None) -> float | None:

@@ -38,6 +38,11 @@ class Identity:
     platform: Platform = STANDARD
     sources: tuple[str, ...] = ()
 
+    @property
+    def base_currency(self) -> str:
+        """Of every amount."""
+        return self.platform.base_currency
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:

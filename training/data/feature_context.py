@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from fraud.features.catalogue import FeatureSpec, history_config, spec_of
+from fraud.features.catalogue import history_config, spec_of
 from fraud.features.encoder import features_fingerprint
 from fraud.features.platform import STANDARD, Platform
+from fraud.features.spec import FeatureSpec
 from fraud.history.history import HistoryConfig
 from fraud.money import Rates
 from fraud.privacy.card_numbers import Token

@@ -24,7 +24,7 @@ another's counters: whoever pays chooses their ids."""
 @compiled
 def is_bucketed(kind: Int) -> bool:
     """Whether a kind keeps bucketed counters."""
-    return kind in (_BIN, _MERCHANT) or kind >= OWN_ROWS
+    return bool(kind in (_BIN, _MERCHANT) or kind >= OWN_ROWS)
 
 
 @compiled_with_arrays

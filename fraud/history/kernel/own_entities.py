@@ -75,11 +75,11 @@ def measure_own(state: State, limits: Limits, columns: Columns, row: Int, log: I
     kept[:] = np.nan
     kept[FIRST:SMALL] = 0.0
     kept[NEW_FIRST], kept[NEW_SECOND] = _new(first), _new(second)
-    days = 0
+    days = np.int64(0)
     if ring >= 0 and time - state.slots[ring]["last"] < limits.horizon:
         read_ring(state, ring, time, log, first, second, limits.horizon, scratch)
         _copy(values, kept, 0, COUNT)
-        days = active_days(state, ring, time, limits.horizon)
+        days = np.int64(active_days(state, ring, time, limits.horizon))
     values[ATTEMPTS:FIRST] = 0.0
     values[SMALL] = values[REFUNDS] = 0.0
     if bucketed >= 0 and state.slots[bucketed]["order"] != 0:

@@ -138,7 +138,7 @@ def _count(state: State, category: Int, place: Int, span: Int, number: Int, last
     head = np.int64(counts[category, place, VALUE_HEADS + span])
     if number != head:
         if head > last:  # set before the first events agreed on the time
-            head = number - BUCKETS - 1
+            head = np.int64(number - BUCKETS - 1)
         if number > head:
             for fresh in range(max(head + 1, number - BUCKETS), number + 1):
                 counts[category, place, start + (fresh & BUCKETS)] = 0

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fraud.features.encoder import SPEC, FeatureSpec, Stage
+from fraud.features.catalogue import history_config, spec_of
+from fraud.features.encoder import SPEC, FeatureSpec, Stage, features_fingerprint
 from fraud.features.platform import STANDARD, FieldKind, OwnField, Platform
 from fraud.history.history import HistoryConfig
 from fraud.models.bundle import BLESSED, MANIFEST, SIGNATURE, InvalidBundle, Manifest, checksum, verify
@@ -153,8 +154,9 @@ def test_a_champion_made_for_other_fields_is_told_by_the_names_of_the_fields(roo
 
 def test_a_champion_whose_fields_are_not_declared_here_is_told_by_their_names(tmp_path: Path) -> None:
     shop = Platform(fields={"level": OwnField(kind=FieldKind.CATEGORY)}, partitions=3)
-    write_bundle(tmp_path, 1, platform=shop, features_fingerprint="f" * 16, partitions=3)
-    (tmp_path / "serving.json").write_text(json.dumps({"f" * 16: {"champion": 1}}))
+    write_bundle(tmp_path, 1, platform=shop)
+    made_for = features_fingerprint(spec_of(shop), history_config(shop))
+    (tmp_path / "serving.json").write_text(json.dumps({made_for: {"champion": 1}}))
     said = "champion 1 was made for partitions 3, which is 1 here; fields level that this platform lacks: "
     with pytest.raises(Misconfigured, match=said):
         watching(tmp_path, EXPECTED).open()

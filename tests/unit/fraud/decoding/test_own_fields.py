@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fraud.decoding.batch import hash_category, hash_id
-from fraud.decoding.own_fields import OwnFields, Value, own_columns
+from fraud.decoding.own_fields import Held, OwnFields, Value, own_columns
 
 SHOP = OwnFields(numbers=("level",), flags=("gift",), categories=("tier",), entities=("store",))
 
@@ -53,7 +53,13 @@ def test_a_category_and_an_entity_are_known_by_their_text_however_they_were_sent
 
 
 def test_rows_and_names_of_wrong_values_are_told_and_the_others_stay() -> None:
-    rows = [{"level": 1, "gift": "no"}, None, {}, {"level": "x", "gift": True}, {"level": 2, "gift": "maybe"}]
+    rows: list[Held] = [
+        {"level": 1, "gift": "no"},
+        None,
+        {},
+        {"level": "x", "gift": True},
+        {"level": 2, "gift": "maybe"},
+    ]
     found = own_columns(rows, OwnFields(("level", "weight"), ("gift",)))
     assert sorted(found.wrong) == [(0, "gift"), (3, "level"), (4, "gift")]
     assert found.rows == [0, 3, 4]

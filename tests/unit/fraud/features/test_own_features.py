@@ -1,6 +1,7 @@
 """What the features of a shop's own fields say of its payments."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -160,7 +161,7 @@ def test_a_history_of_other_own_fields_is_refused() -> None:
 def test_arrays_of_own_fields_from_outside_are_looked_at() -> None:
     code = encoder()
     code.encode(Batch.concatenate([pay(f"t{i}", at=i, tier=i + 1, store=f"s{i}") for i in range(20)]))
-    held = {name: array.copy() for name, array in code.history.arrays().items()}
+    held: dict[str, Any] = {name: array.copy() for name, array in code.history.arrays().items()}
     again = History.from_arrays(code.history.config, held)
     assert all(np.array_equal(held[name], array) for name, array in again.arrays().items())
     for name, wrong in (
@@ -181,7 +182,7 @@ def test_keys_of_recent_transactions_that_name_something_else_are_not_followed()
     code = encoder()
     one = pay("one", at=0, amount=30)
     code.encode(one)
-    held = {name: array.copy() for name, array in code.history.arrays().items()}
+    held: dict[str, Any] = {name: array.copy() for name, array in code.history.arrays().items()}
     held["recent_own"][:] = held["slots"]["key"][0]  # the customer's, which has no row of buckets
     again = Encoder(SPEC_OF_SHOP, History.from_arrays(code.history.config, held))
     again.encode(outcome(one, Kind.DECLINED, at=1))
