@@ -98,7 +98,7 @@ def calibrate(task: Task, adapted: Adapted, prior: float) -> Calibration:
     return fit_calibration(
         np.concatenate([target_logits[known], source_logits]),
         np.concatenate([target.label[known], held_out.label]),
-        _weights(np.count_nonzero(known), len(held_out), source_weight),
+        _weights(int(np.count_nonzero(known)), len(held_out), source_weight),
         unseen_logits(task, adapted),
         prior,
     )

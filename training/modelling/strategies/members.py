@@ -59,7 +59,8 @@ class FittedTrees:
 
     def __call__(self, features: Floats) -> Floats:
         """Logits [n]."""
-        return np.sum([booster_logits(booster, features, self.kinds) for booster in self.boosters], axis=0)
+        parts = [booster_logits(booster, features, self.kinds) for booster in self.boosters]
+        return np.asarray(np.sum(parts, axis=0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)

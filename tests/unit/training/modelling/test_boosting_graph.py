@@ -142,7 +142,7 @@ def test_contributions_of_one_tree_are_the_changes_along_its_path() -> None:
 def test_several_boosters_are_one_forest_that_adds_them_up(boosted: tuple[object, Forest]) -> None:
     features = rows(1_500, seed=6)
     other = fit_booster(features, labels(features, seed=7), KINDS, seed=2, options=MANY)
-    both = Forest([(boosted[0], 0.25), (other, 2.0)], KINDS)  # type: ignore[list-item]  # a booster
+    both = Forest([(boosted[0], 0.25), (other, 2.0)], KINDS)
     expected = 0.25 * booster_logits(boosted[0], features, KINDS) + 2 * booster_logits(other, features, KINDS)
     np.testing.assert_allclose(both(tf.constant(features)), expected, rtol=1e-5, atol=1e-5)
 
