@@ -56,14 +56,14 @@ class Ratio:
     def of(cls, cells: Sequence[Cell], rival: str) -> Self:
         """From the draws of each cell, paired between methods."""
         drawn = np.array([[cell.methods[name].draws for name in ("auto", rival)] for cell in cells]) / SCALE
-        value = float(np.divide(*(np.mean([cell.methods[name].ap for cell in cells]) for name in ("auto", rival))))
+        ours, theirs = (float(np.mean([cell.methods[name].ap for cell in cells])) for name in ("auto", rival))
         rng = np.random.default_rng(0)
         seeds = rng.integers(len(cells), size=(REPEATS, len(cells)))
         # All seeds of a file share one test: they are weighed with the same draw of it.
         draw = rng.integers(drawn.shape[2], size=REPEATS)
         means = np.array([drawn[chosen, :, number].mean(axis=0) for chosen, number in zip(seeds, draw, strict=True)])
         low, high = np.percentile(means[:, 0] / means[:, 1], COVERED)
-        return cls(value, float(low), float(high))
+        return cls(ours / theirs, float(low), float(high))
 
 
 def rows_of(cells: Sequence[Cell]) -> list[Row]:

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from training.modelling.adapt import strategy_named
-from training.modelling.boosting import FEW_LABELS, booster_logits, fit_booster
+from training.modelling.boosting import booster_logits, fit_booster
 from training.modelling.network import predict
 from training.modelling.strategies import auto
 from training.modelling.strategies.boosted import continued_logits, fit_continued, fit_pooled
-from training.modelling.strategies.target_only import fit_alone
+from training.modelling.strategies.target_only import fit_alone, options_of
 from training.modelling.strategies.task import Task
 
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -41,7 +41,7 @@ def lightgbm_score_feature(task: Task, test: Floats) -> Floats:
     """Trees on the target with the source trees' score as one more feature."""
     kinds = (*task.base.kinds, "number")
     train, later = (_with_score(task, rows) for rows in (task.target.features, test))
-    booster = fit_booster(train, task.target.label, kinds, seed=task.seed, options=task.options.few or FEW_LABELS)
+    booster = fit_booster(train, task.target.label, kinds, seed=task.seed, options=options_of(task, task.target))
     return booster_logits(booster, later, kinds)
 
 

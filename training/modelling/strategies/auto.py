@@ -6,7 +6,7 @@
 "No transfer" (trees on the target alone) and "no adaptation" (the source's own) are corners of the stack, and so is the
 plain LightGBM on the payment's own columns that anybody would try first. Members that count for almost nothing are left
 out. Served is the cheapest graph that ranks payments as the stack does: a distilled student, else the trees without the
-nets, else all of it.
+nets, else the trees beside a student of the nets (which a net learns more easily than trees), else all of it.
 
 Before all this stands what needs no more than three frauds: of a source that hardly ranks its own held-out frauds, or
 ranks the target's below its other payments, little is expected.
@@ -69,6 +69,16 @@ class Blend:
         kept = {n: w for n, w in self.weights.items() if not isinstance(self.models[n], FittedNets)}
         return type(self)(self.models, self.scales, kept)
 
+    def only_nets(self) -> Self:
+        """The nets of it."""
+        kept = {n: w for n, w in self.weights.items() if isinstance(self.models[n], FittedNets)}
+        return type(self)(self.models, self.scales, kept)
+
+    def and_net(self, net: FraudNet) -> Self:
+        """With a net whose logits are added as they are."""
+        models: dict[str, Fitted] = {**self.models, "student": FittedNets((net,))}
+        return type(self)(models, {**self.scales, "student": Scale(0.0, 1.0)}, {**self.weights, "student": 1.0})
+
     def graph(self, kinds: tuple[str, ...]) -> Scorer:
         """The same in the graph."""
         trees: list[Weighted] = []
@@ -130,26 +140,34 @@ def serve(task: Task, blend: Blend) -> tuple[Scorer, str]:
     source, unlabelled, labelled = distillation_pool(task)
     drawn = np.random.default_rng(task.seed).permutation(len(unlabelled))
     count = min(WITNESSES, len(unlabelled) // 5)
-    witnesses, pool = unlabelled[drawn[:count]], unlabelled[np.sort(drawn[count:])]
-    task.progress("the stack's scores", 0.0)
+    witnesses = unlabelled[drawn[:count]]
+    pool = [part for part in (source, unlabelled[np.sort(drawn[count:])], labelled) if len(part)]
     truth = blend(witnesses)
-    student = distil(
-        [part for part in (source, pool, labelled) if len(part)],
-        blend,
-        kinds=kinds,
+    student = _student(task, pool, blend)
+    found = fidelity(truth, predict(student, witnesses))
+    if found >= FAITHFUL:
+        return student, f"served by a student that finds {found:.0%} of the riskiest"
+    trees, nets = blend.without_nets(), blend.only_nets()
+    told = f"a student of all found {found:.0%} of the riskiest"
+    if trees.weights and (close := fidelity(truth, trees(witnesses))) >= FAITHFUL:
+        return trees.graph(kinds), f"served by its trees, which find {close:.0%} of the riskiest ({told})"
+    if trees.weights:
+        beside = trees.and_net(_student(task, pool, nets))
+        close = fidelity(truth, beside(witnesses))
+        if close >= FAITHFUL:
+            return beside.graph(kinds), f"served by its trees and a student of its nets: {close:.0%} ({told})"
+    return blend.graph(kinds), f"served as it is ({told})"
+
+
+def _student(task: Task, pool: list[Floats], teacher: Blend) -> FraudNet:
+    return distil(
+        pool,
+        teacher,
+        kinds=task.base.kinds,
         seed=task.seed,
         options=task.options.distil,
         report=lambda share: task.progress("student", share),
     )
-    agreed = fidelity(truth, predict(student, witnesses))
-    if agreed >= FAITHFUL:
-        return student, f"served by a student that finds {agreed:.0%} of the riskiest"
-    trees = blend.without_nets()
-    if trees.weights and (close := fidelity(truth, trees(witnesses))) >= FAITHFUL:
-        return trees.graph(
-            kinds
-        ), f"served by its trees, which find {close:.0%} of the riskiest (a student {agreed:.0%})"
-    return blend.graph(kinds), f"served as it is (a student finds {agreed:.0%} of the riskiest)"
 
 
 def why_useless(task: Task) -> str:

@@ -32,6 +32,8 @@ from training.modelling.strategies.boosted import continued_logits, fit_continue
 from training.modelling.strategies.task import Adapted, Task
 
 MATCHED_ROWS: Final = 20_000
+LABELLED_PART: Final = 4
+"""A pool holds at most so many times fewer labelled rows than source rows."""
 
 
 def adapt(task: Task) -> Adapted:
@@ -87,7 +89,9 @@ def distillation_pool(task: Task) -> list[Floats]:
     unlabelled = task.unlabelled
     if len(unlabelled) > rows:
         unlabelled = unlabelled[np.sort(rng.choice(len(unlabelled), rows, replace=False))]
-    return [thin(task.base.source, rows, seed=task.seed).features, unlabelled, task.target.features]
+    # The labelled rows are among the unlabelled ones; here they are for their frauds.
+    labelled = thin(task.target, rows // LABELLED_PART, seed=task.seed).features
+    return [thin(task.base.source, rows, seed=task.seed).features, unlabelled, labelled]
 
 
 @dataclass(frozen=True, slots=True)

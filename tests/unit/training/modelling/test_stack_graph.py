@@ -11,10 +11,11 @@ from training.modelling.base import Base
 from training.modelling.boosting import FEW_LABELS, fit_booster, fit_forest
 from training.modelling.contributions import StackAttribution, reference_row
 from training.modelling.distillation import fidelity
+from training.modelling.network import predict
 from training.modelling.stack_graph import Stack
 from training.modelling.strategies.auto import Blend, without_tiny
 from training.modelling.strategies.evidence import Scale
-from training.modelling.strategies.members import FittedForest, FittedNets, FittedTrees
+from training.modelling.strategies.members import Fitted, FittedForest, FittedNets, FittedTrees
 
 
 @cache
@@ -29,7 +30,7 @@ def _trees(seed: int) -> FittedTrees:
 def blend(base: Base) -> Blend:
     sample = toy.rows(1_500, seed=4)
     forest = fit_forest(sample.features, sample.label, toy.KINDS, seed=1, threads=1)
-    models = {
+    models: dict[str, Fitted] = {
         "one": _trees(1),
         "two": FittedTrees((*_trees(2).boosters, *_trees(3).boosters), toy.KINDS),
         "nets": FittedNets((base.teacher(0, seed=1), base.teacher(1, seed=1))),
@@ -51,6 +52,14 @@ def test_without_nets_it_scores_as_the_trees_do(blend: Blend) -> None:
     assert isinstance(graph, Stack)
     assert not graph.nets
     np.testing.assert_allclose(graph(tf.constant(rows)), trees(rows), atol=1e-4)
+
+
+def test_a_net_beside_the_trees_is_added_as_it_is(blend: Blend, base: Base) -> None:
+    rows, net = toy.target_test().features, base.teacher(1, seed=1)
+    beside = blend.without_nets().and_net(net)
+    np.testing.assert_allclose(beside(rows), blend.without_nets()(rows) + predict(net, rows), atol=1e-4)
+    np.testing.assert_allclose(beside.graph(toy.KINDS)(tf.constant(rows)), beside(rows), atol=1e-4)
+    assert set(blend.only_nets().weights) == {"nets"}
 
 
 def test_its_contributions_add_up_to_the_changes_of_its_parts(blend: Blend) -> None:

@@ -21,7 +21,7 @@ from training.modelling.adapt import (
     unseen_logits,
 )
 from training.modelling.base import Base
-from training.modelling.boosting import BoostOptions, booster_logits
+from training.modelling.boosting import booster_logits
 from training.modelling.distillation import DistilOptions, distil, mix
 from training.modelling.export import Candidate
 from training.modelling.losses import coral
@@ -175,7 +175,7 @@ def test_students_of_the_same_seed_have_the_same_weights(base: Base) -> None:
 
     def student() -> dict[str, bytes]:
         make_deterministic(1)
-        teacher = partial(booster_logits, base.booster, kinds=toy.KINDS)
+        teacher = partial(booster_logits, base.trees, kinds=toy.KINDS)
         made = distil([base.source.features], teacher, kinds=toy.KINDS, seed=1, options=options)
         return {path: weight.tobytes() for path, weight in get_weights(made).items()}
 
@@ -190,8 +190,8 @@ def test_the_student_agrees_with_its_teachers(run: Run, teachers: list[joint_dis
 
 def test_an_ensemble_is_half_nets_and_half_trees_at_the_nets_scale(base: Base, task: Task) -> None:
     net, rows = base.teacher(0, seed=1), task.unlabelled
-    together = joint_distilled.Ensemble.of([net], partial(booster_logits, base.booster, kinds=toy.KINDS), rows)
-    nets, trees = predict(net, rows), booster_logits(base.booster, rows, toy.KINDS)
+    together = joint_distilled.Ensemble.of([net], partial(booster_logits, base.trees, kinds=toy.KINDS), rows)
+    nets, trees = predict(net, rows), booster_logits(base.trees, rows, toy.KINDS)
     aligned = (trees - trees.mean()) / trees.std() * nets.std() + nets.mean()
     np.testing.assert_allclose(together(rows), (nets + aligned) / 2, atol=1e-3)
 
@@ -201,15 +201,14 @@ def test_continued_trees_correct_the_source_where_the_labels_contradict_it(base:
     contrary = replace(task.target, label=(speed < np.quantile(speed, 0.1)).astype(np.int8))
     rows, against = task.unlabelled, -task.unlabelled[:, toy.NAMES.index("speed")]
     continued = continued_logits(task, fit_continued(task, contrary), rows)
-    start = booster_logits(base.booster, rows, toy.KINDS)
+    start = booster_logits(base.trees, rows, toy.KINDS)
     assert spearmanr(continued, against).statistic > spearmanr(start, against).statistic + 0.2
 
 
 def test_without_a_word_from_the_labels_continued_trees_stay_near_the_source(base: Base, task: Task) -> None:
-    few = BoostOptions(trees=1, learning_rate=1e-6)
-    frugal = replace(task, options=replace(task.options, few=few))
+    frugal = replace(task, options=replace(task.options, few=replace(toy.FEW, trees=1, learning_rate=1e-6)))
     continued = continued_logits(frugal, fit_continued(frugal, task.target), task.unlabelled)
-    np.testing.assert_allclose(continued, booster_logits(base.booster, task.unlabelled, toy.KINDS), atol=1e-4)
+    np.testing.assert_allclose(continued, booster_logits(base.trees, task.unlabelled, toy.KINDS), atol=1e-4)
 
 
 def test_invented_rows_are_risky_rows_with_values_of_others() -> None:
