@@ -39,7 +39,7 @@ def said(*arguments: object) -> dict[str, object]:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two simulated platforms and a base, version 1."""
     folder = tmp_path_factory.mktemp("world")
-    for platform, size, seed in (("source", 4_000, 5), ("target", 2_500, 6)):
+    for platform, size, seed in (("source", 4_000, 5), ("target", 2_500, 8)):
         where = ["--platform", platform, "--transactions", size, "--seed", seed, "--out", folder / platform]
         result = CliRunner().invoke(simulate_command, [str(value) for value in (*where, *CREDIBLE, "--json")])
         assert json.loads(result.stdout)["transactions"] == size
