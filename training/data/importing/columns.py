@@ -93,7 +93,8 @@ def written_numbers(texts: "pd.Series[str]", decimal: Literal[".", ","]) -> npt.
 
 
 def _finite(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.where(np.isfinite(values), values, np.nan)
+    finite: npt.NDArray[np.float64] = np.where(np.isfinite(values), values, np.nan)
+    return finite
 
 
 def as_time(column: pa.ChunkedArray, source: TimeSource, missing: Sequence[str]) -> "pd.Series[pd.Timestamp]":
@@ -147,7 +148,8 @@ def as_minor_units(
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.unify_dictionaries().combine_chunks()
     digits = np.array([*(MINOR_DIGITS.get(code, 2) for code in encoded.dictionary.to_pylist()), 2], np.float64)
-    return np.rint(amount * 10.0 ** digits[encoded.indices.fill_null(-1).to_numpy()])
+    minor: npt.NDArray[np.float64] = np.rint(amount * 10.0 ** digits[encoded.indices.fill_null(-1).to_numpy()])
+    return minor
 
 
 def hashed(text: pa.ChunkedArray) -> pa.Array:
