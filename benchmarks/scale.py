@@ -87,6 +87,7 @@ def _payments(first: int, last: int) -> Batch:
         integers=np.full((count, len(INTEGERS)), MISSING, np.int64),
         malformed=np.zeros(count, np.uint8),
         attributes=np.zeros((count, 0), np.float32),
+        own_ids=np.zeros((count, 0), np.uint64),
     )
 
 

@@ -6,6 +6,7 @@ Models are untrained: the time depends on their size alone. Features are random,
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,22 +20,33 @@ from benchmarks.report import Figure, report
 
 REPEATS = 60
 SIZES = (1, 100, 1000, 4096)
+OWN_FIELDS = 300
+FEWER = (0.5, 0.95, 0.999)
+"""Edges of a student's bins, half of the usual."""
+
 CALIBRATION_SLOPE = 0.7
 
 
-def spec_rows(rows: int, seed: int) -> tuple[npt.NDArray[np.float32], tuple[str, ...], tuple[str, ...]]:
-    """(features [rows, d], kinds, names) like the default spec's: skewed numbers, flags, hashes, a fifth missing."""
+def spec_rows(
+    rows: int, seed: int, *, own: int = 0
+) -> tuple[npt.NDArray[np.float32], tuple[str, ...], tuple[str, ...]]:
+    """(features [rows, d], kinds, names) like the default spec's: skewed numbers, flags, hashes, a fifth missing.
+
+    `own` fields of the platform's own follow, an eighth of them flags and an eighth categories.
+    """
     from fraud.features.encoder import SPEC
 
     rng = np.random.default_rng(seed)
-    features = np.exp(rng.normal(size=(rows, SPEC.width)) * 2).astype(np.float32)
-    for column, feature in enumerate(SPEC.features):
-        if feature.kind == "flag":
+    others = ["flag", "category", *["number"] * 6]
+    kinds = (*(str(f.kind) for f in SPEC.features), *(others[field % 8] for field in range(own)))
+    features = np.exp(rng.normal(size=(rows, len(kinds))) * 2).astype(np.float32)
+    for column, kind in enumerate(kinds):
+        if kind == "flag":
             features[:, column] = features[:, column] > 1
-        elif feature.kind == "category":
+        elif kind == "category":
             features[:, column] = rng.integers(1, 2**24, rows)
     features[rng.random(features.shape) < 0.2] = np.nan
-    return features, tuple(str(f.kind) for f in SPEC.features), SPEC.names
+    return features, kinds, (*SPEC.names, *(f"attribute_{field}" for field in range(own)))
 
 
 def export(root: Path, kind: str, seed: int) -> Path:
@@ -69,9 +81,43 @@ def export(root: Path, kind: str, seed: int) -> Path:
         trained_on=TrainedOn(),
         report={},
     )
-    identity = Identity("0" * 16, "0" * 16, 1, "pre_auth", "EUR")
+    identity = Identity("0" * 16, "0" * 16)
     version = export_bundle(root, candidate, identity=identity, created_at=datetime.now(UTC), parent=None, policy=b"{}")
     return root / "candidates" / str(version)
+
+
+def own_field_scorers(seed: int) -> dict[str, Callable[[object], object]]:
+    """What can be served of 300 own fields: a student as it is, with fewer bins, compiled by XLA; a stack's trees."""
+    import tensorflow as tf
+
+    from training.modelling.boosting import PLAIN, fit_booster, fit_forest
+    from training.modelling.boosting_graph import Forest
+    from training.modelling.distillation import DistilOptions
+    from training.modelling.encoder import fit_encoding
+    from training.modelling.network import build_net
+    from training.modelling.stack_graph import Stack
+
+    features, kinds, _ = spec_rows(20_000, seed, own=OWN_FIELDS)
+    label = (np.nan_to_num(features[:, -OWN_FIELDS::3]).sum(axis=1) > 1e4).astype(int)
+    options = DistilOptions()
+
+    def net(quantiles: tuple[float, ...]) -> Callable[[object], object]:
+        encoding = fit_encoding([features], kinds, options=replace(options.encoding, quantiles=quantiles), seed=seed)
+        made: Callable[[object], object] = build_net(encoding, features=len(kinds), seed=seed, options=options.net)
+        return made
+
+    usual = net(options.encoding.quantiles)
+    boosters = [(fit_booster(features, label, kinds, seed=s, options=PLAIN), 0.5) for s in (1, 2)]
+    forest = Forest(fit_forest(features, label, kinds, seed=seed), kinds)
+    scorers: dict[str, Callable[[object], object]] = {
+        "student": usual,
+        "student_fewer_bins": net(FEWER),
+        "trees": Forest(boosters, kinds),
+        "trees_and_forest": Stack(trees=Forest(boosters, kinds), nets=[], forests=[(forest, 0.2)], shift=0.0),
+    }
+    signature = [tf.TensorSpec([None, len(kinds)], tf.float32)]
+    compiled = {name: tf.function(scorer, input_signature=signature) for name, scorer in scorers.items()}
+    return compiled | {"student_xla": tf.function(usual, jit_compile=True)}
 
 
 def milliseconds(call: Callable[[], object], repeats: int = REPEATS) -> list[float]:
@@ -107,6 +153,10 @@ def main(*, seed: int) -> None:
                 figures.append(Figure.of(f"{prefix}_{size}_rows_ms", times, "ms"))
             times = milliseconds(partial(explain, features=tf.constant(rows[:10])))
             figures.append(Figure.of(f"{prefix}_explain_10_rows_ms", times, "ms"))
+    wide = spec_rows(1000, seed + 1, own=OWN_FIELDS)[0]
+    for name, scorer in own_field_scorers(seed).items():
+        times = milliseconds(partial(scorer, tf.constant(wide)))
+        figures.append(Figure.of(f"score_{OWN_FIELDS}_own_fields_{name}_1000_rows_ms", times, "ms"))
     report("bench-score", figures, title="Processor time of one SavedModel on one core; trees: 150 of 31 leaves")
 
 

@@ -1,5 +1,5 @@
 # Long runs. Each prints a table and writes build/bench/<target>.json: a list of {name, value, unit, low, high}.
-.PHONY: bench bench-history bench-transfer bench-simulator bench-decode bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration audit
+.PHONY: bench bench-gate bench-history bench-transfer bench-own-fields bench-simulator bench-decode bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration audit
 
 BENCH_READY := .venv/.bench-ready
 
@@ -22,6 +22,9 @@ bench-partitions: $(READY) ## what several partitions cost in recall
 bench-transfer: $(READY) ## transfer strategies against boosted trees
 	$(PY) -m benchmarks.transfer
 
+bench-own-fields: $(READY) ## own fields: auto against plain LightGBM on raw columns (QUICK=1: one set)
+	$(PY) -m benchmarks.own_fields $(if $(QUICK),--quick)
+
 bench-simulator: $(READY) ## how hard the simulated world is
 	$(PY) -m benchmarks.simulator
 
@@ -42,6 +45,9 @@ soak: $(READY) ## 30 minutes at half the maximal rate: memory stays flat
 
 loop-test: $(READY) ## a new pattern, labels, re-adaptation, recovery; unattended, in three worlds
 	$(PY) -m benchmarks.loop
+
+bench-gate: $(READY) ## what the gate promotes by mistake in a year, and its power
+	$(PY) -m benchmarks.gate
 
 bench-exploration: $(READY) ## what a blocking model's own labels say of its precision, three ways
 	$(PY) -m benchmarks.exploration

@@ -30,6 +30,15 @@ PREFIX: Final = "fraud_"
 ELSEWHERE: Final = frozenset({"fraud_data_dir"})
 """Variables with our prefix that belong to the tests."""
 
+MOVED: Final = {
+    "fraud_attributes": "[fields.NAME]",
+    "fraud_base_currency": "base_currency",
+    "fraud_rates_file": "rates",
+    "fraud_stage": "stage",
+    "fraud_partitions": "partitions",
+}
+"""Variables whose values stand in a platform's declaration now, and where in it."""
+
 _SHORTEST: Final = 16
 
 
@@ -139,6 +148,11 @@ class _OtherVariables(EnvSettingsSource):
     def _refuse_unknown(self, known: set[str]) -> None:
         accepted = known | ELSEWHERE | {PREFIX + name for name in self._settings.renamed()}
         for name in sorted(self.env_vars):
+            if name in MOVED:
+                raise Misconfigured(
+                    f"{name.upper()} is gone: write {MOVED[name]} into a platform.toml and set FRAUD_PLATFORM_FILE to "
+                    "its path"
+                )
             if name.startswith(PREFIX) and self._settings.claims(name) and name not in accepted:
                 close = difflib.get_close_matches(name, known, 1)
                 hint = f"; did you mean {close[0].upper()}?" if close else ""

@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from fraud.decisions.exploration import Exploration
 from fraud.decoding.decoder import Decoder
 from fraud.explanations.reasons import ReasonBuilder
-from fraud.features.encoder import FeatureSpec, Stage, default_spec, features_fingerprint
+from fraud.features.catalogue import history_config
+from fraud.features.encoder import FeatureSpec, Stage, features_fingerprint, spec_of
 from fraud.fingerprint import fingerprint
 from fraud.history.history import HistoryConfig, history_fingerprint
 from fraud.privacy.card_numbers import tokeniser
@@ -29,7 +30,6 @@ from runtime.http import Endpoint
 from runtime.instance_lock import hold_instance_lock
 from runtime.kafka.client import Cluster
 from runtime.key_file import card_number_key
-from runtime.rates_file import read_rates
 from runtime.settings import revealed
 from runtime.shutdown import Shutdown
 from service.adapters.kafka import warmup as fetch_warmup
@@ -100,8 +100,8 @@ def domain(settings: Settings) -> Domain:
     """The feature code that these settings ask for."""
     key = keyed(settings, HISTORIES)
     return Domain(
-        default_spec(settings.attributes),
-        HistoryConfig(recent_capacity=settings.dedupe_records),
+        spec_of(settings.platform),
+        replace(history_config(settings.platform), recent_capacity=settings.dedupe_records),
         int.from_bytes(key[:8]) if key else 0,
     )
 
@@ -111,7 +111,7 @@ def kafka_log(settings: Settings) -> KafkaLog:
     return KafkaLog(
         Cluster.of(settings),
         input_topic=settings.transactions_topic,
-        partitions=settings.partitions,
+        partitions=settings.platform.partitions,
         topics=output_topics(settings),
         group_id=settings.group_id,
         instance_id=settings.instance_id,
@@ -142,15 +142,12 @@ def snapshot_fingerprint(settings: Settings, code: Domain) -> str:
 
     The key stands for the tokens of card numbers and the salt of histories. With the group in it, one that was set back
     does not discard what another one keeps.
-
-    Raises:
-        Misconfigured: the table of exchange rates cannot be used.
     """
     key = keyed(settings, SNAPSHOTS)
     return fingerprint(
         {
-            "rates": read_rates(settings.rates_file, settings.base_currency).fingerprint,
-            "attributes": code.spec.attributes,
+            "rates": settings.declared.rates.fingerprint,
+            "attributes": (*code.spec.fields.values, *code.spec.fields.entities),
             "max_ahead": settings.max_ahead.total_seconds(),
             "key": key.hex() if key else None,
             "remembered": code.config.recent_capacity,
@@ -163,11 +160,9 @@ def expected(settings: Settings, code: Domain) -> Expected:
     """What a bundle must have been made for."""
     return Expected(
         features_fingerprint=code.features_fingerprint,
-        partitions=settings.partitions,
-        stage=settings.stage,
-        base_currency=settings.base_currency,
+        platform=settings.platform,
         feature_names=tuple(code.spec.names),
-        later=tuple(code.spec.later_than(Stage(settings.stage))),
+        later=tuple(code.spec.later_than(Stage(settings.platform.stage))),
         key=revealed(settings.bundle_key),
     )
 
@@ -177,15 +172,12 @@ def decoder(settings: Settings, code: Domain, card_key: bytes | None = None) -> 
 
     Args:
         settings: what it shall be like.
-        code: whose attributes it reads.
+        code: whose own fields it reads.
         card_key: of card numbers' tokens, see `card_key`; without it they are only equal within this process.
-
-    Raises:
-        Misconfigured: the table of exchange rates cannot be used.
     """
     return Decoder(
-        rates=read_rates(settings.rates_file, settings.base_currency),
-        attributes=code.spec.attributes,
+        rates=settings.declared.rates,
+        fields=code.spec.fields,
         max_ahead_us=int(settings.max_ahead.total_seconds() * 1e6),
         pan_token=tokeniser(card_key or keyed(settings, CARD_NUMBERS) or secrets.token_bytes(32)),
     )
@@ -228,7 +220,7 @@ def build_pipeline(
         dead_letters=DeadLetters(settings.transactions_topic, reader.pan_token),
         serializer=OutputSerializer(
             topic=settings.transactions_topic,
-            stage=settings.stage,
+            stage=settings.platform.stage,
             reason_builder=ReasonBuilder(code.spec),
             fingerprint=code.features_fingerprint,
             decisions=settings.decisions == "all",
@@ -337,7 +329,7 @@ def _exploration(settings: Settings) -> Exploration | None:
     key = keyed(settings, EXPLORATION)
     if key is None or not settings.explore_share:
         return None
-    return Exploration(key, settings.explore_share, settings.explore_budget / settings.partitions)
+    return Exploration(key, settings.explore_share, settings.explore_budget / settings.platform.partitions)
 
 
 def _ms(seconds: float) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from runtime.kafka.settings import BrokerSettings
+from runtime.platform_file import PlatformSettings
 from runtime.settings import PREFIX, Duration, Secret
 
 LOOP: Final = f"{PREFIX}loop_"
@@ -22,7 +22,7 @@ def _topic(name: str) -> str:
 Name = Annotated[str, AfterValidator(_topic)]
 
 
-class Settings(BrokerSettings):
+class Settings(PlatformSettings):
     """The service's settings; each field's description is its line in docs/reference/settings.md."""
 
     transactions_topic: Name = Field("payments.transactions.v1", description="input: transactions and outcomes")
@@ -31,7 +31,6 @@ class Settings(BrokerSettings):
     dlq_topic: Name = Field("payments.transactions.v1.dlq", description="output: what could not be scored")
     labels_topic: Name = Field("fraud.labels.v1", description="labels; the service creates it and reads none")
     models_topic: Name = Field("fraud.models.v1", description="promotions and rollbacks; created, not read")
-    partitions: int = Field(1, ge=1, le=1024, description="partitions that `topics` gives the input and its outputs")
     replication: int = Field(1, ge=1, le=16, description="copies that `topics` asks for; 3 in production")
     retention_days: int = Field(45, ge=1, description="how long the input is kept; at least the history's horizon")
     dlq_retention_days: int = Field(90, ge=1, description="how long dead letters are kept")
@@ -77,13 +76,9 @@ class Settings(BrokerSettings):
         lt=1 << 31,
         description="payments and orders remembered a partition, to know repeats: two for each payment of 24 h",
     )
-    stage: Literal["pre_auth", "post_auth"] = Field("pre_auth", description="when in a payment it is scored")
     max_ahead: Duration = Field(
         timedelta(hours=1), description="how far an event may lie ahead of its Kafka timestamp, in seconds or ISO 8601"
     )
-    base_currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="currency that all amounts are turned into")
-    rates_file: Path | None = Field(None, description="JSON of dated exchange rates; default: a built-in table")
-    attributes: tuple[str, ...] = Field((), description="names of `attributes` that features may use, a JSON list")
 
     secret: Secret | None = Field(
         None,

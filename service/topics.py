@@ -45,4 +45,4 @@ def wanted_topics(settings: Settings) -> list[Topic]:
         settings.labels_topic: {"retention.ms": "-1", "message.timestamp.type": "LogAppendTime"} | unpacked,
         settings.models_topic: compact,
     }
-    return [Topic(name, settings.partitions, settings.replication, config) for name, config in configs.items()]
+    return [Topic(name, settings.platform.partitions, settings.replication, config) for name, config in configs.items()]

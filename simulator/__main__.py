@@ -43,7 +43,11 @@ class Refused(click.ClickException):
 @click.option("--concept-shift", type=float, help="Overrides the preset's dial (0..1).")
 @click.option("--new-pattern-start", type=click.DateTime(["%Y-%m-%d"]), help="Day on which gift-card mules appear.")
 @click.option("--new-pattern-share", type=float, help="Their share of the base rate.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for events, labels, truth and meta.json.")
+@click.option("--own-fields/--no-own-fields", default=True, show_default=True, help="The shop's own fields.")
+@click.option("--leak", is_flag=True, help="One more own field that is filled in after the fact: it tells the label.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder for events, labels, truth, platform.toml, meta.json."
+)
 @click.option("--format", "file_format", type=click.Choice(["parquet", "jsonl"]), default="parquet", show_default=True)
 @click.option("--to-kafka", is_flag=True, help="Send the events to Kafka instead of (or besides) --out.")
 @click.option("--topic", default="payments.transactions.v1", show_default=True, envvar="FRAUD_TRANSACTIONS_TOPIC")
@@ -168,6 +172,8 @@ def _report(summary: "Summary", *, as_json: bool) -> None:
     table.add_row("declined", f"{summary.declined:.2%}")
     best = summary.bayes_average_precision
     table.add_row("Bayes-optimal average precision", "no fraud" if best is None else f"{best:.3f}")
+    own = summary.bayes_average_precision_own
+    table.add_row("the same, with own fields", "no fraud" if own is None else f"{own:.3f}")
     for pattern, count in summary.by_pattern.items():
         table.add_row(f"  {pattern}", f"{count:,}")
     Console(width=80).print(table)

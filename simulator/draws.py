@@ -5,6 +5,7 @@ from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtri
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
 UInt64s: TypeAlias = npt.NDArray[np.uint64]
@@ -35,6 +36,12 @@ def uniform_of(ids: Int64s, salt: int) -> Float64s:
     return (mix(ids, salt) >> 10).astype(np.float64) / float(1 << 53)
 
 
+def normal_of(ids: Int64s, salt: int) -> Float64s:
+    """A standard normal number that belongs to the id; float64 [n]."""
+    normal: Float64s = ndtri(np.clip(uniform_of(ids, salt), 1e-9, 1 - 1e-9))
+    return normal
+
+
 def salt_of(*names: str | int) -> int:
     """A salt from names; platforms and purposes get ids of their own by it."""
     return crc32("/".join(map(str, names)).encode())
@@ -42,7 +49,12 @@ def salt_of(*names: str | int) -> int:
 
 def choose(rng: np.random.Generator, weights: npt.ArrayLike, count: int) -> Int64s:
     """Indices drawn with the given weights; int64 [count]."""
+    return pick(rng.random(count), weights)
+
+
+def pick(uniform: Float64s, weights: npt.ArrayLike) -> Int64s:
+    """Indices with the given weights by numbers in [0, 1); int64 [n]."""
     edges = np.cumsum(np.asarray(weights, np.float64))
-    picked = np.searchsorted(edges, rng.random(count) * edges[-1], side="right")
+    picked = np.searchsorted(edges, uniform * edges[-1], side="right")
     indices: Int64s = np.minimum(picked, len(edges) - 1).astype(np.int64)
     return indices

@@ -1,5 +1,6 @@
 """The simulated stream as Arrow: the event schema, the truth, and how latent integers become them."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -8,7 +9,8 @@ import pyarrow as pa
 from fraud.contracts.inbound import SCHEMA_VERSION, Outcome
 from runtime.event_tables import TIME, column_type
 from simulator.draws import Bools, Float64s, Int64s, mix
-from simulator.fraud_patterns.catalogue import ALL_PATTERNS, FRIENDLY, GENUINE
+from simulator.fraud_patterns.catalogue import ALL_PATTERNS, FRIENDLY, GENUINE, LONE
+from simulator.own_fields.columns import Column, json_objects
 from simulator.people.attempts import MISSING, Attempts
 from simulator.platforms import places
 from simulator.text import id_column, ip_column, number_column, word_column
@@ -30,6 +32,7 @@ TRUTH_SCHEMA: Final = pa.schema(
         ("is_fraud", pa.bool_()),
         ("pattern", pa.string()),
         ("probability", pa.float64()),
+        ("probability_own", pa.float64()),
         ("verdict", pa.string()),
         ("authorised", pa.bool_()),
         ("loss", pa.int64()),
@@ -38,15 +41,12 @@ TRUTH_SCHEMA: Final = pa.schema(
     ]
 )
 """One row per transaction: `pattern` names the fraud or the good behaviour, `probability` is P(fraud | what can be
-seen), `verdict` what a perfect label would say, `loss` the minor units that an undetected fraud cost."""
+seen) without own fields, `probability_own` with them, `verdict` what a perfect label would say, `loss` the minor units
+that an undetected fraud cost."""
 
 _CODES: Final = tuple(country.code for country in places.COUNTRIES)
 _CURRENCIES: Final = tuple(country.currency for country in places.COUNTRIES)
 _NAMES: Final = tuple(goods.name for goods in places.GOODS)
-_ATTRIBUTES: Final = {
-    "source": [f'{{"coupon":{c},"loyalty_tier":"{t}"}}' for c in (0, 1) for t in ("none", "silver", "gold")],
-    "target": [f'{{"app_version":"{v}","delivery_slot":{s}}}' for v in ("5.1", "5.2", "6.0") for s in (0, 1)],
-}
 
 
 def transaction_ids(attempts: Attempts, salt: int) -> Int64s:
@@ -54,13 +54,13 @@ def transaction_ids(attempts: Attempts, salt: int) -> Int64s:
     return mix(attempts.order + attempts.attempt_no, salt ^ 500)
 
 
-def event_batch(attempts: Attempts, log: Log, *, platform: str, salt: int) -> pa.RecordBatch:
+def event_batch(attempts: Attempts, log: Log, own: Mapping[str, Column], *, salt: int) -> pa.RecordBatch:
     """The events of a log as Arrow.
 
     Args:
         attempts: the attempts, all of them.
         log: the slice of the log to turn into columns.
-        platform: name, for the platform's own attributes.
+        own: name -> values of all attempts: the platform's own fields.
         salt: the platform's.
     """
     a = attempts.take(log.of)
@@ -76,7 +76,7 @@ def event_batch(attempts: Attempts, log: Log, *, platform: str, salt: int) -> pa
         "amount": pa.array(a.amount),
         **_entities(a, salt),
         **_circumstances(a, about),
-        "attributes": _attributes(a, about, platform),
+        "attributes": json_objects(own, log.of, absent=about),
         "decline_category": word_column(log.decline, outcomes.DECLINES),
         "avs": word_column(log.avs, outcomes.AVS),
         "cvv": word_column(log.cvv, outcomes.CVV),
@@ -137,11 +137,6 @@ def _circumstances(a: Attempts, about: Bools) -> dict[str, pa.Array]:
     }
 
 
-def _attributes(a: Attempts, about: Bools, platform: str) -> pa.Array:
-    words = _ATTRIBUTES.get(platform, _ATTRIBUTES["target"])
-    return word_column(mix(a.order, 503) % len(words), words, missing=about)
-
-
 def _times(times: Int64s, *, missing: Bools | None = None) -> pa.Array:
     absent = times == MISSING
     return pa.array(times, mask=absent if missing is None else absent | missing).cast(TIME)
@@ -149,16 +144,17 @@ def _times(times: Int64s, *, missing: Bools | None = None) -> pa.Array:
 
 def pattern_words() -> tuple[str, ...]:
     """Names of what an attempt can be; index as in `pattern_codes`."""
-    return (GENUINE, FRIENDLY, *(p.twin for p in ALL_PATTERNS), *(p.name for p in ALL_PATTERNS))
+    return (GENUINE, FRIENDLY, LONE, *(p.twin for p in ALL_PATTERNS), *(p.name for p in ALL_PATTERNS))
 
 
 def pattern_codes(attempts: Attempts) -> Int64s:
     """Index into `pattern_words` of each attempt; int64 [n]."""
-    suspicious = attempts.kind + 1 + np.where(attempts.fraud, len(ALL_PATTERNS), 0)
-    return np.where(attempts.kind > 0, suspicious, np.where(attempts.friendly, 1, 0))
+    suspicious = attempts.kind + 2 + np.where(attempts.fraud, len(ALL_PATTERNS), 0)
+    plain = np.select([attempts.fraud, attempts.friendly], [2, 1], 0)
+    return np.where(attempts.kind > 0, suspicious, plain)
 
 
-def truth_table(attempts: Attempts, probability: Float64s, salt: int) -> pa.Table:
+def truth_table(attempts: Attempts, probability: Float64s, probability_own: Float64s, *, salt: int) -> pa.Table:
     """The truth about each transaction, in time order."""
     authorised = attempts.declined == 0
     verdict = np.select([attempts.fraud, attempts.friendly], [0, 1], 2)
@@ -169,6 +165,7 @@ def truth_table(attempts: Attempts, probability: Float64s, salt: int) -> pa.Tabl
         "is_fraud": pa.array(attempts.fraud),
         "pattern": word_column(pattern_codes(attempts), pattern_words()),
         "probability": pa.array(probability),
+        "probability_own": pa.array(probability_own),
         "verdict": word_column(verdict, ("unauthorised", "first_party", "genuine")),
         "authorised": pa.array(authorised),
         "loss": pa.array(np.where(attempts.fraud & authorised & ~attempts.refunded, attempts.amount, 0)),

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fraud.units import DAY_US
-from simulator.attempt_stream import attempts_of_stream
+from simulator.attempt_stream import attempts_of_stream, concept_at
 from simulator.config import VERSION, SimulationConfig
 from simulator.draws import Float64s, Int64s
 from simulator.event_table import (
@@ -21,10 +21,11 @@ from simulator.event_table import (
     transaction_ids,
     truth_table,
 )
+from simulator.own_fields.draw import OwnFields, draw_own_fields
 from simulator.people.attempts import Attempts
 from simulator.platforms.platform import platform_of
 from simulator.truth import outcomes
-from simulator.truth.fraud_probability import bayes_average_precision, true_probability
+from simulator.truth.fraud_probability import bayes_average_precision, pools, true_probability, with_own_fields
 from simulator.truth.incumbent import queue
 from simulator.truth.labels import Labels, Payments, analyst_labels, joined, reported_labels
 from simulator.truth.outcomes import Log, log_of
@@ -44,6 +45,7 @@ class Summary:
         frauds: transactions that are fraud.
         base_rate: their share.
         bayes_average_precision: of ranking by the true probability; None without any fraud.
+        bayes_average_precision_own: the same, for an observer who knows the own fields too.
         declined: share of transactions that the issuer declined.
         by_pattern: transactions per fraud pattern and per good behaviour.
     """
@@ -57,6 +59,7 @@ class Summary:
     frauds: int
     base_rate: float
     bayes_average_precision: float | None
+    bayes_average_precision_own: float | None
     declined: float
     by_pattern: Mapping[str, int]
 
@@ -71,22 +74,27 @@ class Simulation:
     Attributes:
         config: what it was made from.
         attempts: all attempts in time order, latent columns included.
-        probability: P(fraud | what can be seen) per attempt; float64 [n].
+        probability: P(fraud | what can be seen without own fields) per attempt; float64 [n].
+        probability_own: P(fraud | what can be seen with them) per attempt; float64 [n].
+        own: the platform's own fields.
         log: attempts and outcomes in log order.
     """
 
-    def __init__(self, config: SimulationConfig, attempts: Attempts, probability: Float64s, log: Log) -> None:
+    def __init__(self, config: SimulationConfig, attempts: Attempts, own: OwnFields, log: Log) -> None:
         self.config = config
         self.attempts = attempts
-        self.probability = probability
+        self.own = own
         self.log = log
+        pool = pools(attempts)
+        self.probability: Float64s = true_probability(attempts, pool)
+        self.probability_own: Float64s = with_own_fields(attempts, pool, own.evidence)
         self._salt = platform_of(config).salt
 
     def event_batches(self, rows: int = BATCH) -> Iterator[pa.RecordBatch]:
         """The events in log order, `rows` at a time."""
         for start in range(0, len(self.log), rows):
             part = Log(**{f.name: getattr(self.log, f.name)[start : start + rows] for f in fields(Log)})
-            yield event_batch(self.attempts, part, platform=self.config.platform, salt=self._salt)
+            yield event_batch(self.attempts, part, self.own.columns, salt=self._salt)
 
     @cached_property
     def events(self) -> pa.Table:
@@ -96,7 +104,7 @@ class Simulation:
     @cached_property
     def truth(self) -> pa.Table:
         """One row per transaction in time order (`TRUTH_SCHEMA`)."""
-        return truth_table(self.attempts, self.probability, self._salt)
+        return truth_table(self.attempts, self.probability, self.probability_own, salt=self._salt)
 
     @cached_property
     def labels(self) -> pa.Table:
@@ -139,6 +147,7 @@ class Simulation:
             frauds=int(a.fraud.sum()),
             base_rate=float(a.fraud.mean()),
             bayes_average_precision=bayes_average_precision(a.fraud, self.probability),
+            bayes_average_precision_own=bayes_average_precision(a.fraud, self.probability_own),
             declined=float((a.declined > 0).mean()),
             by_pattern={name: int(n) for name, n in zip(pattern_words(), counts, strict=True)},
         )
@@ -146,6 +155,14 @@ class Simulation:
 
 def simulate(config: SimulationConfig) -> Simulation:
     """Makes a platform's stream; the same configuration gives the same bytes."""
-    attempts = attempts_of_stream(config)
-    log = log_of(attempts, seed=config.seed, platform=config.platform, end=platform_of(config).end)
-    return Simulation(config, attempts, true_probability(attempts), log)
+    attempts, platform = attempts_of_stream(config), platform_of(config)
+    own = draw_own_fields(
+        config,
+        attempts,
+        transaction_ids(attempts, platform.salt),
+        concept=concept_at(config, attempts.time),
+        salt=platform.salt,
+        begin=platform.begin,
+    )
+    log = log_of(attempts, seed=config.seed, platform=config.platform, end=platform.end)
+    return Simulation(config, attempts, own, log)

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "rollback": "training.commands.promote:rollback_command",
     "prune": "training.commands.promote:prune_command",
     "forecast": "training.commands.forecast:forecast_command",
+    "label-queue": "training.commands.label_queue:label_queue_command",
     "loop": "training.commands.loop:loop_command",
     "forget": "training.commands.forget:forget_command",
 }

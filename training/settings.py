@@ -12,7 +12,7 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from runtime.kafka.settings import BrokerSettings
+from runtime.platform_file import PlatformSettings
 from runtime.settings import PREFIX, Delay, Duration, Secret
 
 LOOP: Final = f"{PREFIX}loop_"
@@ -35,7 +35,7 @@ _FORMER: Final = {
 """Names that the version before had, each with its unit."""
 
 
-class Settings(BrokerSettings):
+class Settings(PlatformSettings):
     """The loop's settings; each field's description is its line in docs/reference/settings.md."""
 
     transactions_topic: str = Field("payments.transactions.v1", description="payments and their outcomes")
@@ -48,9 +48,6 @@ class Settings(BrokerSettings):
         None,
         description="key that signs models, the service's own, at least 16 characters; or its file by _FILE",
     )
-    base_currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="currency that all amounts are turned into")
-    rates_file: Path | None = Field(None, description="JSON of dated exchange rates; default: a built-in table")
-    attributes: tuple[str, ...] = Field((), description="names of `attributes` that features may use, a JSON list")
     secret: Secret | None = Field(
         None, description="the service's secret: card numbers get the service's tokens; or its file by _FILE"
     )
@@ -76,8 +73,8 @@ class Settings(BrokerSettings):
     loop_maturity: Delay | None = Field(
         None, description="age at which silence counts as genuine; default: estimated, 120 until then"
     )
-    loop_holdout_share: float = Field(0.25, gt=0, lt=1, description="share of customers that only the gate sees")
-    loop_min_frauds: int = Field(20, ge=3, description="with fewer known frauds it stays at the cold start")
+    loop_folds: int = Field(3, ge=2, le=10, description="models that judge a candidate, each on what it did not learn")
+    loop_min_frauds: int = Field(3, ge=3, description="with fewer known frauds it stays at the cold start")
     loop_strategy: str = Field("joint_distilled", description="how to adapt; see docs/explanation/transfer.md")
     loop_teachers: int | None = Field(None, ge=1, description="nets to train; default: as many as the base has")
     loop_alert_share: float | None = Field(
@@ -87,12 +84,15 @@ class Settings(BrokerSettings):
         0.02,
         ge=0,
         lt=1,
-        description="how much worse than the champion a candidate may be, at the interval's lower bound",
+        description="how far a candidate may stand behind the best champion so far: ever, not per promotion",
     )
     loop_promotion: Literal["direct", "shadow"] = Field(
         "direct", description="whether an accepted version first shadows"
     )
-    loop_unsure: Literal["keep", "shadow"] = Field("keep", description="what too little evidence leads to")
+    loop_unsure: Literal["keep", "shadow"] = Field(
+        "shadow",
+        description="what becomes of a candidate that is not shown to be better but learnt from twice the frauds",
+    )
     loop_probation: Delay = Field(timedelta(days=3), description="how long a shadow is watched before it takes over")
     loop_watch: Delay = Field(timedelta(days=3), description="how long a new champion may still be rolled back")
     loop_keep_versions: int = Field(5, ge=1, description="versions of each kind that are kept")

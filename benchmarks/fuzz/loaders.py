@@ -36,11 +36,9 @@ from training.data.schema import EVENTS
 from training.evaluation.evaluate import Model
 from training.labels.store import KINDS, LedgerStore, Record
 from training.loop.decision import Decision
-from training.loop.program import feature_context
 from training.loop.record import RunRecord, all_records, find_record, write_record
 from training.loop.state import BegunRun, LoopState, load_state, save_state
 from training.registry import versions as registry
-from training.settings import Settings as LoopSettings
 
 Loader: TypeAlias = Callable[[Path], object]
 
@@ -285,11 +283,10 @@ def _read_event_files(folder: Path) -> object:
 
 
 def _read_rates(folder: Path) -> object:
-    path = folder / "rates.json"
-    settings = Settings(rates_file=path)
-    decoder(settings, domain(settings))
-    feature_context(LoopSettings(rates_file=path))
-    return None
+    path = folder / "platform.toml"
+    path.write_text('rates = "rates.json"\n')
+    settings = Settings.load(platform_file=path)
+    return decoder(settings, domain(settings))
 
 
 def loaders(scratch: Path) -> Mapping[str, Loader]:

@@ -53,6 +53,7 @@ def payments(customers: UInt64s, *, start: int, step: int, seed: int, complete: 
         integers=_integers(start, rng, n),
         malformed=np.zeros(n, np.uint8),
         attributes=np.zeros((n, 0), np.float32),
+        own_ids=np.zeros((n, 0), np.uint64),
     )
 
 

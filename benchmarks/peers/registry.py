@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 import msgspec
 
@@ -59,7 +60,7 @@ def service_environment(job: Job, number: int = 0) -> dict[str, str]:
         "FRAUD_DECISIONS_TOPIC": job.sink,
         "FRAUD_ALERTS_TOPIC": f"{job.sink}.alerts",
         "FRAUD_DLQ_TOPIC": f"{job.sink}.dlq",
-        "FRAUD_PARTITIONS": str(job.partitions),
+        "FRAUD_PLATFORM_FILE": str(_platform_file(job)),
         "FRAUD_GROUP_ID": job.group,
         "FRAUD_INSTANCE_ID": f"{job.group}-{number}",
         "FRAUD_MODELS_DIR": str(job.models_dir),
@@ -68,6 +69,13 @@ def service_environment(job: Job, number: int = 0) -> dict[str, str]:
         "FRAUD_BATCH_RECORDS": str(job.batch_records),
         "FRAUD_LOG_LEVEL": "INFO",
     }
+
+
+def _platform_file(job: Job) -> Path:
+    """The standard platform with the job's number of partitions."""
+    path = job.scratch / "platform.toml"
+    path.write_text(f"partitions = {job.partitions}\n")
+    return path
 
 
 OURS = ("kafka-python", "tensorflow-cpu", "numpy", "msgspec")

@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import TypeAlias
 
 import click
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.transfer.methods import METHODS, OURS, RIVALS, UNADAPTED, chosen_by_auto
+from benchmarks.transfer.methods import METHODS, OURS, RIVALS, UNADAPTED, stacked_by_auto
 from benchmarks.transfer.pairs import CACHE, PRESETS, Pair
 from benchmarks.transfer.results import Cell, Measured, measure
 from training.data.dataset import Dataset, draw_labels
 from training.data.sample import MIN_FRAUDS, Sample
 from training.modelling.base import Base, load_base, save_base
-from training.modelling.boosting import FEW_LABELS, BoostOptions
 from training.modelling.inputs import kinds_of, lacking, without
 from training.modelling.pretrain import PretrainOptions, pretrain
 from training.modelling.strategies.task import AdaptOptions, Task
@@ -25,7 +23,7 @@ from training.modelling.train_loop import make_deterministic
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
-OPTIONS: AdaptOptions = AdaptOptions(boost=BoostOptions(threads=1), few=replace(FEW_LABELS, threads=1))
+OPTIONS: AdaptOptions = AdaptOptions(threads=1)
 """The product's own, on one thread."""
 
 
@@ -87,7 +85,7 @@ def base_of(plan: Plan) -> Base:
             names=plan.pair.source.names,
             kinds=kinds_of(plan.pair.source.names),
             seed=plan.seed,
-            options=PretrainOptions(boost=BoostOptions(threads=1)),
+            options=PretrainOptions(threads=1),
         )
         folder.mkdir(parents=True, exist_ok=True)
         save_base(base, folder)
@@ -122,7 +120,7 @@ def run_cell(plan: Plan, base: Base, budget: str, methods: Sequence[str]) -> Non
     for name in cell.possible(methods):
         if name not in cell.methods:
             make_deterministic(plan.seed)
-            cell.methods[name] = _auto(task, plan, cell) if name == "auto" else _measured(task, plan, name)
+            cell.methods[name] = _measured(task, plan, cell, name)
             cell.save()
             click.echo(f"{time.strftime('%H:%M:%S')} {cell.path.parent.name} {told(cell, name)}")
     cell.save()
@@ -134,19 +132,13 @@ def told(cell: Cell, name: str) -> str:
     return f"{cell.budget} {cell.seed} {name}: ap {figures.ap:.3f}, {figures.seconds:.0f} s"
 
 
-def _auto(task: Task, plan: Plan, cell: Cell) -> Measured:
-    """What the chosen method measured, with the seconds of choosing on top."""
-    started = time.process_time()
-    method, cell.why = chosen_by_auto(task)
-    seconds = time.process_time() - started
-    same = cell.methods.get(method) or _measured(task, plan, method)
-    return msgspec.structs.replace(same, seconds=round(same.seconds + seconds, 1))
-
-
-def _measured(task: Task, plan: Plan, name: str) -> Measured:
+def _measured(task: Task, plan: Plan, cell: Cell, name: str) -> Measured:
     pair = plan.pair
     started = time.process_time()
-    scores = _unadapted(task, plan, name) if name in UNADAPTED else METHODS[name](task, pair.test.features)
+    if name == "auto":
+        scores, cell.why = stacked_by_auto(task, pair.test.features)
+    else:
+        scores = _unadapted(task, plan, name) if name in UNADAPTED else METHODS[name](task, pair.test.features)
     return measure(
         scores,
         pair.truth,

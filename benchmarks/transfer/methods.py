@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.modelling.adapt import strategy_named
-from training.modelling.boosting import booster_logits, fit_booster
+from training.modelling.boosting import FEW_LABELS, booster_logits, fit_booster
 from training.modelling.network import predict
 from training.modelling.strategies import auto
 from training.modelling.strategies.boosted import continued_logits, fit_continued, fit_pooled
@@ -20,9 +20,6 @@ from training.modelling.strategies.task import Task
 Floats: TypeAlias = npt.NDArray[np.float32]
 Method: TypeAlias = Callable[[Task, Floats], Floats]
 """(task, features of the test [t, d]) -> logits [t]."""
-
-SAME_AS: Final = {"boosted": "lightgbm_pooled", "target_only": "lightgbm_target"}
-"""Strategies of `auto` that are one of the rivals, compiled: equal scores."""
 
 
 def lightgbm_target(task: Task, test: Floats) -> Floats:
@@ -37,14 +34,14 @@ def lightgbm_pooled(task: Task, test: Floats) -> Floats:
 
 def lightgbm_source(task: Task, test: Floats) -> Floats:
     """Trees on the source alone."""
-    return booster_logits(task.base.booster, test, task.base.kinds)
+    return booster_logits(task.base.trees, test, task.base.kinds)
 
 
 def lightgbm_score_feature(task: Task, test: Floats) -> Floats:
     """Trees on the target with the source trees' score as one more feature."""
     kinds = (*task.base.kinds, "number")
     train, later = (_with_score(task, rows) for rows in (task.target.features, test))
-    booster = fit_booster(train, task.target.label, kinds, seed=task.seed, options=task.options.few)
+    booster = fit_booster(train, task.target.label, kinds, seed=task.seed, options=task.options.few or FEW_LABELS)
     return booster_logits(booster, later, kinds)
 
 
@@ -62,14 +59,14 @@ def strategy(name: str) -> Method:
     return run
 
 
-def chosen_by_auto(task: Task) -> tuple[str, str]:
-    """(method whose scores `auto` would have, why)."""
-    choice = auto.choose(task)
-    return SAME_AS.get(choice.strategy, choice.strategy), choice.why
+def stacked_by_auto(task: Task, test: Floats) -> tuple[Floats, str]:
+    """(logits of what `auto` would serve, how it weighed its members)."""
+    adapted = auto.adapt(task)
+    return predict(adapted.scorer, test), adapted.why
 
 
 def _with_score(task: Task, rows: Floats) -> Floats:
-    return np.column_stack([rows, booster_logits(task.base.booster, rows, task.base.kinds)]).astype(np.float32)
+    return np.column_stack([rows, booster_logits(task.base.trees, rows, task.base.kinds)]).astype(np.float32)
 
 
 RIVALS: Final[dict[str, Method]] = {

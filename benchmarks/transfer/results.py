@@ -144,11 +144,11 @@ def measure(
     count = int(customer.max()) + 1
     rng = np.random.default_rng(seed)
     once = np.ones(count)
-    draws = [rng.multinomial(count, once / count).astype(np.float64) for _ in range(DRAWS if drawn else 0)]
+    draws = rng.multinomial(count, once / count, size=DRAWS if drawn else 0).T.astype(np.float64)
     return Measured(
-        ap=round(ranking.average_precision(once), 5),
-        recall_at_1pct=round(ranking.recall_at_1pct(once), 5),
+        ap=round(float(ranking.average_precision(once[:, None])[0]), 5),
+        recall_at_1pct=round(float(ranking.recall_at_1pct(once[:, None])[0]), 5),
         seconds=round(seconds, 1),
         code=code,
-        draws=tuple(round(ranking.average_precision(weight) * SCALE) for weight in draws),
+        draws=tuple(round(float(value) * SCALE) for value in ranking.average_precision(draws)),
     )

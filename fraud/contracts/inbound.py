@@ -109,7 +109,7 @@ DecimalText: TypeAlias = Annotated[str, Field(pattern=AMOUNT_PATTERN, descriptio
 MinorUnits: TypeAlias = Annotated[int, Field(ge=0, le=MAX_MINOR, description="integer in minor units")]
 Amount: TypeAlias = DecimalText | MinorUnits
 Number: TypeAlias = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] | Annotated[float, BeforeValidator(_no_integer)]
-Attributes: TypeAlias = Annotated[dict[Text, Text | Number], Field(max_length=MAX_ATTRIBUTES)]
+Attributes: TypeAlias = Annotated[dict[Text, Text | Number | bool], Field(max_length=MAX_ATTRIBUTES)]
 Small: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
 Probability: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -172,7 +172,7 @@ class Attempt(Contract):
     items_count: Small | None = Field(None, description="items in the basket")
     stage: Stage | None = Field(None, description="when it is scored; absent: before authorisation")
     attributes: Attributes | None = Field(
-        None, description="platform-specific strings and numbers that a feature spec may name"
+        None, description="fields of the shop's own: texts, numbers and flags; its platform declares them"
     )
 
 

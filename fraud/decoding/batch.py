@@ -65,7 +65,9 @@ class Batch:
         categories: uint32 [n, len(CATEGORIES)], hashed to [1, CATEGORY_BUCKETS), 0 where absent.
         integers: int64 [n, len(INTEGERS)].
         malformed: uint8 [n], 1 where an optional field was invalid, hence missing. No part of what makes a repetition.
-        attributes: float32 [n, declared attributes], numbers as they are, strings hashed like categories, NaN absent.
+        attributes: float32 [n, own numbers, flags, categories], categories hashed like the others, NaN absent; see
+            `fraud.decoding.own_fields`.
+        own_ids: uint64 [n, own entities], hashed, 0 where absent.
     """
 
     kind: UInt8s
@@ -79,6 +81,7 @@ class Batch:
     integers: Int64s
     malformed: UInt8s
     attributes: Float32s
+    own_ids: UInt64s
 
     def __len__(self) -> int:
         return len(self.kind)

@@ -19,6 +19,7 @@ from fraud.decoding import validation
 from fraud.decoding.batch import Batch
 from fraud.decoding.event_columns import EventColumns
 from fraud.decoding.masking import mask_events
+from fraud.decoding.own_fields import NO_FIELDS, OwnFields, own_columns
 from fraud.decoding.structs import Event, OutcomeEvent, TransactionEvent
 from fraud.decoding.validation import MAX_BYTES
 from fraud.money import Rates
@@ -61,6 +62,7 @@ class Decoded:
         events: the n events themselves, card numbers masked.
         rejects: the others, in log order.
         ignored: index in the input -> optional fields that were invalid and are missing in the event.
+        wrong: own field -> values of the wrong kind, which are missing in the batch.
         masked: card numbers replaced.
     """
 
@@ -69,6 +71,7 @@ class Decoded:
     events: list[Event]
     rejects: list[Reject]
     ignored: Mapping[int, tuple[str, ...]]
+    wrong: Mapping[str, int]
     masked: int
 
 
@@ -78,13 +81,13 @@ class Decoder:
 
     Attributes:
         rates: rates into the base currency.
-        attributes: names of the declared attributes, in the order of the batch's columns.
+        fields: the shop's own, entries of `attributes`.
         max_ahead_us: how far an event's time may lie after its Kafka timestamp.
         pan_token: what to replace card numbers by; None leaves them.
     """
 
     rates: Rates
-    attributes: Sequence[str] = ()
+    fields: OwnFields = NO_FIELDS
     max_ahead_us: int = MAX_AHEAD_US
     pan_token: Token | None = None
 
@@ -118,7 +121,8 @@ class Decoder:
         ignored = {row: v.ignored for row, v in judged.items() if isinstance(v, Judged) and v.ignored}
         rejects = sorted((v for v in judged.values() if isinstance(v, Reject)), key=lambda reject: reject.row)
         malformed = np.searchsorted(found, sorted(ignored))
-        return Decoded(table.batch(self.attributes, malformed), found, events, rejects, ignored, masked)
+        own = own_columns(table.columns["attributes"], self.fields)
+        return Decoded(table.batch(own, malformed), found, events, rejects, ignored, own.counts, masked)
 
     def _judge(self, row: int, raw: bytes | None, timestamp_us: int) -> Judged | Reject:
         """The slow road: what the contract says of a message that the parser refused."""

@@ -12,6 +12,7 @@ from fraud.contracts.fields import OPTIONAL_TIMES
 from fraud.contracts.inbound import is_known_schema
 from fraud.decoding.batch import MISSING, Batch, Int64s, UInt8s
 from fraud.decoding.batch_columns import KINDS, Columns, to_batch
+from fraud.decoding.own_fields import OwnColumns
 from fraud.decoding.structs import Event, OutcomeEvent, TransactionEvent
 from fraud.money import Rates, parse_amounts
 from fraud.timestamps import Mask, parse_times
@@ -58,7 +59,7 @@ class EventColumns:
         amount, convertible = rates.convert(charged, columns["currency"], time)
         return cls(columns, kind, time, charged, amount, valid & sound & convertible)
 
-    def batch(self, attributes: Sequence[str], malformed: npt.NDArray[np.intp]) -> Batch:
+    def batch(self, own: OwnColumns, malformed: npt.NDArray[np.intp]) -> Batch:
         """Everything hashed; every row must be valid. `malformed`: rows of events that had an invalid field."""
         return to_batch(
             self.columns,
@@ -66,7 +67,7 @@ class EventColumns:
             time=self.time,
             charged=self.charged,
             amount=self.amount,
-            attributes=attributes,
+            own=own,
             malformed=malformed,
         )
 

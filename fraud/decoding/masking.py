@@ -37,15 +37,16 @@ def _in_texts(values: Sequence[str | None]) -> set[int]:
 
 def _in_attributes(values: Sequence[Mapping[str, str | float] | None]) -> set[int]:
     present = [(row, attributes) for row, attributes in enumerate(values) if attributes]
-    names = {name for name in set().union(*(attributes for _, attributes in present)) if _is_suspect(name)}
+    names = {name for name in set().union(*(attributes for _, attributes in present)) if is_suspect(name)}
     return {
         row
         for row, attributes in present
-        if any(map(_is_suspect, attributes.values())) or not names.isdisjoint(attributes)
+        if any(map(is_suspect, attributes.values())) or not names.isdisjoint(attributes)
     }
 
 
-def _is_suspect(value: str | float) -> bool:
+def is_suspect(value: str | float) -> bool:
+    """Whether an attribute's name or value may hold a card number."""
     return len(value) >= SHORTEST and may_hold_pan(value) if isinstance(value, str) else whole_digits(value) != ""
 
 

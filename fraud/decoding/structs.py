@@ -15,7 +15,7 @@ Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 Small: TypeAlias = Annotated[int, Meta(ge=0, le=1_000_000)]
 Whole: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Amount: TypeAlias = str | Annotated[int, Meta(ge=0, le=MAX_MINOR)]
-Attributes: TypeAlias = Annotated[dict[Text, Text | Whole | float], Meta(max_length=MAX_ATTRIBUTES)]
+Attributes: TypeAlias = Annotated[dict[Text, Text | bool | Whole | float], Meta(max_length=MAX_ATTRIBUTES)]
 
 
 class AttemptEvent(Struct, kw_only=True, gc=False, tag_field="type"):

@@ -54,7 +54,7 @@ _ESCAPE: Final = re.compile(
 """An escape in a string; the group is there when it is half a surrogate pair."""
 
 _NESTING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
-_VALID: Final = TypeAdapter(dict[OnErrorOmit[Text], OnErrorOmit[Text | Number]], config=Contract.model_config)
+_VALID: Final = TypeAdapter(dict[OnErrorOmit[Text], OnErrorOmit[Text | Number | bool]], config=Contract.model_config)
 """Attributes -> the valid ones. Hundreds of errors are thus neither described nor raised, which would take milliseconds
 an event, at the payer's choice."""
 

@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.contracts.outbound import AlertReason
+from fraud.decoding.own_fields import text_of
 from fraud.explanations.formatting import Quantity
 from fraud.features import phrases as wording
-from fraud.features.spec import EVENT, FeatureKind, FeatureSpec
+from fraud.features.phrases import Whom
+from fraud.features.spec import ATTRIBUTE, EVENT, SEEN, FeatureKind, FeatureSpec
 
 LIMIT: Final = 5
 PHRASES: Final = 3
@@ -29,6 +31,9 @@ _SIGNS_OF_LIFE: Final = frozenset(
 )
 """Measures of an entity that are 0 or missing when it was not seen for 30 days."""
 
+_SENT: Final = (EVENT, ATTRIBUTE, SEEN)
+"""Sources whose value is missing where the event does not say it."""
+
 _PAIRS: Final = frozenset(pair for pair, _ in wording.PAIRED)
 
 
@@ -40,28 +45,35 @@ class Entity:
         known: all but whether it is shared.
         signs: those of `_SIGNS_OF_LIFE`.
         shared: whether it is shared, where that is a feature.
+        whom: how it is spoken of.
+        own: it is one of the shop's own, which are never shared.
     """
 
     known: tuple[int, ...]
     signs: tuple[int, ...]
     shared: int | None
+    whom: Whom
+    own: bool
 
     @classmethod
-    def of(cls, spec: FeatureSpec, name: str) -> "Entity":
+    def of(cls, spec: FeatureSpec, name: str, whom: Whom) -> "Entity":
         """The columns that read the entity."""
         measures = {column: spec.features[column].source[1] for column in spec.columns(name)}
         return cls(
             known=tuple(column for column, measure in measures.items() if measure != "shared"),
             signs=tuple(column for column, measure in measures.items() if measure in _SIGNS_OF_LIFE),
             shared=next((column for column, measure in measures.items() if measure == "shared"), None),
+            whom=whom,
+            own=name in spec.whom,
         )
 
-    def shared_phrase(self, name: str, values: Sequence[float]) -> str:
+    def shared_phrase(self, values: Sequence[float]) -> str:
         """What all its features say alike: that it is missing, shared or new; else nothing."""
         if all(math.isnan(values[column]) for column in self.known):
-            return wording.blank(name, shared=None if self.shared is None else values[self.shared] == 1)
+            shared = False if self.own else None if self.shared is None else values[self.shared] == 1
+            return wording.blank(self.whom, shared=shared)
         unseen = self.signs and all(math.isnan(values[c]) or values[c] == 0 for c in self.signs)
-        return wording.unseen(name) if unseen else ""
+        return wording.unseen(self.whom) if unseen else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +103,8 @@ class ReasonBuilder:
         self._groups: dict[str, list[int]] = {}
         for column, feature in enumerate(spec.features):
             self._groups.setdefault(feature.group, []).append(column)
-        self._entities = {name: Entity.of(spec, name) for name in wording.NOUN if spec.columns(name)}
+        spoken_of = {name: wording.whom(name) for name in wording.NOUN} | dict(spec.whom)
+        self._entities = {name: Entity.of(spec, name, whom) for name, whom in spoken_of.items() if spec.columns(name)}
         self._topics = [(place, _VARIANT.sub("", measure)) for place, measure in (f.source for f in spec.features)]
         halves = {name: column for column, name in enumerate(spec.names)}
         self._angles = {
@@ -142,10 +155,18 @@ class ReasonBuilder:
         if feature.kind is FeatureKind.FLAG and value == 0:
             return words.denied
         if feature.kind is FeatureKind.CATEGORY:
-            text = row.texts.get(feature.source[1])
+            text = self._text(row, *feature.source)
             plain = f"this {feature.source[1].replace('_', ' ')}"
             return plain if text is None else words.said.format(text=str(text).replace("|", "/"))
         return words.said.format(value=Quantity(value, row.currency, self._angle(row, column)))
+
+    def _text(self, row: Row, place: str, name: str) -> object:
+        """The event's own text of a category."""
+        if place != ATTRIBUTE:
+            return row.texts.get(name)
+        own = row.texts.get("attributes")
+        value = own.get(name) if isinstance(own, Mapping) else None
+        return value if value is None else text_of(value)
 
     def _sentence(self, row: Row, group: str) -> str:
         """The group's phrases; what the one before has said of whom and when is not said again."""
@@ -172,15 +193,15 @@ class ReasonBuilder:
         place, measure = self._topics[column]
         if place in _PAIRS or self._alike(row, place):
             return place, ""
-        if place == EVENT and math.isnan(row.values[column]):
-            return place, "not given"
+        if place in _SENT and math.isnan(row.values[column]):
+            return EVENT, "not given"
         return place, measure
 
     def _alike(self, row: Row, place: str) -> str:
         if place not in self._entities:
             return ""
         if place not in row.alike:
-            row.alike[place] = self._entities[place].shared_phrase(place, row.values)
+            row.alike[place] = self._entities[place].shared_phrase(row.values)
         return row.alike[place]
 
     def _angle(self, row: Row, column: int) -> tuple[float, float] | None:

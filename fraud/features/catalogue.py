@@ -1,23 +1,36 @@
-"""The standard features, in column order: meaning, look-back, when each is known."""
+"""The features of a platform, in column order: meaning, look-back, when each is known.
 
-from collections.abc import Sequence
+The standard ones come first, then those of its own fields in the order of their declaration:
+
+    number, flag   attribute_<field>
+    category       attribute_<field>, attribute_<field>_seen_24h and _seen_30d, attribute_<field>_risk_<days>d
+    entity         attribute_<field>_attempts_1h …, as merchants and devices have, attribute_<field>_risk_<days>d
+"""
+
+from dataclasses import replace
 from typing import Final
 
 from fraud.contracts.fields import OUTCOME_CATEGORIES
 from fraud.decoding.batch import CATEGORIES
 from fraud.features import phrases as wording
-from fraud.features.phrases import NOUN
+from fraud.features.phrases import NOUN, Whom
+from fraud.features.platform import STANDARD, FieldKind, OwnField, Platform
 from fraud.features.risk_tables import RISK_WINDOWS_DAYS, risk_measures
 from fraud.features.spec import (
     ATTRIBUTE,
     EVENT,
+    OWN,
     RISK,
     RISK_ENTITIES,
+    SEEN,
     Feature,
     FeatureKind,
     FeatureSpec,
+    Stage,
 )
+from fraud.history.history import HistoryConfig
 from fraud.history.kernel.layout import WINDOW_NAMES, WINDOWS
+from fraud.history.kernel.values import SPAN_NAMES
 from fraud.units import DAY_US
 
 _SPAN: Final = dict(zip(WINDOW_NAMES, ("10 min", "1 h", "24 h", "7 days", "30 days"), strict=True))
@@ -96,15 +109,26 @@ _SINGLE: Final = (
 )
 """Entity and measure, with the partner's name where it is one."""
 
+_OWN_WINDOWED: Final = (
+    ("attempts", "10min 1h 24h 30d"),
+    ("declines", "1h 24h 30d"),
+    ("spend", "24h"),
+    ("first cards", "1h 24h 30d"),
+    ("second customers", "24h 30d"),
+)
+_OWN_SINGLE: Final = ("hours_since_last", "hours_since_first", "amount_gap", "small_24h")
+"""What is told of each own entity."""
 
-def _windowed(entity: str, measure: str, windows: str) -> list[Feature]:
+
+def _windowed(entity: str, measure: str, windows: str, who: Whom | None = None) -> list[Feature]:
     side, _, what = measure.partition(" ")
+    who = who or wording.whom(entity)
     return [
         Feature(
             name=f"{entity}_{what or side}_{window}",
-            meaning=f"{'distinct ' * bool(what)}{what or side} of this {NOUN[entity]} in {_SPAN[window]}",
+            meaning=f"{'distinct ' * bool(what)}{what or side} of this {who.noun} in {_SPAN[window]}",
             source=(entity, f"{side}_{window}"),
-            wording=wording.windowed(entity, side, what, _SPAN[window]),
+            wording=wording.windowed(who, side, what, _SPAN[window]),
             group=entity,
             horizon=_LENGTH[window],
         )
@@ -112,14 +136,15 @@ def _windowed(entity: str, measure: str, windows: str) -> list[Feature]:
     ]
 
 
-def _single(entity: str, measure: str) -> Feature:
+def _single(entity: str, measure: str, who: Whom | None = None) -> Feature:
     source, _, what = measure.partition(" ")
+    who = who or wording.whom(entity)
     flag = source in {"new_second", "shared"}
     return Feature(
         name=f"{entity}_{what}_new" if what else f"{entity}_{source}",
-        meaning=_MEANING[source].format(this=f"this {NOUN[entity]}", what=what),
+        meaning=_MEANING[source].format(this=f"this {who.noun}", what=what),
         source=(entity, source),
-        wording=wording.single(entity, source, what),
+        wording=wording.single(who, source, what),
         group=entity,
         kind=FeatureKind.FLAG if flag else FeatureKind.NUMBER,
         horizon=DAY_US if source.endswith("_24h") else _MONTH,
@@ -176,40 +201,89 @@ def _event_features() -> list[Feature]:
     ]
 
 
-def _risk_features() -> list[Feature]:
+def _risk(entity: str, noun: str, group: str) -> list[Feature]:
     return [
         Feature(
             name=f"{entity}_risk_{days}d",
-            meaning=f"known fraud of this {NOUN[entity]} in {days} days, in multiples of the average; smoothed",
+            meaning=f"known fraud of this {noun} in {days} days, in multiples of the average; smoothed",
             source=(RISK, measure),
-            wording=wording.risk(entity, days),
-            group="risk",
+            wording=wording.risk(noun, days),
+            group=group,
         )
-        for entity in RISK_ENTITIES
         for days, measure in zip(RISK_WINDOWS_DAYS, risk_measures(entity), strict=True)
     ]
 
 
-def default_spec(attributes: Sequence[str] = ()) -> FeatureSpec:
-    """The standard features, with one number per declared platform attribute at the end."""
-    declared = tuple(
-        Feature(
-            name=f"attribute_{name}",
-            meaning=f"platform attribute {name}",
-            source=(ATTRIBUTE, name),
-            wording=wording.attribute(name),
-            group="attribute",
-        )
-        for name in attributes
+def _own_value(name: str, own: OwnField) -> Feature:
+    words = {
+        FieldKind.NUMBER: wording.own_number,
+        FieldKind.FLAG: wording.own_flag,
+        FieldKind.CATEGORY: wording.own_category,
+    }[own.kind]
+    return Feature(
+        name=OWN + name,
+        meaning=own.meaning or f"platform attribute {name}",
+        source=(ATTRIBUTE, name),
+        wording=words(_label(name), own.said),
+        group=OWN + name,
+        kind=FeatureKind(str(own.kind)),
     )
+
+
+def _own_category(name: str, own: OwnField) -> list[Feature]:
+    label = _label(name)
+    seen = [
+        Feature(
+            name=f"{OWN}{name}_seen_{span}",
+            meaning=f"payments with this {label} in {_SPAN[span]}",
+            source=(SEEN, f"{name}_{span}"),
+            wording=wording.seen(label, _SPAN[span]),
+            group=OWN + name,
+            horizon=_LENGTH[span],
+        )
+        for span in SPAN_NAMES
+    ]
+    return [_own_value(name, own), *seen, *_risk(OWN + name, label, OWN + name)]
+
+
+def _own_entity(name: str, own: OwnField) -> list[Feature]:
+    entity, who = OWN + name, _own_whom(name, own)
+    windowed = [feature for row in _OWN_WINDOWED for feature in _windowed(entity, *row, who)]
+    return [*windowed, *(_single(entity, row, who) for row in _OWN_SINGLE), *_risk(entity, who.noun, entity)]
+
+
+def _own_whom(name: str, own: OwnField) -> Whom:
+    return wording.own_whom(own.said or name.replace("_", " "))
+
+
+def _label(name: str) -> str:
+    return wording.plain(name.replace("_", " "))
+
+
+def _own_features(name: str, own: OwnField) -> list[Feature]:
+    made = {FieldKind.CATEGORY: _own_category, FieldKind.ENTITY: _own_entity}.get(own.kind)
+    features = [_own_value(name, own)] if made is None else made(name, own)
+    return [replace(feature, stage=Stage(own.stage)) for feature in features]
+
+
+def spec_of(platform: Platform) -> FeatureSpec:
+    """The features of a platform: the standard ones, then those of its own fields."""
     standard = (
         *_event_features(),
         *(feature for row in _WINDOWED for feature in _windowed(*row)),
         *(_single(*row) for row in _SINGLE),
         *(_paired(*row) for row in wording.PAIRED),
-        *_risk_features(),
+        *(feature for entity in RISK_ENTITIES for feature in _risk(entity, NOUN[entity], "risk")),
     )
-    return FeatureSpec((*standard, *declared), tuple(attributes))
+    declared = [feature for name, own in platform.fields.items() for feature in _own_features(name, own)]
+    whom = {OWN + name: _own_whom(name, platform.fields[name]) for name in platform.named(FieldKind.ENTITY)}
+    return FeatureSpec((*standard, *declared), platform.own_fields, whom)
 
 
-SPEC: Final = default_spec()
+def history_config(platform: Platform) -> HistoryConfig:
+    """What the histories of a platform remember."""
+    own = platform.own_fields
+    return HistoryConfig(own_entities=own.entities, own_categories=own.categories)
+
+
+SPEC: Final = spec_of(STANDARD)

@@ -8,16 +8,17 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from fraud.decoding.batch import ENTITIES, Batch, Float32s, UInt8s
-from fraud.features.catalogue import SPEC, default_spec
+from fraud.decoding.batch import Batch, Float32s, UInt8s
+from fraud.features.catalogue import SPEC, spec_of
 from fraud.features.risk_tables import RiskTables
-from fraud.features.spec import ATTRIBUTE, EVENT, RISK, Feature, FeatureKind, FeatureSpec, Stage
+from fraud.features.spec import ATTRIBUTE, EVENT, OWN, RISK, SEEN, Feature, FeatureKind, FeatureSpec, Stage
 from fraud.fingerprint import fingerprint
 from fraud.history.history import History, HistoryConfig, history_fingerprint
 from fraud.history.kernel import update as kernel
 from fraud.history.kernel.event_measures import EVENT_MEASURES, columns_of
 from fraud.history.kernel.layout import KINDS
 from fraud.history.kernel.measures import MEASURES, new_scratch
+from fraud.history.kernel.values import SPAN_NAMES
 from fraud.units import DAY_US
 
 __all__ = [
@@ -29,10 +30,10 @@ __all__ = [
     "FeatureSpec",
     "Stage",
     "Status",
-    "default_spec",
     "features_crc",
     "features_fingerprint",
     "history_fingerprint",
+    "spec_of",
 ]
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -68,7 +69,7 @@ class Encoder:
     """Turns batches of one partition into features, and takes them into its history.
 
     Raises:
-        ValueError: a feature looks back further than the history remembers.
+        ValueError: a feature looks back further than the history remembers, or the history counts other own fields.
     """
 
     def __init__(self, spec: FeatureSpec, history: History) -> None:
@@ -77,11 +78,19 @@ class Encoder:
             if feature.horizon > days * DAY_US:
                 back = feature.horizon / DAY_US
                 raise ValueError(f"feature {feature.name} looks back {back:g} days; the history remembers {days}")
+        counted = history.config.own_entities, history.config.own_categories
+        if counted != (spec.fields.entities, spec.fields.categories):
+            raise ValueError(
+                "the history counts other own entities and categories than the features read: make both from one "
+                "platform"
+            )
         self.spec = spec
         self.history = history
         self._plan = _plan(spec)
         self._risky = spec.risk_columns()
-        self._scratch = new_scratch(len(KINDS), len(EVENT_MEASURES) + len(spec.attributes))
+        categories = len(spec.fields.categories)
+        widest = len(EVENT_MEASURES) + len(spec.fields.values) + len(SPAN_NAMES) * categories
+        self._scratch = new_scratch(len(KINDS), widest, categories)
 
     def encode(self, batch: Batch, risk: RiskTables | None = None) -> Encoded:
         """Read each event's features, then update the history, event by event in the given order.
@@ -89,8 +98,9 @@ class Encoder:
         `risk` holds what labels told until then; it changes with the model, unlike the history.
         """
         n = len(batch)
-        if batch.attributes.shape[1] != len(self.spec.attributes):
-            raise ValueError(f"batch has {batch.attributes.shape[1]} attributes, the spec {len(self.spec.attributes)}")
+        held, fields = (batch.attributes.shape[1], batch.own_ids.shape[1]), self.spec.fields
+        if held != (len(fields.values), len(fields.entities)):
+            raise ValueError(f"batch has {sum(held)} own fields, the spec {len(fields.values) + len(fields.entities)}")
         features = np.full((n, self.spec.width), np.nan, np.float32)
         status, late, ahead = np.zeros(n, np.uint8), np.zeros(n, np.bool_), np.zeros(n, np.bool_)
         columns, history = columns_of(batch), self.history
@@ -104,13 +114,16 @@ class Encoder:
 
     def _add_risk(self, batch: Batch, features: Float32s, status: UInt8s, risk: RiskTables) -> None:
         for entity, (columns, windows) in self._risky.items():
-            risks = risk.lookup(entity, batch.ids[:, ENTITIES.index(entity)], batch.time)[:, windows]
+            if not risk.knows(entity):
+                continue  # all missing, as they are
+            risks = risk.lookup(entity, self.spec.ids(batch, entity), batch.time)[:, windows]
             features[:, columns] = np.where((status == Status.SCORE)[:, None], risks, np.float32(np.nan))
 
 
 def _plan(spec: FeatureSpec) -> kernel.Plan:
-    """Measures and columns ordered by kind, the event's own last."""
-    places: Final = (*KINDS, EVENT)
+    """Measures and columns ordered by kind, own entities after the standard ones, the event's own last."""
+    places: Final = (*KINDS, *(OWN + name for name in spec.fields.entities), EVENT)
+    own_at, values = len(EVENT_MEASURES), spec.fields.values
     measures: dict[str, list[int]] = {place: [] for place in places}
     columns: dict[str, list[int]] = {place: [] for place in places}
     for column, feature in enumerate(spec.features):
@@ -118,7 +131,11 @@ def _plan(spec: FeatureSpec) -> kernel.Plan:
         if place == RISK:
             continue
         if place == ATTRIBUTE:
-            place, position = EVENT, len(EVENT_MEASURES) + spec.attributes.index(measure)
+            place, position = EVENT, own_at + values.index(measure)
+        elif place == SEEN:
+            name, _, span = measure.rpartition("_")
+            counts = len(SPAN_NAMES) * spec.fields.categories.index(name) + SPAN_NAMES.index(span)
+            place, position = EVENT, own_at + len(values) + counts
         else:
             position = (EVENT_MEASURES if place == EVENT else MEASURES).index(measure)
         measures[place].append(position)
@@ -137,7 +154,8 @@ def features_fingerprint(spec: FeatureSpec, config: HistoryConfig) -> str:
     Texts are left out: a reason may be worded better without a new model.
     """
     features = [(f.name, f.source, f.kind, f.horizon, f.stage) for f in spec.features]
-    return fingerprint({"history": history_fingerprint(config), "features": features, "attributes": spec.attributes})
+    own = (*spec.fields.values, *spec.fields.entities)
+    return fingerprint({"history": history_fingerprint(config), "features": features, "attributes": own})
 
 
 def features_crc(row: Float32s) -> int:

@@ -12,11 +12,35 @@ NOUN: Final = {
     "customer": "customer", "card": "card", "bin": "BIN", "device": "device", "ip": "network address",
     "email": "e-mail address", "phone": "phone number", "shipping_address": "shipping address", "merchant": "merchant",
 }  # fmt: skip
-_WHERE: Final = {
+WHERE: Final = {
     "customer": "by this customer", "card": "with this card", "bin": "with cards of this BIN",
     "device": "from this device", "ip": "from this network address", "email": "with this e-mail address",
     "phone": "with this phone number", "shipping_address": "with this shipping address", "merchant": "at this merchant",
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """An entity in sentences: "this `noun`", and where something happened: "at this merchant"."""
+
+    noun: str
+    where: str
+
+
+def whom(entity: str) -> Whom:
+    """How one of the standard entities is spoken of."""
+    return Whom(NOUN[entity], WHERE[entity])
+
+
+def own_whom(noun: str) -> Whom:
+    """The same of an entity that a shop declares."""
+    shown = noun.replace("{", "(").replace("}", ")").replace("|", "/")
+    return Whom(shown, f"at this {shown}")
+
+
+def plain(text: str) -> str:
+    """A declared text within a phrase: braces and segments of phrases have no meaning in it."""
+    return text.replace("{", "{{").replace("}", "}}").replace("|", "/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +66,24 @@ _WINDOWED: Final = {
 }
 
 
-def windowed(entity: str, measure: str, partner: str, span: str) -> Wording:
+def windowed(who: Whom, measure: str, partner: str, span: str) -> Wording:
     """A count or sum over a window; `partner` is the plural of what a distinct count counts."""
     what = _WINDOWED.get(measure, f"{{value:n {partner.removesuffix('s')}}}")
-    where = "used by this customer" if partner and entity == "customer" else _WHERE[entity]
+    where = "used by this customer" if partner and who.noun == "customer" else who.where
     return Wording(f"{what}| {where}| in {span}")
 
 
 _LONG: Final = "30 days"
 
 
-def single(entity: str, measure: str, partner: str) -> Wording:
+def single(who: Whom, measure: str, partner: str) -> Wording:
     """A measure of an entity without a window."""
-    where, this = _WHERE[entity], f"this {NOUN[entity]}"
-    seen = "used" if entity == "customer" else "seen"
+    where, this = who.where, f"this {who.noun}"
+    seen = "used" if who.noun == "customer" else "seen"
     lonely = f"no earlier amount| of {this}| to compare with"
     return {
-        "hours_since_last": Wording(f"last attempt| {where}| {{value:span}} ago", absent=unseen(entity)),
-        "hours_since_first": Wording(f"first attempt| {where}| {{value:span}} ago", absent=unseen(entity)),
+        "hours_since_last": Wording(f"last attempt| {where}| {{value:span}} ago", absent=unseen(who)),
+        "hours_since_first": Wording(f"first attempt| {where}| {{value:span}} ago", absent=unseen(who)),
         "active_days": Wording(f"attempts on {{value:.0f}} of the last {_LONG}| {where}"),
         "amount_gap": Wording(f"{{value:times}} the usual amount| of {this}", absent=lonely),
         "amount_score": Wording(f"amount {{value:sigmas}} the usual| of {this}", absent=lonely),
@@ -74,16 +98,16 @@ def single(entity: str, measure: str, partner: str) -> Wording:
     }[measure]
 
 
-def unseen(entity: str) -> str:
+def unseen(who: Whom) -> str:
     """Said of an entity that is known but new."""
-    return f"first attempt| {_WHERE[entity]}| in {_LONG}"
+    return f"first attempt| {who.where}| in {_LONG}"
 
 
-def blank(entity: str, *, shared: bool | None) -> str:
+def blank(who: Whom, *, shared: bool | None) -> str:
     """Why nothing is known of an entity: its id is missing, or many share it; None: one of the two."""
     if shared is None:
-        return f"no {NOUN[entity]} given, or one that many share"
-    return f"this {NOUN[entity]} is shared by many: its past says little" if shared else f"no {NOUN[entity]} given"
+        return f"no {who.noun} given, or one that many share"
+    return f"this {who.noun} is shared by many: its past says little" if shared else f"no {who.noun} given"
 
 
 PAIRED: Final = {
@@ -168,17 +192,29 @@ def category(name: str) -> Wording:
     return Wording(f"{words} {{text}}", absent=f"{words} not given")
 
 
-def risk(entity: str, days: int) -> Wording:
-    """The delayed fraud of an entity against the average."""
-    this = f"this {NOUN[entity]}"
+def risk(noun: str, days: int) -> Wording:
+    """The delayed fraud of an entity, or of a value, against the average."""
     return Wording(
-        f"known fraud| of {this}| {{value:.1f}} times the average in {days} days",
-        absent=f"no fraud known yet, of {this} or others",
+        f"known fraud| of this {noun}| {{value:.1f}} times the average in {days} days",
+        absent=f"no fraud known yet, of this {noun} or others",
     )
 
 
-def attribute(name: str) -> Wording:
-    """A number that the platform sent under a name of its own."""
-    # The name may hold anything, braces too.
-    safe = name.replace("{", "{{").replace("}", "}}").replace("|", "/")
-    return Wording(f"{safe} {{value:g}}", absent=f"{name} not given")
+def own_number(label: str, said: str) -> Wording:
+    """A number that the platform sends under a name of its own."""
+    return Wording(said or f"{label} {{value:g}}", absent=f"{label} not given")
+
+
+def own_flag(label: str, said: str) -> Wording:
+    """A flag of the platform's own."""
+    return Wording(said or f"{label}: yes", f"not {said}" if said else f"{label}: no", f"{label} not given")
+
+
+def own_category(label: str, said: str) -> Wording:
+    """A category of the platform's own, by its value."""
+    return Wording(said or f"{label} {{text}}", absent=f"{label} not given")
+
+
+def seen(label: str, span: str) -> Wording:
+    """How often a category's value was seen."""
+    return Wording(f"{{value:n payment}}| with this {label}| in {span}", absent=f"{label} not given")

@@ -16,16 +16,34 @@
 Platforms meet by field name: what one of them lacks is missing there.
 """
 
+import re
 import tomllib
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Final, Literal, Self
+from string import Formatter
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from fraud.contracts.inbound import MAX_ATTRIBUTES
+from fraud.contracts.inbound import MAX_ATTRIBUTES, MAX_TEXT
+from fraud.decoding.own_fields import OwnFields
+from fraud.history.kernel.layout import MAX_OWN
 
-MAX_ENTITIES: Final = 4
+_DERIVED: Final = re.compile(
+    r"_(seen|attempts|declines|spend|cards|customers|small|risk)_(10min|1h|24h|1d|7d|30d)|"
+    r"_(hours_since_last|hours_since_first|amount_gap)"
+)
+"""What `fraud.features.catalogue` puts behind the names of categories and entities."""
+
+_LISTED: Final = 5
+"""Names of fields that an error lists."""
+
+MAX_ENTITIES: Final = MAX_OWN
 """Each has counters of its own, which every payment reads and updates."""
+
+
+FieldName: TypeAlias = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""Of an entry of `attributes`; it stands in metrics, in file headers and in one-line errors."""
 
 
 class InvalidPlatform(Exception):  # noqa: N818 - named like InvalidEvent: what is wrong
@@ -61,6 +79,20 @@ class OwnField(BaseModel):
     said: str = Field(default="", max_length=100)
     stage: Literal["pre_auth", "post_auth"] = "pre_auth"
 
+    @model_validator(mode="after")
+    def _sayable(self) -> Self:
+        """What cannot be formatted would stop the first alert that says it."""
+        place = {FieldKind.NUMBER: "value", FieldKind.CATEGORY: "text"}.get(self.kind)
+        try:
+            parts = {name for _, name, _, _ in Formatter().parse(self.said) if name is not None}
+            self.said.format(value=1.0, text="text")
+        except (ValueError, KeyError, IndexError, AttributeError) as error:
+            raise ValueError(f"said: {error}: in braces only value:.2f and the like, or text") from None
+        if not parts <= {place} or "|" in self.said:
+            allowed = f"{{{place}}}" if place else "no braces"
+            raise ValueError(f"said: of kind {self.kind} it may hold {allowed}, and no |")
+        return self
+
 
 class Platform(BaseModel):
     """A whole declaration; the default one has no fields of its own.
@@ -81,11 +113,39 @@ class Platform(BaseModel):
     stage: Literal["pre_auth", "post_auth"] = "pre_auth"
     partitions: int = Field(default=1, ge=1, le=1024)
     rates: str | None = None
-    fields: dict[str, OwnField] = Field(default={}, max_length=MAX_ATTRIBUTES)
+    fields: dict[FieldName, OwnField] = Field(default={}, max_length=MAX_ATTRIBUTES)
 
     def named(self, *kinds: FieldKind) -> tuple[str, ...]:
         """Names of the fields of these kinds, in order; of all without any."""
         return tuple(name for name, field in self.fields.items() if not kinds or field.kind in kinds)
+
+    @property
+    def own_fields(self) -> OwnFields:
+        """The fields by kind, as batches have them."""
+        kinds = (FieldKind.NUMBER, FieldKind.FLAG, FieldKind.CATEGORY, FieldKind.ENTITY)
+        return OwnFields(*(self.named(kind) for kind in kinds))
+
+    def mismatch(self, here: "Platform") -> str:
+        """What of this platform makes other features than the one here, as "made for …" goes on; "" when nothing does.
+
+        Names, meanings and wordings make no difference.
+        """
+        plain = ("base_currency", "stage", "partitions", "rates")
+        parts = [
+            f"{what} {mine}, which is {theirs} here"
+            for what in plain
+            if (mine := getattr(self, what)) != (theirs := getattr(here, what))
+        ]
+        lacking = [name for name in self.fields if name not in here.fields]
+        more = [name for name in here.fields if name not in self.fields]
+        both = [name for name in self.fields if name in here.fields]
+        otherwise = [name for name in both if not _alike(self.fields[name], here.fields[name])]
+        parts += [f"fields {_listed(lacking)} that this platform lacks"] if lacking else []
+        parts += [f"none of fields {_listed(more)} that this platform has"] if more else []
+        parts += [f"fields {_listed(otherwise)} of another kind or stage"] if otherwise else []
+        if not parts and list(self.fields) != list(here.fields):
+            parts = ["fields in another order"]
+        return "; ".join(parts)
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
@@ -94,7 +154,23 @@ class Platform(BaseModel):
             raise ValueError(
                 f"{len(entities)} fields are entities, {MAX_ENTITIES} may be: make some of them categories"
             )
+        for name in self.named(FieldKind.CATEGORY, FieldKind.ENTITY):
+            taken = next((other for other in self.fields if _is_feature_of(name, other)), None)
+            if taken is not None:
+                raise ValueError(f"field {taken} has the name of a feature of field {name}: call it otherwise")
         return self
+
+
+def _is_feature_of(name: str, other: str) -> bool:
+    return other.startswith(name) and _DERIVED.fullmatch(other.removeprefix(name)) is not None
+
+
+def _alike(one: OwnField, other: OwnField) -> bool:
+    return (one.kind, one.stage) == (other.kind, other.stage)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
 
 
 STANDARD: Final = Platform()
@@ -117,5 +193,5 @@ def parse_platform(text: str, *, where: str) -> Platform:
         raise InvalidPlatform(f"{where} is not TOML: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "content"
+        place = " ".join(".".join(map(str, first["loc"])).split()) or "content"
         raise InvalidPlatform(f"{where}: {place}: {first['msg'].removeprefix('Value error, ')}") from None

@@ -18,12 +18,17 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.decoding.batch import ENTITIES, Float32s, Int64s, UInt64s
+from fraud.features.risk_lookup import Joined, look_up
 from fraud.units import DAY_US
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
 RISK_WINDOWS_DAYS: Final = (1, 7, 30)
 """Days of payments behind each risk of an id: the shortest tells what is on now, the longest what slow labels say."""
+
+
+OWN: Final = "attribute_"
+"""Before the name of an own entity or category where it stands for a kind of ids."""
 
 
 def risk_measures(entity: str) -> tuple[str, ...]:
@@ -36,7 +41,7 @@ class RiskTable:
     """Risk of one entity kind as known at one time.
 
     Attributes:
-        entity: one of `fraud.decoding.batch.ENTITIES`.
+        entity: one of `fraud.decoding.batch.ENTITIES`, or an own entity or category, see `fraud.features.spec`.
         effective_from: µs since 1970 UTC; events from then on may read it.
         keys: uint64 [k], hashed ids, ascending; every other id has risk 1.
         risk: float32 [k, w], relative to the average and at least 1, per window of `RISK_WINDOWS_DAYS`.
@@ -48,7 +53,7 @@ class RiskTable:
     risk: Float32s
 
     def __post_init__(self) -> None:
-        if self.entity not in ENTITIES:
+        if self.entity not in ENTITIES and not self.entity.startswith(OWN):
             raise ValueError(f"risk table of unknown entity {self.entity!r}; known: {', '.join(ENTITIES)}")
         shape = (len(self.keys), len(RISK_WINDOWS_DAYS))
         if self.keys.dtype != np.uint64 or self.risk.dtype != np.float32 or self.risk.shape != shape:
@@ -56,35 +61,26 @@ class RiskTable:
         if np.any(self.keys[1:] <= self.keys[:-1]):
             raise ValueError(f"risk table of {self.entity}: keys must ascend without repeats")
 
-    def of(self, ids: UInt64s) -> Float32s:
-        """The risks of each id, [n, w]: 1 where the table does not know it, NaN where the id is absent (0)."""
-        found = np.ones((len(ids), len(RISK_WINDOWS_DAYS)), np.float32)
-        if len(self.keys):
-            place = np.minimum(np.searchsorted(self.keys, ids), len(self.keys) - 1)
-            known = self.keys[place] == ids
-            found[known] = self.risk[place[known]]
-        found[ids == 0] = np.nan
-        return found
-
 
 class RiskTables:
     """Tables of many entities and dates."""
 
-    __slots__ = ("_dates", "_tables")
+    __slots__ = ("_joined", "_tables")
 
     def __init__(self, tables: Iterable[RiskTable] = ()) -> None:
         self._tables: dict[str, list[RiskTable]] = {}
         for table in sorted(tables, key=lambda table: table.effective_from):
             self._tables.setdefault(table.entity, []).append(table)
-        self._dates = {
-            entity: np.array([table.effective_from for table in held], np.int64)
-            for entity, held in self._tables.items()
-        }
+        self._joined = {entity: _joined(held) for entity, held in self._tables.items()}
 
     @property
     def tables(self) -> tuple[RiskTable, ...]:
         """All of them, by entity and date."""
         return tuple(table for entity in sorted(self._tables) for table in self._tables[entity])
+
+    def knows(self, entity: str) -> bool:
+        """Whether there are tables of an entity."""
+        return entity in self._tables
 
     def lookup(self, entity: str, ids: UInt64s, times: Int64s) -> Float32s:
         """Each id's risks in the newest table with effective_from <= its time; NaN before the first table.
@@ -92,25 +88,25 @@ class RiskTables:
         Shape [n, w], one column per window of `RISK_WINDOWS_DAYS`.
         """
         found = np.full((len(ids), len(RISK_WINDOWS_DAYS)), np.nan, np.float32)
-        tables = self._tables.get(entity, [])
-        if not tables:
-            return found
-        newest = np.searchsorted(self._dates[entity], times, side="right") - 1
-        for number in np.unique(newest[newest >= 0]):
-            rows = newest == number
-            found[rows] = tables[number].of(ids[rows])
+        if entity in self._joined:
+            look_up(self._joined[entity], np.ascontiguousarray(ids), np.ascontiguousarray(times), found)
         return found
 
     def to_file(self, folder: Path) -> None:
-        """One `.npz` per entity in `folder`, which is created."""
+        """One `.npz` per entity in `folder`, which is created.
+
+        Own fields may be called anything: files of theirs are numbered, and say inside whose they are.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        for entity, tables in self._tables.items():
+        for place, entity in enumerate(sorted(self._tables)):
+            held = self._joined[entity]
             np.savez(
-                folder / f"{entity}.npz",
-                effective_from=self._dates[entity],
-                length=np.array([len(table.keys) for table in tables], np.int64),
-                keys=np.concatenate([table.keys for table in tables]),
-                risk=np.concatenate([table.risk for table in tables]),
+                folder / f"{entity if entity in ENTITIES else f'own_{place}'}.npz",
+                entity=np.array(entity),
+                effective_from=held.dates,
+                length=np.diff(held.starts),
+                keys=held.keys,
+                risk=held.risk,
             )
 
     @classmethod
@@ -123,13 +119,24 @@ class RiskTables:
         return cls(table for path in sorted(folder.glob("*.npz")) for table in _read(path))
 
 
+def _joined(tables: Sequence[RiskTable]) -> Joined:
+    """Tables in the order of their dates, as `look_up` takes them."""
+    return Joined(
+        np.array([table.effective_from for table in tables], np.int64),
+        np.cumsum([0, *(len(table.keys) for table in tables)], dtype=np.int64),
+        np.concatenate([table.keys for table in tables]),
+        np.concatenate([table.risk for table in tables]),
+    )
+
+
 def _read(path: Path) -> Sequence[RiskTable]:
     try:
         with path.open("rb") as content, np.load(content, allow_pickle=False) as held:
             ends = np.cumsum(held["length"])[:-1]
             keys, risk = np.split(held["keys"], ends), np.split(held["risk"], ends)
             dates = held["effective_from"].tolist()
-        return [RiskTable(path.stem, *table) for table in zip(dates, keys, risk, strict=True)]
+            entity = str(held["entity"]) if "entity" in held else path.stem
+        return [RiskTable(entity, *table) for table in zip(dates, keys, risk, strict=True)]
     except Exception as error:
         raise ValueError(f"{path} holds no risk tables: {error}") from error
 
@@ -155,26 +162,40 @@ class RiskBuilder:
             raise ValueError("risk tables are counted over payments in the order of time")
         self.entity = entity
         self.strength = strength
-        self._all_times = times[ids != 0]
+        present = ids != 0
+        self._all_times = times[present]
         # Only an id with a known fraud can be above the average; of the others their number is enough.
-        self.keys = np.unique(ids[(ids != 0) & (fraud_received > 0)])
-        theirs = np.isin(ids, self.keys)
-        self._codes = np.searchsorted(self.keys, ids[theirs])
-        self._times, self._received = times[theirs], fraud_received[theirs]
+        self.keys, codes = np.unique(ids[present & (fraud_received > 0)], return_inverse=True)
+        frauds = fraud_received[present] > 0
+        self._frauds = np.flatnonzero(frauds)
+        self._codes, self._received = codes, fraud_received[present][frauds]
+        # Each key's payments in order, so that those between any two are counted by two searches.
+        theirs = np.isin(ids[present], self.keys)
+        places = np.flatnonzero(theirs)
+        self._span = len(self._all_times) + 1
+        self._payments = np.sort(np.searchsorted(self.keys, ids[present][theirs]) * self._span + places)
 
     def table(self, effective_from: int, *, delay: int) -> RiskTable:
         """What was known at a date: only frauds reported before it, only payments `delay` µs old or older."""
-        risk = np.stack([self._risk(effective_from, delay, days) for days in RISK_WINDOWS_DAYS], axis=1)
-        says = (risk > 1).any(axis=1)
-        return RiskTable(self.entity, effective_from, self.keys[says], risk[says])
+        found = [self._risk(effective_from, delay, days) for days in RISK_WINDOWS_DAYS]
+        says = np.unique(np.concatenate([codes for codes, _ in found]))
+        risk = np.ones((len(says), len(found)), np.float32)
+        for window, (codes, above) in enumerate(found):
+            risk[np.searchsorted(says, codes), window] = above
+        return RiskTable(self.entity, effective_from, self.keys[says], risk)
 
-    def _risk(self, date: int, delay: int, days: int) -> Float32s:
+    def _risk(self, date: int, delay: int, days: int) -> tuple[npt.NDArray[np.intp], Float32s]:
+        """Keys above the average by what a window holds, ascending, and their risks.
+
+        Only those of the window's frauds are looked at, so that a date costs by its frauds and not by its payments.
+        """
         window = [date - delay - days * DAY_US, date - delay]
         begin, end = np.searchsorted(self._all_times, window, side="right")
-        first, last = np.searchsorted(self._times, window, side="right")
-        codes, received = self._codes[first:last], self._received[first:last]
-        fraud = (received > 0) & (received < date)
-        expected = np.bincount(codes, minlength=len(self.keys)) * (fraud.sum() / max(end - begin, 1))
-        known = np.bincount(codes[fraud], minlength=len(self.keys))
-        relative = (known + self.strength) / (expected + self.strength)
-        return np.asarray(np.maximum(relative, 1), np.float32)
+        first, last = np.searchsorted(self._frauds, [begin, end])
+        told = self._received[first:last] < date
+        codes, known = np.unique(self._codes[first:last][told], return_counts=True)
+        starts, stops = (np.searchsorted(self._payments, codes * self._span + place) for place in (begin, end))
+        expected = (stops - starts) * (known.sum() / max(end - begin, 1))
+        relative = ((known + self.strength) / (expected + self.strength)).astype(np.float32)
+        above = relative > 1
+        return codes[above], relative[above]

@@ -7,10 +7,12 @@
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from fraud.contracts.examples import EXAMPLES
 from fraud.decoding.decoder import Decoder
-from fraud.features.encoder import Encoder, default_spec
+from fraud.features.encoder import SPEC, Encoder
+from fraud.features.risk_tables import RISK_WINDOWS_DAYS, RiskTable, RiskTables
 from fraud.history.history import History, HistoryConfig
 from fraud.money import Rates
 from fraud.privacy.card_numbers import tokeniser
@@ -40,13 +42,14 @@ TIME_US: Final = 1_767_700_000_000_000
 
 def main() -> None:
     """Compile the kernel, as encoding does."""
-    spec = default_spec()
-    decoder = Decoder(Rates.default("EUR"), spec.attributes, 0, tokeniser(b"\0" * 32))
+    decoder = Decoder(Rates.default("EUR"), max_ahead_us=0, pan_token=tokeniser(b"\0" * 32))
     batch = decoder.decode(RECORDS, [TIME_US] * len(RECORDS)).batch
     history = History(HistoryConfig())
-    encoder = Encoder(spec, history)
+    encoder = Encoder(SPEC, history)
+    nothing = np.zeros(0, np.uint64), np.zeros((0, len(RISK_WINDOWS_DAYS)), np.float32)
+    risk = RiskTables([RiskTable("merchant", 0, *nothing)])
     for _ in range(2):  # the second batch finds a history, and what the first has compiled
-        encoder.encode(batch)
+        encoder.encode(batch, risk)
     History.from_arrays(history.config, history.arrays())
 
 

@@ -14,6 +14,7 @@ from fraud.history.kernel.layout import (
     BUCKETED,
     BUCKETS,
     KINDS,
+    MAX_OWN,
     WINDOWS,
     Counter,
     HistoryConfig,
@@ -24,6 +25,7 @@ from fraud.history.soundness import FAULTS, fault
 
 __all__ = ["AGREEING", "KINDS", "History", "HistoryConfig", "history_fingerprint", "most_bytes"]
 
+_VALUES = ("value_keys", "value_counts")
 _SEMANTICS = 4
 """Raised with every change of what the history keeps or how it is read; it stands in the fingerprint."""
 
@@ -31,9 +33,10 @@ _SEMANTICS = 4
 def history_fingerprint(config: HistoryConfig) -> str:
     """16 hex digits that name the semantics and the configuration: snapshots of another one are refused.
 
-    Without `recent_capacity`: models need not be made anew for a busier shop.
+    Without `recent_capacity`: models need not be made anew for a busier shop. Own fields are named where there are any.
     """
-    settings = {name: value for name, value in asdict(config).items() if name != "recent_capacity"}
+    left_out = {"recent_capacity", *(name for name in ("own_entities", "own_categories") if not getattr(config, name))}
+    settings = {name: value for name, value in asdict(config).items() if name not in left_out}
     return fingerprint(
         {
             "semantics": _SEMANTICS,
@@ -93,12 +96,12 @@ class History:
     @property
     def entities(self) -> dict[str, int]:
         """How many of each kind are in memory."""
-        return self._per_kind(Counter.KNOWN)
+        return self._per_kind(Counter.KNOWN, Counter.OWN_KNOWN)
 
     @property
     def evictions(self) -> dict[str, int]:
         """How many of each kind the caps have pushed out."""
-        return self._per_kind(Counter.EVICTED)
+        return self._per_kind(Counter.EVICTED, Counter.OWN_EVICTED)
 
     def stretches(self, records: int) -> Iterator[tuple[int, int]]:
         """Cut the next records where the caps are due to be checked, at multiples of `tidy_every` in the log."""
@@ -111,9 +114,13 @@ class History:
             yield start, stop
             start = stop
 
-    def _per_kind(self, start: int) -> dict[str, int]:
-        counts = self.state.counters[start : start + len(KINDS)]
-        return {kind: int(count) for kind, count in zip(KINDS, counts, strict=True)}
+    def _per_kind(self, start: int, own_start: int) -> dict[str, int]:
+        """By kind; of own entities, which have two, the rings and rows together."""
+        counters = self.state.counters
+        counts = {kind: int(counters[start + place]) for place, kind in enumerate(KINDS)}
+        for place, name in enumerate(self.config.own_entities, own_start):
+            counts[name] = int(counters[place] + counters[place + MAX_OWN])
+        return counts
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Everything that differs from an empty history, by name: views where possible, not copies."""
@@ -130,7 +137,19 @@ class History:
             "recents": state.recents[:recents],
             **_sparse("table", state.table),
             **_sparse("recent_table", state.recent_table),
+            **self._own(recents),
         }
+
+    def _own(self, recents: int) -> dict[str, npt.NDArray[np.generic]]:
+        """What is there only where own fields are declared."""
+        state, own = self.state, {}
+        if self.config.own_entities:
+            own["recent_own"] = state.recent_own[:recents]
+        if self.config.own_categories:
+            places = np.flatnonzero(state.value_keys)
+            own["value_places"] = places.astype(np.uint32)
+            own |= {name: _by_place(getattr(state, name))[places] for name in _VALUES}
+        return own
 
     @classmethod
     def from_arrays(cls, config: HistoryConfig, arrays: Mapping[str, npt.NDArray[np.generic]]) -> Self:
@@ -149,10 +168,35 @@ class History:
             if not sound or (places.size and int(places.max()) >= table.size):
                 raise ValueError(f"array {name} does not fit the history's configuration")
             table[places] = values
+        history._fill_own(arrays)
         found = FAULTS[fault(history.state)]
         if found:
             raise ValueError(f"not a history: {found}")
         return history
+
+    def _fill_own(self, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """What is there only where own fields are declared; nothing in it leads anywhere."""
+        if self.config.own_entities:
+            _fill("recent_own", self.state.recent_own, _get(arrays, "recent_own"))
+        if not self.config.own_categories:
+            return
+        places = _get(arrays, "value_places")
+        if (
+            places.ndim != 1
+            or places.dtype != np.uint32
+            or (places.size and places.max() >= self.state.value_keys.size)
+        ):
+            raise ValueError("array value_places does not fit the history's configuration")
+        for name in _VALUES:
+            target, source = _by_place(getattr(self.state, name)), _get(arrays, name)
+            if source.dtype != target.dtype or source.shape != (len(places), *target.shape[1:]):
+                raise ValueError(f"array {name} does not fit the history's configuration")
+            target[places] = source
+
+
+def _by_place(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """An array of values [categories, places, …] as one row a place, a view."""
+    return values.reshape(values.shape[0] * values.shape[1], *values.shape[2:])
 
 
 def _sparse(name: str, table: npt.NDArray[np.uint32]) -> dict[str, npt.NDArray[np.generic]]:

@@ -11,7 +11,19 @@ from fraud.decoding.batch import ENTITIES
 from fraud.history.kernel.compiled import compiled
 from fraud.history.kernel.eviction import is_bucketed
 from fraud.history.kernel.hash_table import Table, find
-from fraud.history.kernel.layout import AGREEING, FREE, KINDS, MAX_ORDER, Counter, Int, Records, State
+from fraud.history.kernel.layout import (
+    AGREEING,
+    FREE,
+    KINDS,
+    MAX_ORDER,
+    MAX_OWN,
+    OWN_RINGS,
+    OWN_ROWS,
+    Counter,
+    Int,
+    Records,
+    State,
+)
 
 FAULTS: Final = (
     "",
@@ -89,13 +101,13 @@ def _counters_are_sound(state: State) -> bool:
 def _slot_is_sound(state: State, index: Int) -> bool:
     slot = state.slots[index]
     kind, order, block = np.int64(slot["kind"]) - 1, np.int64(slot["order"]), np.int64(slot["block"])
-    if kind >= _KINDS:
+    if (kind >= _KINDS and (kind - OWN_RINGS) % MAX_OWN >= state.recent_own.shape[1]) or kind >= OWN_ROWS + MAX_OWN:
         return False
     if is_bucketed(kind):
         return bool(order == 0 or (order == 1 and block < state.counters[_ROW_TOP]))
     if order == 0:
         return bool(slot["length"] == 0 and slot["head"] == 0)
-    if kind >= _ENTITIES or order > MAX_ORDER + 1:
+    if _ENTITIES <= kind < _KINDS or order > MAX_ORDER + 1:
         return False
     size = np.int64(1) << (order - 1)
     return bool(

@@ -2,7 +2,8 @@
 
 Layout (that of TensorFlow Serving, so that it can serve the same directory):
 
-    <root>/<n>/{saved_model.pb, variables/, manifest.json, policy.json, metrics.json, golden.npz, risk/, BLESSED}
+    <root>/<n>/{saved_model.pb, variables/, manifest.json, policy.json, metrics.json, golden.npz, learnt.npz, risk/,
+                BLESSED}
     <root>/<n>/manifest.hmac the manifest's signature, where the platform has a key
     <root>/candidates/<n>/   the same, until blessed
     <root>/bases/<n>/        pre-trained models, to adapt from; never served
@@ -19,12 +20,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fraud.decoding.batch import Float32s
+from fraud.features.platform import STANDARD, Platform
 from fraud.models.graph import SAVED_MODEL, InvalidGraph, check_graph
 from fraud.privacy.keys import MANIFESTS, derived
 
@@ -40,6 +42,10 @@ BLESSED: Final = "BLESSED"
 BASE: Final = "pretrain"
 """The strategy of a pre-trained base; it holds weights and a source sample, no SavedModel."""
 
+LEARNT: Final = "learnt.npz"
+"""Which payments a version learnt from: `transaction`, uint64 [m], hashed ids in ascending order, and `rank`, float32
+[m], how models that had not learnt from a payment ranked it among those of its time."""
+
 REQUIRED: Final = ("saved_model.pb", "policy.json", "metrics.json", "golden.npz")
 EXTREMES: Final = (float("nan"), 0.0, 1.0, -1.0, 2.0**24 - 1, 3e38, -3e38)
 """Every feature of a row at one of these; a model must score them all: a field that is absent, wrong or absurd is no
@@ -48,7 +54,7 @@ reason to let a payment through unscored."""
 # What TensorFlow or we ourselves read; another form of a SavedModel would be read unchecked.
 _KNOWN: Final = re.compile(
     r"saved_model\.pb|fingerprint\.pb|variables/variables\.(index|data-\d{5}-of-\d{5})|"
-    r"policy\.json|metrics\.json|golden\.npz|risk/\w+\.npz"
+    r"policy\.json|metrics\.json|golden\.npz|learnt\.npz|risk/\w+\.npz"
 )
 
 
@@ -57,21 +63,29 @@ class InvalidBundle(Exception):  # noqa: N818 - named like InvalidEvent: what is
 
 
 class TrainedOn(BaseModel):
-    """Which target data a version learnt from.
+    """Which target data a version learnt from, and how; which payments these are stands in `LEARNT`.
 
     Attributes:
         since: first event time, ISO 8601, or None without target rows.
         until: last event time.
+        as_received: whether it was given everything up to `until`, labelled or not; else a draw of labelled rows.
         rows: labelled target rows.
         frauds: frauds among them.
+        options: of pre-training or adaptation, by name.
+        code: version and checksum of the program that trained it.
+        data: what it read: a file's name -> its SHA-256, a topic's partition -> the offset reached.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     since: str | None = None
     until: str | None = None
+    as_received: bool = False
     rows: int = Field(default=0, ge=0)
     frauds: int = Field(default=0, ge=0)
+    options: dict[str, object] = {}
+    code: str = ""
+    data: dict[str, str] = {}
 
 
 class Manifest(BaseModel):
@@ -86,6 +100,7 @@ class Manifest(BaseModel):
         stage: when in a payment it may score.
         partitions: of the input topic; histories are per partition, so features depend on it.
         base_currency: of every amount among the features.
+        platform: whose features they are; of a version from before platforms were declared, the standard one.
         tolerance: largest difference of a score between two correct runtimes (float32 products differ by batch size).
         strategy: how it was trained; "pretrain" marks a base, which is never served.
         parent: the version it was adapted from.
@@ -106,6 +121,7 @@ class Manifest(BaseModel):
     stage: Stage = "pre_auth"
     partitions: int = Field(default=1, ge=1)
     base_currency: str = Field(default="EUR", pattern="^[A-Z]{3}$")
+    platform: Platform = STANDARD
     tolerance: float = Field(default=1e-4, gt=0, le=1e-2)
     strategy: str
     seed: int
@@ -114,6 +130,24 @@ class Manifest(BaseModel):
     trained_on: TrainedOn = TrainedOn()
     prior: float = Field(gt=0, lt=1)
     files: dict[str, str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_standard_platform(cls, facts: object) -> object:
+        """Gives a version that has no platform the one that it was made for."""
+        if isinstance(facts, dict) and "platform" not in facts:
+            known = {name: facts[name] for name in ("base_currency", "stage", "partitions") if name in facts}
+            return {**facts, "platform": known}
+        return facts
+
+    @model_validator(mode="after")
+    def _of_its_platform(self) -> Self:
+        for name in ("base_currency", "stage", "partitions"):
+            if getattr(self, name) != getattr(self.platform, name):
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}, that of its platform {getattr(self.platform, name)}"
+                )
+        return self
 
     @field_validator("created_at")
     @classmethod
@@ -275,7 +309,9 @@ def read_golden(path: Path) -> Golden:
     file = path / "golden.npz"
     try:
         with file.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
-            golden = Golden(*(arrays[name].astype(np.float32) for name in ("features", "score", "raw")))
+            golden = Golden(
+                *(arrays[name].astype(np.float32, casting="same_kind") for name in ("features", "score", "raw"))
+            )
     except Exception as error:  # noqa: BLE001 - numpy, zipfile and zlib raise a dozen kinds on a damaged file
         raise InvalidBundle(f"{file}: {first_line(error)}") from None
     rows = golden.features.shape[:1]

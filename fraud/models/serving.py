@@ -6,7 +6,8 @@ from typing import Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
-from fraud.models.bundle import InvalidBundle, first_line
+from fraud.features.platform import Platform
+from fraud.models.bundle import InvalidBundle, first_line, read_manifest
 
 SERVING: Final = "serving.json"
 
@@ -56,6 +57,31 @@ def read_serving(root: Path) -> Serving:
         raise InvalidBundle(f"{path} is missing: no model was promoted yet") from None
     except (OSError, ValidationError) as error:
         raise InvalidBundle(f"{path}: {first_line(error)}") from None
+
+
+def serving_slot(root: Path, features_fingerprint: str, platform: Platform) -> Slot:
+    """The slot of this code's features on this platform.
+
+    Raises:
+        InvalidBundle: there is none; where a champion serves another platform, the line says what differs.
+    """
+    serving = read_serving(root)
+    if features_fingerprint not in serving.root:
+        for slot in serving.root.values():
+            mismatch = _mismatch(version_path(root, slot.champion, blessed=True), platform)
+            if mismatch:
+                raise InvalidBundle(
+                    f"champion {slot.champion} was made for {mismatch}: serve it with its own platform.toml, or train "
+                    "for this one"
+                )
+    return serving.slot(features_fingerprint)
+
+
+def _mismatch(path: Path, platform: Platform) -> str:
+    try:
+        return read_manifest(path).platform.mismatch(platform)
+    except InvalidBundle:
+        return ""
 
 
 def area_folder(root: Path, area: Area) -> Path:

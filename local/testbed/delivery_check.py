@@ -63,7 +63,7 @@ def _undisturbed(
     scorer: ScorerRun, source: Iterable[tuple[int, Sequence[Records]]]
 ) -> tuple[Counter[Key], dict[str, int]]:
     """Outputs and features of one run over the whole log, in batches of the fetches' own sizes."""
-    settings = Settings(**scorer.names, partitions=scorer.partitions, secret=SECRET, deadletter_cap="off")  # type: ignore[arg-type]
+    settings = Settings(**scorer.names, platform_file=scorer.platform_file, secret=SECRET, deadletter_cap="off")  # type: ignore[arg-type]
     pipeline = build_pipeline(settings, Domain(SPEC, HistoryConfig()), SystemClock().monotonic)
     models = Models(AmountModel())
     outputs: Counter[Key] = Counter()

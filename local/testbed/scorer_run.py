@@ -61,12 +61,15 @@ class ScorerRun:
     partitions: int = 1
     seed: int = 0
     topic_config: Mapping[str, str] = field(default_factory=dict)
+    platform_file: Path = field(init=False)
     _instances: list[ServiceProcess] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.names = Names(self.name).settings()
         self.cluster = Cluster(self.servers)
-        wanted = Settings(**self.names, partitions=self.partitions, retention_days=20_000)  # type: ignore[arg-type]
+        self.platform_file = self.folder / "platform.toml"
+        self.platform_file.write_text(f"partitions = {self.partitions}\n")
+        wanted = Settings(**self.names, platform_file=self.platform_file, retention_days=20_000)  # type: ignore[arg-type]
         topics = [replace(topic, config={**topic.config, **self.topic_config}) for topic in wanted_topics(wanted)]
         TopicAdmin(self.cluster).create(topics)
 
@@ -85,7 +88,7 @@ class ScorerRun:
             "kafka_bootstrap_servers": self.servers,
             "models_dir": str(self.models),
             "snapshots_dir": str(self.folder / snapshots),
-            "partitions": str(self.partitions),
+            "platform_file": str(self.platform_file),
             "instance_id": instance,
             "deadletter_cap": "off",
             "secret": SECRET,

@@ -15,6 +15,7 @@ import numpy as np
 import structlog
 
 from fraud.decisions.policy import InvalidPolicy, Policy
+from fraud.features.platform import Platform
 from fraud.features.risk_tables import RiskTables
 from fraud.models.bundle import (
     BLESSED,
@@ -27,7 +28,7 @@ from fraud.models.bundle import (
     read_manifest,
     verify,
 )
-from fraud.models.serving import SERVING, Slot, read_serving, version_path
+from fraud.models.serving import SERVING, Slot, serving_slot, version_path
 from runtime.errors import Misconfigured
 from service.ports import Float32s, Model, Models
 
@@ -47,18 +48,14 @@ class Expected:
 
     Attributes:
         features_fingerprint: of the running code.
-        partitions: of the input topic.
-        stage: that the service scores at.
-        base_currency: of all amounts.
+        platform: that the service scores for.
         feature_names: in order.
         later: those of them that are not known yet at the stage; a bundle that holds one is refused.
         key: that manifests must be signed under; None where the platform has none.
     """
 
     features_fingerprint: str
-    partitions: int
-    stage: str
-    base_currency: str
+    platform: Platform
     feature_names: tuple[str, ...]
     later: tuple[str, ...] = ()
     key: str | None = field(default=None, repr=False)
@@ -144,8 +141,8 @@ def _verify(path: Path, expected: Expected, *, shadow: bool) -> Manifest:
     manifest = verify(
         path,
         features_fingerprint=expected.features_fingerprint,
-        partitions=expected.partitions,
-        stage=expected.stage,
+        partitions=expected.platform.partitions,
+        stage=expected.platform.stage,
         require_blessing=not shadow,
         key=expected.key,
     )
@@ -153,12 +150,11 @@ def _verify(path: Path, expected: Expected, *, shadow: bool) -> Manifest:
         raise InvalidBundle(f"{path} names other features than this code has: train it again with this code")
     early = [name for name in manifest.feature_names if name in expected.later]
     if early:
-        raise InvalidBundle(f"{path} reads {early[0]}, which is not known yet at {expected.stage}: train without it")
-    if manifest.base_currency != expected.base_currency:
         raise InvalidBundle(
-            f"{path} was made for amounts in {manifest.base_currency}, this service has {expected.base_currency}: set "
-            "FRAUD_BASE_CURRENCY"
+            f"{path} reads {early[0]}, which is not known yet at {expected.platform.stage}: train without it"
         )
+    if mismatch := manifest.platform.mismatch(expected.platform):
+        raise InvalidBundle(f"{path} was made for {mismatch}: train it for this platform")
     return manifest
 
 
@@ -299,7 +295,7 @@ class ModelDirectory:
         return found.st_mtime_ns, found.st_ino, found.st_size
 
     def _slot(self) -> Slot:
-        return read_serving(self._root).slot(self._expected.features_fingerprint)
+        return serving_slot(self._root, self._expected.features_fingerprint, self._expected.platform)
 
     def _load(self, slot: Slot) -> Models:
         champion = self._version(slot.champion, shadow=False)

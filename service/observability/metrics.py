@@ -60,7 +60,9 @@ class InputMetrics:
             "dead_letters_total", "Records that could not be scored, by reason", "reason", Reason
         )
         self._fields_ignored = counter(
-            "fields_ignored_total", "Invalid optional fields, treated as missing; of attributes once an event",
+            "fields_ignored_total",
+            "Invalid optional fields, treated as missing; of attributes once an event, and each declared one of the "
+            "wrong kind",
             "field", OPTIONAL_FIELDS,
         )  # fmt: skip
         self._duplicates = counter("duplicates_total", "Transactions seen again within 24 h, not scored twice")
@@ -84,6 +86,8 @@ class InputMetrics:
         for fields in part.decoded.ignored.values():
             for name in fields:
                 self._fields_ignored.labels(name).inc()
+        for name, count in part.decoded.wrong.items():
+            self._fields_ignored.labels(f"attributes.{name}").inc(count)
         self._duplicates.inc(int(np.count_nonzero(part.encoded.status == Status.DUPLICATE)))
         self._late.inc(int(np.count_nonzero(part.encoded.late)))
         self._ahead.inc(int(np.count_nonzero(part.encoded.ahead)))

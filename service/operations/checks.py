@@ -1,6 +1,7 @@
 """Everything that could keep the service from working, one line a finding."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +9,13 @@ from typing import Literal
 
 from fraud.history.history import most_bytes
 from fraud.models.bundle import InvalidBundle, Manifest, verify
-from fraud.models.serving import read_serving, version_path
+from fraud.models.serving import serving_slot, version_path
 from runtime.errors import ServiceError
 from runtime.kafka.client import Cluster
 from runtime.kafka.permissions import missing_permissions
 from runtime.kafka.private_parts import check_private_parts
 from runtime.kafka.topics import DAY_MS, TopicAdmin, TopicState
 from runtime.key_file import KEY_FILE
-from runtime.rates_file import read_rates
 from runtime.settings import revealed
 from service.bootstrap import Domain, domain
 from service.operations.memory_bound import GIB, PROGRAM, most_memory
@@ -49,7 +49,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     """
     code = domain(settings)
     yield from _settings(settings)
-    yield from _rates(settings)
+    yield from _platform(settings)
     yield _memory(settings, code)
     yield _client()
     yield from _kafka(settings, code)
@@ -73,21 +73,25 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         yield Finding("warning", "dead letters", "FRAUD_DEADLETTER_CAP is off: a bad deploy would drain the topic")
 
 
-def _rates(settings: Settings) -> Iterator[Finding]:
-    try:
-        table = read_rates(settings.rates_file, settings.base_currency)
-    except ServiceError as error:
-        yield Finding("error", "rates", str(error))
-    else:
-        source = "built-in table" if settings.rates_file is None else str(settings.rates_file)
-        yield Finding("ok", "rates", f"{len(table.codes)} currencies into {table.base} ({source})")
+def _platform(settings: Settings) -> Iterator[Finding]:
+    platform, rates = settings.platform, settings.declared.rates
+    kinds = Counter(str(field.kind) for field in platform.fields.values())
+    fields = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "none"
+    yield Finding(
+        "ok",
+        "platform",
+        f"{platform.name}: {platform.partitions} partition(s), {platform.stage}, own fields: {fields}",
+    )
+    source = platform.rates or "built-in table"
+    yield Finding("ok", "rates", f"{len(rates.codes)} currencies into {rates.base} ({source})")
 
 
 def _memory(settings: Settings, code: Domain) -> Finding:
-    most = most_memory(code.config, settings.partitions)
+    partitions = settings.platform.partitions
+    most = most_memory(code.config, partitions)
     history = most_bytes(code.config) / GIB
     text = (
-        f"at most {most / GIB:.1f} GiB with all {settings.partitions} partition(s): {PROGRAM / GIB:g} for the program, "
+        f"at most {most / GIB:.1f} GiB with all {partitions} partition(s): {PROGRAM / GIB:g} for the program, "
         f"twice {history:.2f} for each history, while a snapshot is written"
     )
     return Finding("ok", "memory", text)
@@ -129,9 +133,11 @@ def _topic(settings: Settings, name: str, state: TopicState | None, code: Domain
         return
     yield from _bounded(name, state, "after", MAX_AHEAD_MS, "one record of the future would blind a history")
     yield from _bounded(name, state, "before", LONGEST_MS, "a record could bear any time of the past")
-    if state.partitions != settings.partitions:
+    if state.partitions != settings.platform.partitions:
         yield Finding(
-            "error", "topic", f"{name} has {state.partitions} partitions, FRAUD_PARTITIONS is {settings.partitions}"
+            "error",
+            "topic",
+            f"{name} has {state.partitions} partitions, the platform declares {settings.platform.partitions}",
         )
     horizon = code.config.horizon_days
     if 0 <= state.retention_ms < horizon * DAY_MS:
@@ -174,7 +180,7 @@ def _permissions(settings: Settings, where: Cluster) -> Iterator[Finding]:
 def _bundle(settings: Settings, code: Domain) -> Iterator[Finding]:
     root = settings.models_dir
     try:
-        slot = read_serving(root).slot(code.features_fingerprint)
+        slot = serving_slot(root, code.features_fingerprint, settings.platform)
         yield _version(settings, code, version_path(root, slot.champion, blessed=True), role="champion")
         if slot.shadow is not None:
             yield _version(settings, code, version_path(root, slot.shadow, blessed=False), role="shadow")
@@ -186,14 +192,13 @@ def _version(settings: Settings, code: Domain, path: Path, *, role: str) -> Find
     manifest: Manifest = verify(
         path,
         features_fingerprint=code.features_fingerprint,
-        partitions=settings.partitions,
-        stage=settings.stage,
+        partitions=settings.platform.partitions,
+        stage=settings.platform.stage,
         require_blessing=role == "champion",
         key=revealed(settings.bundle_key),
     )
-    if manifest.base_currency != settings.base_currency:
-        text = f"{path} was made for {manifest.base_currency}, FRAUD_BASE_CURRENCY is {settings.base_currency}"
-        return Finding("error", "model", text)
+    if mismatch := manifest.platform.mismatch(settings.platform):
+        return Finding("error", "model", f"{path} was made for {mismatch}")
     return Finding("ok", "model", f"{role} {manifest.version} ({manifest.strategy}, {manifest.created_at}) at {path}")
 
 

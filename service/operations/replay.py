@@ -94,7 +94,7 @@ def replay(settings: Settings, source: str, versions: Sequence[int]) -> Replay:
     pipeline = build_pipeline(quiet, code, time.monotonic)
     models = [_load(settings, version) for version in versions]
     is_file = Path(source).suffix in FILES
-    for partition in range(1 if is_file else settings.partitions):
+    for partition in range(1 if is_file else settings.platform.partitions):
         pipeline.adopt(partition, History(code.config), None)
     paces = [{p: Partition(state.encoder, None) for p, state in pipeline.partitions.items()} for _ in models]
     tallies = [Tally(version) for version in versions]
@@ -136,8 +136,9 @@ def _records(settings: Settings, source: str) -> Iterator[Records]:
         reader = Reader(Cluster.of(settings), source)
         try:
             partitions = reader.partitions()
-            if len(partitions) != settings.partitions:
-                raise Misconfigured(f"topic {source} has {len(partitions)} partitions, FRAUD_PARTITIONS differs")
+            if len(partitions) != settings.platform.partitions:
+                declared = settings.platform.partitions
+                raise Misconfigured(f"topic {source} has {len(partitions)} partitions, the platform has {declared}")
             for partition in partitions:
                 yield from reader.replay(partition, *reader.bounds(partition))
         finally:

@@ -83,58 +83,64 @@ def _logit(p: float) -> float:
 
 PATTERNS: Final = (
     Pattern(
-        name="card_testing", twin="card_trouble", share=0.15, prior=0.33, other_prior=0.06,
+        name="card_testing", twin="card_trouble", share=0.13, prior=0.21, other_prior=0.06,
         length=(4, 8), least=2, most=25, pause_s=40, visible_from=3, who="newcomer",
         traits=frozenset({"new device", "one device", "card each", "verification", "one merchant", "digital"}),
-        declines=(0.50, 0.66), foreign=(0.14, 0.26), high=(0.05, 0.05), night=(0.06, 0.12),
+        declines=(0.48, 0.68), foreign=(0.12, 0.30), high=(0.05, 0.05), night=(0.05, 0.14),
     ),
     Pattern(
-        name="bin_attack", twin="benefit_cards", share=0.11, prior=0.3, other_prior=0.65,
+        name="bin_attack", twin="benefit_cards", share=0.09, prior=0.19, other_prior=0.65,
         length=(10, 14), least=4, most=30, pause_s=25, visible_from=5, who="newcomers",
         traits=frozenset({"one bin", "few devices", "one merchant", "small merchant", "verification"}),
-        declines=(0.46, 0.62), foreign=(0.12, 0.26), high=(0.05, 0.05), night=(0.06, 0.13),
+        declines=(0.44, 0.64), foreign=(0.10, 0.31), high=(0.05, 0.05), night=(0.05, 0.16),
     ),
     Pattern(
-        name="account_takeover", twin="traveller_with_new_phone", share=0.18, prior=0.31, other_prior=0.12,
+        name="account_takeover", twin="traveller_with_new_phone", share=0.16, prior=0.2, other_prior=0.12,
         length=(1.5, 2.2), most=8, pause_s=3000, visible_from=2, who="customer",
         traits=frozenset({"new device", "new address", "resalable"}),
-        declines=(0.14, 0.28), foreign=(0.45, 0.65), high=(0.30, 0.60), night=(0.06, 0.14),
+        declines=(0.12, 0.31), foreign=(0.40, 0.70), high=(0.25, 0.66), night=(0.05, 0.17),
     ),
     Pattern(
-        name="stolen_card_spree", twin="holiday_spree", share=0.16, prior=0.31, other_prior=0.06,
+        name="stolen_card_spree", twin="holiday_spree", share=0.14, prior=0.2, other_prior=0.06,
         length=(2.8, 4.5), least=2, most=20, pause_s=500, visible_from=2, who="newcomer",
         traits=frozenset({"new device", "reacts", "resalable"}),
-        declines=(0.20, 0.36), foreign=(0.18, 0.34), high=(0.32, 0.58), night=(0.06, 0.13),
+        declines=(0.18, 0.39), foreign=(0.15, 0.39), high=(0.28, 0.63), night=(0.05, 0.16),
     ),
     Pattern(
-        name="compromised_merchant", twin="family_card", share=0.1, prior=0.31, other_prior=0.6,
+        name="compromised_merchant", twin="family_card", share=0.09, prior=0.2, other_prior=0.6,
         length=(8, 12), least=4, most=30, pause_s=30_000, visible_from=0, who="newcomers",
         traits=frozenset({"known cards"}),
-        declines=(0.12, 0.28), foreign=(0.12, 0.30), high=(0.20, 0.50), night=(0.06, 0.12),
+        declines=(0.10, 0.31), foreign=(0.09, 0.36), high=(0.16, 0.57), night=(0.05, 0.14),
     ),
     Pattern(
-        name="colluding_merchant", twin="shop_opening", share=0.07, prior=0.31, other_prior=0.7,
+        name="colluding_merchant", twin="shop_opening", share=0.06, prior=0.2, other_prior=0.7,
         length=(11, 14), least=6, most=30, pause_s=1200, visible_from=5, who="newcomers",
         traits=frozenset({"one merchant", "small merchant", "few devices"}),
-        declines=(0.10, 0.18), foreign=(0.14, 0.30), high=(0.30, 0.58), night=(0.06, 0.12),
+        declines=(0.09, 0.20), foreign=(0.11, 0.35), high=(0.25, 0.64), night=(0.05, 0.14),
     ),
     Pattern(
-        name="reshipping_ring", twin="shared_flat", share=0.1, prior=0.33, other_prior=0.1,
+        name="reshipping_ring", twin="shared_flat", share=0.09, prior=0.21, other_prior=0.1,
         length=(6.5, 9.5), least=3, most=25, pause_s=40_000, visible_from=3, who="newcomers",
         traits=frozenset({"ring", "few devices", "drop address", "resalable"}),
-        declines=(0.10, 0.18), foreign=(0.14, 0.28), high=(0.28, 0.55),
+        declines=(0.09, 0.20), foreign=(0.12, 0.33), high=(0.24, 0.61),
     ),
     Pattern(
-        name="bust_out", twin="home_mover", share=0.06, prior=0.28, other_prior=0.6,
+        name="bust_out", twin="home_mover", share=0.05, prior=0.18, other_prior=0.6,
         length=(3, 5), least=2, most=12, pause_s=14_000, visible_from=3, who="customer",
         traits=frozenset({"resalable"}),
-        declines=(0.10, 0.30), foreign=(0.04, 0.10), high=(0.50, 0.90),
+        declines=(0.08, 0.34), foreign=(0.03, 0.12), high=(0.39, 0.93),
     ),
     Pattern(
-        name="low_and_slow", twin="household_tablet", share=0.07, prior=0.18, other_prior=0.5,
+        name="low_and_slow", twin="household_tablet", share=0.06, prior=0.11, other_prior=0.5,
         length=(4, 7), least=2, most=20, pause_s=250_000, visible_from=3, who="newcomers",
         traits=frozenset({"one device"}),
-        declines=(0.06, 0.09), foreign=(0.05, 0.12), high=(0.08, 0.10),
+        declines=(0.06, 0.10), foreign=(0.04, 0.15), high=(0.08, 0.10),
+    ),
+    Pattern(
+        name="single_stolen_card", twin="first_order", share=0.13, prior=0.14, other_prior=0.3,
+        length=(1, 1), most=1, pause_s=60, visible_from=0, who="newcomer",
+        traits=frozenset({"resalable"}),
+        declines=(0.09, 0.27), foreign=(0.07, 0.38), high=(0.11, 0.53),
     ),
 )  # fmt: skip
 """Shares add up to 1. Friendly fraud is not among them: the card's owner did buy (see `FRIENDLY_SHARE`)."""
@@ -153,6 +159,9 @@ COMPANY_GIFTS_SHARE: Final = 0.0004
 
 FRIENDLY_SHARE: Final = 0.0004
 """Share of all attempts that the card's owner later denies."""
+
+LONE: Final = "lone_fraud"
+"""An ordinary payment that is fraud; see `lone`."""
 
 ALL_PATTERNS: Final = (*PATTERNS, MULES)
 """`kind` k of an attempt is `ALL_PATTERNS[k - 1]`."""

@@ -1,110 +1,30 @@
-"""Episodes: runs of attempts that belong together, fraudulent or the look-alike, drawn by one piece of machinery.
+"""Episodes: runs of attempts that belong together, fraudulent or the look-alike, drawn by one piece of machinery."""
 
-First the reading is drawn (fraud with the pattern's prior), then its signs with the probabilities of that reading. By
-Bayes' rule the probability of fraud given the signs seen up to attempt j is known in closed form:
-
-    logit p_j = logit prior + sum over signs log P(sign | fraud) / P(sign | twin)
-              + sum over i < j log P(decline_i | fraud) / P(decline_i | twin) + log P(L >= j | fraud) / P(L >= j | twin)
-"""
-
-from dataclasses import dataclass
-from math import log
 from typing import Final
 
 import numpy as np
 
-from fraud.units import DAY_US, HOUR_US
-from simulator.draws import Bools, Float64s, Int64s, choose, mix, salt_of
-from simulator.fraud_patterns.catalogue import Odds, Pattern
+from fraud.units import DAY_US
+from simulator.draws import Bools, Int64s, choose, mix, salt_of, uniform_of
+from simulator.fraud_patterns.belongings import keys_of, with_belongings
+from simulator.fraud_patterns.catalogue import Pattern
+from simulator.fraud_patterns.runs import Runs, before, runs_of
 from simulator.people.attempts import MISSING, NONE, TINY_LOG_PRICE, Attempts, attempts_of, minor_units
 from simulator.people.behaviour import active_people
-from simulator.people.population import Merchants, People, address_in, people_of
+from simulator.people.population import (
+    Marketplace,
+    Merchants,
+    People,
+    address_in,
+    age_at_first_purchase,
+    people_of,
+)
 from simulator.platforms import places
 from simulator.platforms.platform import Platform
 from simulator.truth import observables as facts
 
-RINGS: Final = 12
-"""Reshipping rings of one seed, shared by all its platforms, and as many shared flats. Neither turns into the other:
-who knows yesterday's labels of a device knows more than events alone can tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class Marketplace:
-    """A platform, its merchants and its customers: where episodes happen."""
-
-    platform: Platform
-    merchants: Merchants
-    customers: People
-
-
-@dataclass(frozen=True, slots=True)
-class Runs:
-    """Episodes unrolled: per episode (length e) and per attempt (length n).
-
-    Attributes:
-        fraud: the reading; [e].
-        foreign, high, night: the signs; [e].
-        of: episode of each attempt; [n].
-        step: 1, 2, ... within the episode; [n].
-        declined: whether the issuer will refuse; [n].
-        belief: P(fraud | seen up to and including this attempt); [n].
-    """
-
-    fraud: Bools
-    foreign: Bools
-    high: Bools
-    night: Bools
-    of: Int64s
-    step: Int64s
-    declined: Bools
-    belief: Float64s
-
-
-def runs_of(pattern: Pattern, rng: np.random.Generator, count: int) -> Runs:
-    """Draws `count` episodes of a pattern: readings, signs, lengths, declines, and the belief they justify."""
-    fraud = rng.random(count) < pattern.prior
-    odds = np.full(count, np.log(max(pattern.prior, 1e-12)) - np.log(max(1 - pattern.prior, 1e-12)))
-    signs: dict[str, Bools] = {}
-    for name in ("foreign", "high", "night"):
-        rates: Odds = getattr(pattern, name)
-        signs[name] = rng.random(count) < np.where(fraud, rates[1], rates[0])
-        odds += _evidence(signs[name], rates)
-    tails: Float64s = np.stack([survival(pattern, mean) for mean in pattern.length])
-    length = _lengths(tails, fraud, rng)
-    of = np.repeat(np.arange(count), length)
-    step = np.arange(len(of)) - np.repeat(np.cumsum(length) - length, length) + 1
-    declined = rng.random(len(of)) < np.where(fraud[of], pattern.declines[1], pattern.declines[0])
-    refused = before(of, _evidence(declined, pattern.declines))
-    odds_now = odds[of] + refused + np.log(tails[1][step - 1]) - np.log(tails[0][step - 1])
-    belief = 1 / (1 + np.exp(-odds_now))
-    return Runs(fraud, signs["foreign"], signs["high"], signs["night"], of, step, declined, belief)
-
-
-def _evidence(sign: Bools, rates: Odds) -> Float64s:
-    good, bad = rates
-    return np.where(sign, log(bad / good), log((1 - bad) / (1 - good)))
-
-
-def survival(pattern: Pattern, mean: float) -> Float64s:
-    """P(L >= j) for j = 1..most: certain up to `least`, geometric beyond it, cut at `most`; float64 [most]."""
-    stop = 1 / (1 + max(mean - pattern.least, 0.01))
-    j = np.arange(1, pattern.most + 1)
-    tail: Float64s = (1 - stop) ** np.maximum(j - pattern.least, 0).astype(np.float64)
-    return tail
-
-
-def _lengths(tails: Float64s, fraud: Bools, rng: np.random.Generator) -> Int64s:
-    """Lengths by inverting the survival function of each episode's reading."""
-    u = rng.random(len(fraud))
-    by_reading = [np.searchsorted(-tail, -u, side="right") for tail in tails]
-    return np.maximum(np.where(fraud, by_reading[1], by_reading[0]), 1).astype(np.int64)
-
-
-def before(of: Int64s, values: Float64s | Int64s) -> Float64s:
-    """Sum of the earlier values of the same episode, per attempt; attempts of an episode are adjacent."""
-    total = np.cumsum(values, dtype=np.float64) - values
-    first = np.flatnonzero(np.r_[True, of[1:] != of[:-1]]) if len(of) else np.zeros(0, np.int64)
-    return total - np.repeat(total[first], np.diff(np.r_[first, len(of)]))
+YOUNG_HOURS: Final = 5.0
+"""Median age of a newcomer's account at its first purchase, for both readings."""
 
 
 def episodes(
@@ -112,7 +32,10 @@ def episodes(
 ) -> Attempts:
     """Attempts of `count` episodes that begin within [begin, end); what falls beyond the platform's end is cut off."""
     runs = runs_of(pattern, rng, count)
-    people, person_of = _identities(marketplace, pattern, runs, rng, kind=kind, begin=begin)
+    key, shared = keys_of(marketplace.platform, runs, kind=kind, begin=begin)
+    people, person_of = _identities(
+        marketplace, pattern, runs, rng, key=np.where(shared, key, 0), kind=kind, begin=begin
+    )
     tz = people.tz[person_of[runs.step == 1]]
     time = _times(marketplace.platform, pattern, runs, rng, tz=tz, begin=begin, end=end)
     merchant, change = _shops(marketplace, pattern, runs, rng)
@@ -124,9 +47,8 @@ def episodes(
         merchant=merchant,
         high=runs.high[runs.of],
     )
-    key = mix(runs.of, salt_of(marketplace.platform.salt, kind, begin))
-    attempts = _accounts(attempts, pattern, key, rng)
-    attempts = _shared(marketplace, attempts, pattern, runs, key=key, change=change)
+    attempts = _accounts(attempts, pattern, key)
+    attempts = with_belongings(marketplace, attempts, pattern, runs, key=key, change=change)
     attempts = _from_abroad(attempts, runs, key)
     attempts = _amounts(attempts, pattern, rng)
     soft = choose(rng, (0.55, 0.45), len(attempts)) + 1
@@ -143,17 +65,27 @@ def episodes(
 
 
 def _identities(
-    marketplace: Marketplace, pattern: Pattern, runs: Runs, rng: np.random.Generator, *, kind: int, begin: int
+    marketplace: Marketplace,
+    pattern: Pattern,
+    runs: Runs,
+    rng: np.random.Generator,
+    *,
+    key: Int64s,
+    kind: int,
+    begin: int,
 ) -> tuple[People, Int64s]:
-    """The people of the episodes, and which of them pays at each attempt; [n]."""
+    """The people of the episodes, and which of them pays at each attempt; [n]. `key` is 0 where it is not shared."""
     if pattern.who == "customer":
         chosen = active_people(marketplace.customers, rng, len(runs.fraud))
         known = marketplace.customers.take(chosen)
         return known, runs.of
-    count = len(runs.fraud) if pattern.who == "newcomer" else len(runs.of)
+    one = pattern.who == "newcomer"
+    shared = np.where(key != 0, mix(key, np.where(one, 0, runs.step)), 0)[runs.step == 1 if one else slice(None)]
     purpose = salt_of("newcomers", kind, begin) % (1 << 28) + 2
-    people = people_of(marketplace.platform, marketplace.merchants, rng, count, purpose=purpose, fresh=True)
-    return people, runs.of if pattern.who == "newcomer" else np.arange(count)
+    people = people_of(
+        marketplace.platform, marketplace.merchants, rng, len(shared), purpose=purpose, shared=shared, fresh=True
+    )
+    return people, runs.of if one else np.arange(len(shared))
 
 
 def _times(
@@ -208,72 +140,21 @@ def _eligible(merchants: Merchants, pattern: Pattern) -> Bools:
     return fits
 
 
-def _accounts(attempts: Attempts, pattern: Pattern, key: Int64s, rng: np.random.Generator) -> Attempts:
-    """Newcomers' accounts were opened shortly before their first purchase."""
+def _accounts(attempts: Attempts, pattern: Pattern, key: Int64s) -> Attempts:
+    """Most newcomers' accounts are young at their first purchase."""
     if pattern.who == "customer":
         return attempts
     first = np.full(len(attempts), np.iinfo(np.int64).max)
     owner = key if pattern.who == "newcomer" else attempts.customer
     _, inverse = np.unique(owner, return_inverse=True)
     np.minimum.at(first, inverse, attempts.time)
-    opened = first[inverse] - (600_000_000 + owner % (6 * HOUR_US))
-    shift = (rng.random(len(attempts)) * 300_000_000).astype(np.int64)
+    age = age_at_first_purchase(owner, YOUNG_HOURS)
+    opened = first[inverse] - age
+    shift = (uniform_of(owner, 160) ** 3 * age).astype(np.int64)
     return attempts.with_columns(
         account_created=np.where(attempts.guest, MISSING, opened),
         card_added=np.where(attempts.guest, MISSING, opened + shift),
     )
-
-
-def _shared(
-    marketplace: Marketplace,
-    attempts: Attempts,
-    pattern: Pattern,
-    runs: Runs,
-    *,
-    key: Int64s,
-    change: dict[str, Int64s],
-) -> Attempts:
-    """Devices, cards and addresses as the traits say, the same for both readings."""
-    traits = pattern.traits
-    ring = mix(key % RINGS * 2 + runs.fraud[runs.of], marketplace.platform.ring_salt)
-    group = ring if "ring" in traits else key
-    columns: dict[str, Int64s] = {}
-    if "one device" in traits or "new device" in traits:
-        columns["device"] = mix(group, 101 + change.get("device", np.zeros_like(key)))
-    if "few devices" in traits:
-        columns["device"] = mix(group, 110 + mix(attempts.customer, 3) % 3)
-        columns["ip"] = address_in(attempts.ip_country, mix(group, 115 + mix(attempts.customer, 4) % 2))
-    if "new address" in traits:
-        columns["shipping_address"] = np.where(attempts.digital, 0, mix(group, 120))
-    if "drop address" in traits:
-        columns["shipping_address"] = np.where(attempts.digital, 0, mix(group, 121 + mix(attempts.customer, 5) % 2))
-    columns |= _cards(marketplace, attempts, pattern, runs, key=key, change=change)
-    attempts = attempts.with_columns(**columns)
-    return attempts.with_columns(session=mix(attempts.device, attempts.time // 1_800_000_000))
-
-
-def _cards(
-    marketplace: Marketplace,
-    attempts: Attempts,
-    pattern: Pattern,
-    runs: Runs,
-    *,
-    key: Int64s,
-    change: dict[str, Int64s],
-) -> dict[str, Int64s]:
-    if "card each" in pattern.traits:
-        return {"card": mix(key, 200 + runs.step)}
-    if "one bin" in pattern.traits:
-        bank = np.flatnonzero(runs.step == 1)[runs.of]
-        return {"bin": attempts.bin[bank], "card_country": attempts.card_country[bank],
-                "funding": attempts.funding[bank], "ip_country": attempts.card_country[bank]}  # fmt: skip
-    if "known cards" in pattern.traits:
-        victim = marketplace.customers.take(mix(attempts.customer, 9) % len(marketplace.customers))
-        return {"card": victim.card, "bin": victim.bin, "card_country": victim.country, "funding": victim.funding,
-                "ip_country": victim.country}  # fmt: skip
-    if change:
-        return {"card": np.where(change["card"] > 0, mix(key, 300 + change["card"]), attempts.card)}
-    return {}
 
 
 def _from_abroad(attempts: Attempts, runs: Runs, key: Int64s) -> Attempts:

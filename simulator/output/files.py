@@ -1,4 +1,4 @@
-"""Writes a simulation to a folder: events, labels, truth, and what they were made from."""
+"""Writes a simulation to a folder: events, labels, truth, the platform's declaration, and what they were made from."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from runtime.event_tables import to_json
 from simulator.config import VERSION, SimulationConfig
 from simulator.event_table import EVENT_SCHEMA
+from simulator.own_fields.draw import declaration
 from simulator.simulation import Simulation
 
 Format = Literal["parquet", "jsonl"]
@@ -30,7 +31,7 @@ def stamp(config: SimulationConfig) -> dict[str, str]:
 def write_simulation(
     simulation: Simulation, folder: Path, *, file_format: Format = "parquet", progress: Progress = lambda _: None
 ) -> list[Path]:
-    """Writes `events`, `labels`, `truth` and `meta.json`; returns the paths.
+    """Writes `events`, `labels`, `truth`, `meta.json` and `platform.toml`; returns the paths.
 
     Args:
         simulation: what to write.
@@ -51,11 +52,28 @@ def write_simulation(
         _write_events_jsonl(simulation, events, progress)
         with labels.open("wb") as file:
             file.writelines(line + b"\n" for line in to_json(simulation.labels))
-    truth, meta = folder / "truth.parquet", folder / "meta.json"
+    truth, meta, platform = folder / "truth.parquet", folder / "meta.json", folder / "platform.toml"
     pq.write_table(_stamped(simulation.truth, marks), truth, compression=_COMPRESSION)
     about = {**simulation.summary().as_dict(), "config": asdict(simulation.config)}
     meta.write_bytes(msgspec.json.format(msgspec.json.encode(about)) + b"\n")
-    return [events, labels, truth, meta]
+    platform.write_text(platform_toml(simulation.config))
+    return [events, labels, truth, meta, platform]
+
+
+def platform_toml(config: SimulationConfig) -> str:
+    """The declaration of the platform and its own fields, as every command reads it."""
+    platform = declaration(config)
+    lines = [f"# Made by the simulator, version {VERSION}; docs/explanation/simulator.md says what each field tells."]
+    lines += [f"{name} = {_toml(getattr(platform, name))}" for name in ("name", "base_currency", "stage", "partitions")]
+    for name, field in platform.fields.items():
+        facts = {"kind": field.kind.value, "meaning": field.meaning, "said": field.said}
+        lines += ["", f"[fields.{name}]", *(f"{key} = {_toml(value)}" for key, value in facts.items() if value)]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: str | int) -> str:
+    """A text or an integer as TOML, whose basic strings are written like JSON's."""
+    return msgspec.json.encode(value).decode()
 
 
 def _stamped(table: pa.Table, marks: dict[str, str]) -> pa.Table:

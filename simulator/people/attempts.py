@@ -141,7 +141,7 @@ def attempts_of(
         ip=people.ip,
         ip_country=people.country,
         asn=people.asn,
-        email=np.where(usual_mail, people.email, mix(people.person, 31)),
+        email=np.where(usual_mail, people.email, mix(people.identity, 31)),
         domain=people.domain,
         phone=people.phone,
         billing_country=people.country,
@@ -153,7 +153,9 @@ def attempts_of(
         by_merchant=np.zeros(n, np.bool_),
         digital=digital,
         account_created=np.where(people.guest, MISSING, people.account_created),
-        card_added=np.where(people.guest, MISSING, people.account_created + people.card % (20 * DAY_US)),
+        card_added=np.where(
+            people.guest, MISSING, np.minimum(people.account_created + people.card % (20 * DAY_US), time)
+        ),
         tz=people.tz,
         merchant=merchant,
         goods=merchants.goods[merchant],

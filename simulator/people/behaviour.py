@@ -96,30 +96,30 @@ def _flash_sales(
 
 
 def _life_events(platform: Platform, who: People, attempts: Attempts) -> Attempts:
-    """New phones, renewed cards, moves and trips: each person's own dates, drawn from the person's id."""
+    """New phones, renewed cards, moves and trips: each person's own dates, drawn from the person's identity."""
     span = platform.end - platform.begin
     year = 365 * DAY_US
 
     def since(salt: int, yearly: float) -> Bools:
         """Whether the person's event, of the given yearly rate, has happened by the attempt."""
-        at = platform.begin + (-np.log1p(-uniform_of(who.person, salt)) / yearly * year).astype(np.int64)
+        at = platform.begin + (-np.log1p(-uniform_of(who.identity, salt)) / yearly * year).astype(np.int64)
         return attempts.time >= at
 
     phone, renewed, moved = since(61, 0.45), since(62, 0.33), since(63, 0.12)
-    trip_begin = platform.begin + (uniform_of(who.person, 64) * span).astype(np.int64)
+    trip_begin = platform.begin + (uniform_of(who.identity, 64) * span).astype(np.int64)
     away = (
-        (attempts.time >= trip_begin) & (attempts.time < trip_begin + 9 * DAY_US) & (uniform_of(who.person, 65) < 0.3)
+        (attempts.time >= trip_begin) & (attempts.time < trip_begin + 9 * DAY_US) & (uniform_of(who.identity, 65) < 0.3)
     )
-    abroad = (who.country + 1 + mix(who.person, 66) % (len(places.COUNTRIES) - 1)) % len(places.COUNTRIES)
-    second_screen = uniform_of(mix(who.person, attempts.time), 67) < 0.25 * (uniform_of(who.person, 68) < 0.5)
-    device = np.where(phone, mix(who.person, 69), who.device)
-    address = np.where(moved, mix(who.person, 70), who.address)
+    abroad = (who.country + 1 + mix(who.identity, 66) % (len(places.COUNTRIES) - 1)) % len(places.COUNTRIES)
+    second_screen = uniform_of(mix(who.identity, attempts.time), 67) < 0.25 * (uniform_of(who.identity, 68) < 0.5)
+    device = np.where(phone, mix(who.identity, 69), who.device)
+    address = np.where(moved, mix(who.identity, 70), who.address)
     return attempts.with_columns(
-        device=np.where(second_screen, mix(who.person, 71), device),
-        card=np.where(renewed, mix(who.person, 72), attempts.card),
+        device=np.where(second_screen, mix(who.identity, 71), device),
+        card=np.where(renewed, mix(who.identity, 72), attempts.card),
         billing_address=address,
         shipping_address=np.where(attempts.shipping_address == 0, 0, address),
-        ip=np.where(away, address_in(abroad, mix(who.person, 73)), attempts.ip),
+        ip=np.where(away, address_in(abroad, mix(who.identity, 73)), attempts.ip),
         ip_country=np.where(away, abroad, attempts.ip_country),
         asn=np.where(away, 3000 + abroad * 16, attempts.asn),
     )
@@ -154,8 +154,10 @@ def _subscriptions(who: People, attempts: Attempts, platform: Platform) -> Attem
     offset = (uniform_of(who.person, 86) * month).astype(np.int64)
     due = platform.begin + (attempts.time - platform.begin) // month * month + offset
     charge &= due < platform.end
+    time = np.where(charge, due, attempts.time)
     return attempts.with_columns(
-        time=np.where(charge, due, attempts.time),
+        time=time,
+        card_added=np.minimum(attempts.card_added, time),
         by_merchant=charge,
         device=np.where(charge, 0, attempts.device),
         ip=np.where(charge, 0, attempts.ip),

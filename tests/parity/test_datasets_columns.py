@@ -14,7 +14,8 @@ from fraud.contracts.fields import COUNTS, FLAGS, TIMES
 from fraud.contracts.inbound import Attempt, Outcome
 from fraud.decoding.batch import Batch
 from fraud.decoding.decoder import Decoder
-from fraud.features.encoder import SPEC, Encoder, default_spec, features_crc
+from fraud.features.encoder import SPEC, Encoder, features_crc
+from fraud.features.platform import Platform, parse_platform
 from fraud.history.history import History, HistoryConfig
 from fraud.money import MINOR_DIGITS, Rates
 from fraud.privacy.card_numbers import tokeniser
@@ -29,12 +30,22 @@ from training.data.schema import EVENT_FIELDS, EVENTS
 
 RATES = Rates.default("EUR")
 TOKEN = tokeniser(b"secret")
-ATTRIBUTES = ("level", "tier")
-WORLD = FeatureContext(default_spec(ATTRIBUTES), rates=RATES, token=TOKEN)
+SHOP = parse_platform(
+    """
+    fields.level.kind = "number"
+    fields.gift.kind = "flag"
+    fields.tier.kind = "category"
+    fields.lane.kind = "category"
+    fields.store.kind = "entity"
+    """,
+    where="test",
+)
+WORLD = FeatureContext(SHOP, rates=RATES, token=TOKEN)
 DAY = 86_400_000_000
 
 text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
-few = st.sampled_from(["a", "b", "ü", "4111 1111 1111 1111", "漢字", "x" * 256])
+few = st.sampled_from(["a", "b", "ü", "12.5", "true", "0", "4111 1111 1111 1111", "漢字", "x" * 256])
+anything = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-5, 5) | st.booleans() | few
 literals = {
     "channel": st.sampled_from(["web", "app", "pos", "moto"]),
     "initiator": st.sampled_from(["customer", "merchant"]),
@@ -43,7 +54,7 @@ literals = {
     "kind": st.sampled_from(["authorised", "declined", "captured", "voided", "refunded"]),
     "amount": st.integers(0, 10**9),
     "attributes": st.fixed_dictionaries(
-        {}, optional={"level": st.floats(allow_nan=False, allow_infinity=False) | st.integers(-5, 5), "tier": few}
+        {}, optional=dict.fromkeys(("level", "gift", "tier", "lane", "store"), anything)
     ).map(json.dumps),
 }
 instants = st.integers(1_500_000_000_000_000, 1_900_000_000_000_000)
@@ -75,7 +86,7 @@ tables = st.lists(transactions | outcomes, min_size=1, max_size=12).map(lambda r
 
 def decoded(table: pa.Table) -> Batch:
     times = table["event_time"].cast(pa.int64()).to_pylist()
-    result = Decoder(RATES, ATTRIBUTES, pan_token=TOKEN).decode(to_wire(table), times)
+    result = Decoder(RATES, SHOP.own_fields, pan_token=TOKEN).decode(to_wire(table), times)
     assert not result.rejects
     return result.batch
 
@@ -90,7 +101,7 @@ def assert_equal(one: Batch, two: Batch) -> None:
 @settings(max_examples=80, deadline=None)
 @given(tables)
 def test_a_table_gives_the_columns_that_its_wire_events_give(table: pa.Table) -> None:
-    assert_equal(to_columns(table, rates=RATES, attributes=ATTRIBUTES, token=TOKEN).batch, decoded(table))
+    assert_equal(to_columns(table, rates=RATES, fields=SHOP.own_fields, token=TOKEN).batch, decoded(table))
 
 
 @settings(max_examples=30, deadline=None)
@@ -194,7 +205,7 @@ def stream_of(count: int, seed: int) -> pa.Table:
 @pytest.mark.parametrize("partitions", [1, 4])
 def test_a_data_set_holds_the_features_that_the_service_computes_from_the_wire(partitions: int) -> None:
     table = stream_of(300, seed=partitions)
-    world = FeatureContext(rates=RATES, partitions=partitions)
+    world = FeatureContext(Platform(partitions=partitions), rates=RATES)
     dataset = from_stream(to_stream(from_table(table, world)), world)
     expected: dict[str, int] = {}
     lanes = np.array([partition_of(customer, partitions) for customer in table["customer_id"].to_pylist()])
@@ -221,4 +232,4 @@ def test_a_data_set_holds_the_features_that_the_service_computes_from_the_wire(p
 def test_a_card_number_in_an_attribute_is_masked_alike_in_files_and_on_the_wire(value: float | str) -> None:
     row = {"type": "transaction", "transaction_id": "t", "customer_id": "c", "currency": "EUR", "amount": 1}
     table = pa.Table.from_pylist([row | {"event_time": 1, "attributes": json.dumps({"tier": value})}], EVENTS)
-    assert_equal(to_columns(table, rates=RATES, attributes=ATTRIBUTES, token=TOKEN).batch, decoded(table))
+    assert_equal(to_columns(table, rates=RATES, fields=SHOP.own_fields, token=TOKEN).batch, decoded(table))

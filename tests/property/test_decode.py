@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from fraud.contracts.inbound import MAX_ATTRIBUTES, OPTIONAL_FIELDS, InvalidEven
 from fraud.decoding import validation
 from fraud.decoding.batch import CATEGORIES, INTEGERS, MISSING, Batch, Kind, hash_category, hash_id
 from fraud.decoding.decoder import Decoder
+from fraud.decoding.own_fields import OwnFields
 from fraud.money import Rates, parse_amount
 from fraud.privacy.card_numbers import mask_text, tokeniser
 from fraud.timestamps import parse_time, to_us
@@ -31,7 +33,9 @@ RATES = Rates.parse(
     '{"2020-01-01": {"USD": 1, "EUR": 1.1, "JPY": 0.007, "KWD": 3.3}, "2026-01-01": {"GBP": 1.3}}', "EUR"
 )
 TOKEN = tokeniser(b"secret")
-ATTRIBUTES = ("weight", "basket", "absent")
+FIELDS_OF_THE_SHOP = OwnFields(
+    numbers=("weight", "absent"), flags=("gift",), categories=("basket", "lane"), entities=("store",)
+)
 PAN = "4111111111111111"
 
 TEXTS = st.sampled_from(
@@ -44,6 +48,8 @@ TEXTS = st.sampled_from(
         "",
         "a\0b",
         "a\nb",
+        "12.50",
+        "true",
         '"',
         "\\u0000",
         "4111 1111 1111 1111",
@@ -88,7 +94,9 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "is_guest": st.booleans(),
     "is_recurring": st.booleans(),
     "attributes": st.dictionaries(
-        st.sampled_from(["weight", "basket", "note", "", "é", "k" * 257]), st.deferred(lambda: JUNK), max_size=4
+        st.sampled_from(["weight", "gift", "basket", "lane", "store", "note", "", "é", "k" * 257]),
+        st.deferred(lambda: JUNK),
+        max_size=4,
     )
     | st.just({str(i): i for i in range(MAX_ATTRIBUTES + 1)}),
     "unknown": JUNK,
@@ -276,6 +284,11 @@ def row(model: Transaction | Outcome, fields: dict[str, Any], *, malformed: bool
     numbers |= {name: micros(get(name)) for name in ("account_created_at", "card_added_at")}
     numbers["is_merchant_initiated"] = {None: MISSING, "customer": 0, "merchant": 1}[model.initiator]
     attributes = (get("attributes") or {}).get
+    own = [
+        *(number(attributes(name)) for name in FIELDS_OF_THE_SHOP.numbers),
+        *(flag(attributes(name)) for name in FIELDS_OF_THE_SHOP.flags),
+        *(category(attributes(name)) for name in FIELDS_OF_THE_SHOP.categories),
+    ]
     return {
         "kind": Kind[model.kind.upper()] if isinstance(model, Outcome) else Kind.TRANSACTION,
         "time": time,
@@ -286,18 +299,42 @@ def row(model: Transaction | Outcome, fields: dict[str, Any], *, malformed: bool
         "billing_address": hash_id(model.billing_address_hash) if model.billing_address_hash else 0,
         "categories": [hash_category(str(get(name))) if get(name) else 0 for name in CATEGORIES],
         "integers": [numbers[name] for name in INTEGERS],
-        "malformed": malformed,
-        "attributes": [feature(attributes(name)) for name in ATTRIBUTES],
+        "malformed": malformed or any(map(is_wrong, own)),
+        "attributes": [math.nan if value is None or is_wrong(value) else value for value in own],
+        "own_ids": [hash_id(told(attributes("store"))) if attributes("store") is not None else 0],
     }
 
 
-def feature(value: str | float | None) -> float:
+WRONG = "wrong"
+
+
+def is_wrong(value: float | str | None) -> bool:
+    return value == WRONG
+
+
+def number(value: str | float | None) -> float | str | None:
     if value is None:
-        return math.nan
+        return None
+    if isinstance(value, bool) or (
+        isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]{1,30})?", value)
+    ):
+        return WRONG
+    return max(min(float(value), 3.4028234663852886e38), -3.4028234663852886e38)
+
+
+def flag(value: str | float | None) -> float | str | None:
+    return {None: None, "true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, 1: 1.0, 0: 0.0}.get(value, WRONG)
+
+
+def category(value: str | float | None) -> float | None:
+    return None if value is None else hash_category(told(value))
+
+
+def told(value: str | float) -> str:
     return (
-        hash_category(value)
+        value
         if isinstance(value, str)
-        else max(min(float(value), 3.4028234663852886e38), -3.4028234663852886e38)
+        else json.dumps(int(value) if value == value // 1 and not isinstance(value, bool) else value)
     )
 
 
@@ -347,7 +384,7 @@ def test_each_corner_is_read_alone_as_the_contract_reads_it(raw: bytes) -> None:
 
 
 def assert_follows_the_contract(values: list[bytes | None]) -> None:
-    decoder = Decoder(RATES, attributes=ATTRIBUTES, max_ahead_us=AHEAD, pan_token=TOKEN)
+    decoder = Decoder(RATES, fields=FIELDS_OF_THE_SHOP, max_ahead_us=AHEAD, pan_token=TOKEN)
     decoded = decoder.decode(values, [NOW] * len(values))
     rows, expected, kept, rejects, ignored, masked = reference(values)
     assert [(reject.row, reject.reason, reject.detail) for reject in decoded.rejects] == rejects
@@ -362,7 +399,7 @@ def assert_follows_the_contract(values: list[bytes | None]) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.lists(events(), min_size=1, max_size=8), st.integers(0, 8))
 def test_any_batching_gives_the_same_columns(values: list[bytes], cut: int) -> None:
-    decoder = Decoder(RATES, attributes=ATTRIBUTES)
+    decoder = Decoder(RATES, fields=FIELDS_OF_THE_SHOP)
     whole_batch = decoder.decode(values, [NOW] * len(values)).batch
     parts = [decoder.decode(part, [NOW] * len(part)).batch for part in (values[:cut], values[cut:])]
     joined = Batch.concatenate(parts)
@@ -389,9 +426,9 @@ def test_no_optional_field_decides_whether_a_payment_is_scored(changes: dict[str
 @settings(max_examples=200, deadline=None)
 @given(st.lists(events(), max_size=6))
 def test_what_is_left_of_an_event_is_valid_and_read_again_the_same(values: list[bytes]) -> None:
-    decoded = Decoder(RATES, attributes=ATTRIBUTES).decode(values, [NOW] * len(values))
+    decoded = Decoder(RATES, fields=FIELDS_OF_THE_SHOP).decode(values, [NOW] * len(values))
     cleaned = [msgspec.json.encode(event) for event in decoded.events]
-    again = Decoder(RATES, attributes=ATTRIBUTES).decode(cleaned, [NOW] * len(cleaned))
+    again = Decoder(RATES, fields=FIELDS_OF_THE_SHOP).decode(cleaned, [NOW] * len(cleaned))
     assert (again.rejects, again.ignored, again.events) == ([], {}, decoded.events)
 
 

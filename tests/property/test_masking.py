@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from fraud.decoding.batch import Batch
 from fraud.decoding.decoder import Decoder
 from fraud.decoding.masking import mask_headers
+from fraud.decoding.own_fields import OwnFields
 from fraud.money import Rates
 from fraud.privacy.card_numbers import is_pan, mask_bytes, mask_text, tokeniser
 from local.testbed.events import at_us, transaction
@@ -124,7 +125,9 @@ def test_a_masked_event_is_read_as_the_event_that_was_masked_when_it_was_read() 
         transaction(2, customer_id=PAN, event_time="2026-01-05T10:50:12.123456+01:00"),
         transaction(3, attributes={"weight": 0.4111111111111111, "basket": f"{PAN} " * 15}),
     ]
-    decoder = Decoder(Rates.default("EUR"), ("weight", "basket"), max_ahead_us=10**18, pan_token=TOKEN)
+    decoder = Decoder(
+        Rates.default("EUR"), OwnFields(("weight",), categories=("basket",)), max_ahead_us=10**18, pan_token=TOKEN
+    )
     raw = [json.dumps(event).encode() for event in events]
     once, twice = (decoder.decode(values, [at_us()] * 4) for values in (raw, [mask_bytes(v, TOKEN)[0] for v in raw]))
     assert (once.rejects, twice.rejects, twice.masked) == ([], [], 0)

@@ -1,5 +1,7 @@
 """Small builders of batches, with good defaults."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fraud.decoding.batch import CATEGORIES, ENTITIES, INTEGERS, MISSING, Batch, Kind, hash_category, hash_id
@@ -21,9 +23,11 @@ def event(
     categories: dict[str, str] | None = None,
     integers: dict[str, int] | None = None,
     malformed: bool = False,
+    attributes: Sequence[float] = (),
+    own: Sequence[str | None] = (),
     **ids: str | None,
 ) -> Batch:
-    """One event `at` µs after START; ids by entity, the customer is "c" unless named."""
+    """One event `at` µs after START; ids by entity, the customer is "c" unless named; own entities by place."""
     named = {"customer": "c", **ids}
     values = categories or {}
     numbers = integers or {}
@@ -38,7 +42,8 @@ def event(
         categories=np.array([[hash_category(values[c]) if c in values else 0 for c in CATEGORIES]], np.uint32),
         integers=np.array([[numbers.get(name, MISSING) for name in INTEGERS]], np.int64),
         malformed=np.array([malformed], np.uint8),
-        attributes=np.zeros((1, 0), np.float32),
+        attributes=np.array([attributes], np.float32),
+        own_ids=np.array([[_id(value) for value in own]], np.uint64),
     )
 
 

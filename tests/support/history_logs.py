@@ -1,5 +1,6 @@
 """Logs for the history: attempts, outcomes, repeats and conflicts, at times where windows begin and end."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -8,25 +9,30 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from fraud.decoding.batch import Batch, Kind
+from fraud.decoding.own_fields import OwnFields
 from fraud.features.phrases import Wording
-from fraud.features.spec import Feature, FeatureSpec, valid_source
+from fraud.features.spec import SEEN, Feature, FeatureSpec, valid_source
 from fraud.history.history import HistoryConfig
 from fraud.history.kernel.layout import KINDS
 from fraud.history.kernel.measures import MEASURES
+from fraud.history.kernel.values import SPAN_NAMES
 from tests.support.event_columns import START, event
-from tests.support.history_oracle import DAY, HOUR, MINUTE, PARTNERS
+from tests.support.history_oracle import DAY, HOUR, MINUTE, OWN_ENTITIES, PARTNERS
 
+OWN_FIELDS = OwnFields(numbers=("level",), categories=("tier", "agent"), entities=("store", "lane"))
 CONFIG = HistoryConfig(
     ring=8, degree_cap=2, busy_days=2, max_entities=4096, max_entries=8192, max_bucketed=64, recent_capacity=4096,
-    tidy_every=7,
+    tidy_every=7, own_entities=OWN_FIELDS.entities, own_categories=OWN_FIELDS.categories,
 )  # fmt: skip
+SEEN_MEASURES = tuple(f"{name}_{span}" for name in OWN_FIELDS.categories for span in SPAN_NAMES)
 EVERYTHING = FeatureSpec(
     tuple(
         Feature(name=f"{kind}.{measure}", meaning="", source=(kind, measure), wording=Wording(""), group=kind)
-        for kind in KINDS
-        for measure in MEASURES
-        if valid_source((kind, measure))
-    )
+        for kind in (*KINDS, *OWN_ENTITIES, SEEN)
+        for measure in (*MEASURES, *SEEN_MEASURES)
+        if valid_source((kind, measure), OWN_FIELDS)
+    ),
+    OWN_FIELDS,
 )
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 STEPS = [
@@ -69,7 +75,10 @@ def logs(draw: Callable[..., object], most: int = 45) -> list[Batch]:
             continue
         if what == "outcome":
             kind = draw(st.sampled_from(list(Kind)[1:]))
-            events.append(replace(old, kind=np.array([kind], np.uint8), time=np.array([START + now])))
+            told = replace(old, kind=np.array([kind], np.uint8), time=np.array([START + now]))
+            if draw(st.booleans()):  # hardly any producer repeats its own fields
+                told = replace(told, attributes=told.attributes * np.float32("nan"), own_ids=told.own_ids * 0)
+            events.append(told)
         elif what == "repeat":
             events.append(old)
         else:
@@ -88,5 +97,7 @@ def _attempt(draw: Callable[..., object], number: int, at: int) -> Batch:
         order=draw(st.sampled_from([None, None, "o1", "o2"])),  # type: ignore[arg-type]
         categories={"shipping_country": country} if country else {},  # type: ignore[dict-item]
         integers={"is_merchant_initiated": draw(st.sampled_from([0, 0, 0, 1]))},  # type: ignore[dict-item]
+        attributes=[1.5, *(draw(st.sampled_from([math.nan, 1, 2, 5000])) for _ in OWN_FIELDS.categories)],  # type: ignore[list-item]
+        own=[draw(_pick(name)) for name in OWN_FIELDS.entities],  # type: ignore[misc]
         **ids,  # type: ignore[arg-type]
     )

@@ -23,6 +23,11 @@ PARTNERS = {
     "shipping_address": ("card", "customer"),
 }
 BUCKETED = ("bin", "merchant")
+OWN_ENTITIES = ("attribute_store", "attribute_lane")
+"""The shop's own, in the order of their columns: buckets, and of partners and times a ring that is never shared."""
+VALUES = ("tier", "agent")
+"""Its own categories, the last columns of `Batch.attributes`; how often each value was seen."""
+OF_RINGS = ("first_", "second_", "hours_", "new", "active_days", "shared")
 STATUS = {
     Kind.AUTHORISED: "approved",
     Kind.CAPTURED: "approved",
@@ -36,7 +41,8 @@ STATUS = {
 class Attempt:
     """`status` by all outcomes, `told` by those that came while the transaction was remembered.
 
-    `counted` is the time at which merchants and bins count it; those in `forgotten` need not count it any more.
+    `counted` is the time at which merchants, bins and own fields count it; those in `forgotten` need not count it any
+    more.
     """
 
     time: int
@@ -80,6 +86,9 @@ class Oracle:
             self._tell(transaction, STATUS[Kind(event.kind[0])])
             return "outcome", {}
         ids = {entity: int(event.ids[0, i]) for i, entity in enumerate(ENTITIES)}
+        ids |= {entity: int(event.own_ids[0, i]) for i, entity in enumerate(OWN_ENTITIES)}
+        values = event.attributes[0, -len(VALUES) :]
+        ids |= {name: 0 if np.isnan(value) else int(value) for name, value in zip(VALUES, values, strict=True)}
         ids["country"] = int(event.categories[0, CATEGORIES.index("shipping_country")])
         attempt = Attempt(time, min(time, self.watermark + HOUR), int(event.amount[0]), ids, transaction, content)
         measures = dict(self._measures(attempt))
@@ -92,7 +101,7 @@ class Oracle:
 
     def _forget_ahead(self, ids: dict[str, int]) -> None:
         """While a log's first events fall back in time, what was counted beyond it goes, for the whole entity."""
-        for entity in BUCKETED:
+        for entity in (*BUCKETED, *OWN_ENTITIES, *VALUES):
             mine = [
                 a for a in self.attempts if ids[entity] and a.ids[entity] == ids[entity] and entity not in a.forgotten
             ]
@@ -148,12 +157,20 @@ class Oracle:
             if now.ids[entity]:
                 mine = [a for a in self.attempts if a.ids[entity] == now.ids[entity] and entity not in a.forgotten]
                 yield (entity, "active_days"), self._days(now, mine, counted=True)
+        yield from self._own_rings(now)
         for pair in (("customer", "merchant"), ("customer", "device"), ("customer", "country"), ("card", "device")):
             if all(now.ids[side] for side in pair):
                 mine = [a for a in self.attempts if all(a.ids[side] == now.ids[side] for side in pair)]
                 days = self._days(now, mine)
                 yield ("_".join(pair), "active_days"), days
                 yield ("_".join(pair), "new"), float(days == 0)
+
+    def _own_rings(self, now: Attempt) -> Iterator[tuple[tuple[str, str], float]]:
+        for entity in OWN_ENTITIES:
+            if now.ids[entity]:
+                for measure, value in self._ring(now, entity, ("card", "customer")).items():
+                    if measure.startswith(OF_RINGS):
+                        yield (entity, measure), value
 
     def _days(self, now: Attempt, mine: list[Attempt], *, counted: bool = False) -> float:
         times = [a.counted if counted else a.time for a in mine]
@@ -165,7 +182,7 @@ class Oracle:
     def _ring(self, now: Attempt, entity: str, partners: tuple[str, str]) -> dict[str, float]:
         mine = [a for a in self.attempts if a.ids[entity] == now.ids[entity]]
         now.new_partner[entity] = self._is_new_today(now, mine[-self.config.ring :], partners[1])
-        if entity != "card" and self._shared(now, entity, mine):
+        if entity not in ("card", *OWN_ENTITIES) and self._shared(now, entity, mine):
             return {"shared": 1.0}
         ring = [a for a in mine[-self.config.ring :] if 0 <= now.time - a.time < self.horizon]
         loud = [a for a in ring if not a.quiet]

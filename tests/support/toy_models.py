@@ -40,6 +40,7 @@ OPTIONS = AdaptOptions(
     pool_rows=2_000,
     boost=TREES,
     few=FEW,
+    threads=1,
     fit=FitOptions(learning_rate=3e-3),
     distil=DistilOptions(steps=150, batch=128, mixed_rows=1_000, encoding=EncodingOptions(buckets=32)),
 )

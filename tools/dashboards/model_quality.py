@@ -156,6 +156,20 @@ _LOOP = Row(
             why="Stamps that are no times, records gone before they were read, topics made again; messages left out.",
             width=6,
         ),
+        Panel(
+            "Frauds reported by age",
+            (Query("max by (age_days) (fraud_loop_reported_share)", "{{age_days}} days"),),
+            "percentunit",
+            why="Of all frauds, the share that is reported at this age; where it sinks, what is known today says less.",
+            width=12,
+        ),
+        Panel(
+            "Rate of fraud",
+            (Query("max by (kind) (fraud_loop_fraud_rate)", "{{kind}}"),),
+            "percentunit",
+            why="As reported so far, and corrected for the reports that are still to come; scores stand at the latter.",
+            width=12,
+        ),
     ),
 )
 

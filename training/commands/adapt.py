@@ -12,11 +12,13 @@ from training.commands.console import (
     TIME,
     bundle_key,
     cache_option,
+    declared_context,
     json_option,
     models_option,
     now,
     one_line_errors,
-    partitions_option,
+    platform_beside,
+    platform_option,
     policy_option,
     progress_display,
     seed_option,
@@ -38,7 +40,7 @@ from training.modelling.strategies import DEFAULT, STRATEGIES
     "--reviews-per-day", type=click.FloatRange(min=0, min_open=True), help="Review capacity, paced by the hour."
 )
 @models_option
-@partitions_option
+@platform_option
 @cache_option
 @seed_option
 @json_option
@@ -54,7 +56,7 @@ def adapt_command(
     policy_file: Path | None,
     reviews_per_day: float | None,
     root: Path,
-    partitions: int,
+    platform_file: Path | None,
     cache: Path | None,
     seed: int,
     as_json: bool,
@@ -65,27 +67,31 @@ def adapt_command(
     from training.commands.target import as_received, with_budget
     from training.evaluation.shop_policy import shop_policy
     from training.modelling.adapt import adapt, strategy_named
-    from training.modelling.export import export_bundle
+    from training.modelling.export import export_bundle, learnt_from
     from training.modelling.inputs import labels_beside, matched, open_base
     from training.modelling.strategies.task import AdaptOptions, Task
+    from training.registry.learnt import checksums, read_delay
 
     started = perf_counter()
     with one_line_errors(), progress_display() as progress:
         strategy_named(strategy)  # complains before the long work
         _, base = open_base(root, parent, bundle_key())
+        context = declared_context(platform_file, platform_beside(events))
         path = labels_beside(events, label_file)
         if labels is not None:
-            target = with_budget(events, path, labels, seed=seed, partitions=partitions, cache=cache)
+            target = with_budget(events, path, labels, seed=seed, context=context, cache=cache)
         else:
             assert as_of is not None  # noqa: S101  # for mypy; checked above
-            target = as_received(events, path, to_us(as_of), partitions=partitions)
+            delay = read_delay(root, parent)
+            target = as_received(events, path, to_us(as_of), context=context, source=delay, seed=seed)
         policy = shop_policy(target.data, policy_file, reviews_per_day)
         options = AdaptOptions(teachers=teachers or len(base.teachers))
-        task = Task(matched(base, target.data.features), target.sample, target.data.features, seed, options, progress)
+        task = Task(matched(base, target.data), target.sample, target.data.features, seed, options, progress)
         candidate = adapt(task, strategy, frauds_counted=target.frauds_counted, rows_counted=target.rows_counted)
+        facts = {"data": checksums([events, path])}
         version = export_bundle(
             root,
-            candidate,
+            learnt_from(candidate, target.data, target.learnt, as_received=target.as_received, facts=facts),
             identity=target.data.identity,
             created_at=now(),
             parent=parent,

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from fraud.features.platform import InvalidPlatform
 from fraud.models.bundle import InvalidBundle
 from runtime.errors import Misconfigured
+from runtime.platform_file import read_platform
 from runtime.settings import revealed
 from training.data.errors import (
     InvalidDataset,
@@ -23,6 +24,7 @@ from training.registry.versions import RegistryError
 from training.settings import load_settings
 
 if TYPE_CHECKING:
+    from training.data.feature_context import FeatureContext
     from training.modelling.train_loop import (  # loads TensorFlow, which `list` and `promote` do without
         Progress as Tell,
     )
@@ -31,11 +33,17 @@ FILE: Final = click.Path(path_type=Path, dir_okay=False)
 FOLDER: Final = click.Path(path_type=Path, file_okay=False)
 TIME: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
+PLATFORM: Final = "platform.toml"
+"""Looked for beside events, as their labels are."""
+
 models_option = click.option("--models", "root", type=FOLDER, required=True, help="The model directory.")
 seed_option = click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of everything drawn.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-partitions_option = click.option(
-    "--partitions", type=click.IntRange(1), default=1, show_default=True, help="Of the topic that will be scored."
+platform_option = click.option(
+    "--platform",
+    "platform_file",
+    type=FILE,
+    help=f"The target's declaration; by default {PLATFORM} beside its events, else the standard fields.",
 )
 policy_option = click.option(
     "--policy", "policy_file", type=FILE, help="The shop's own policy.json instead of the default one."
@@ -89,6 +97,24 @@ def _lines() -> "Tell":
             click.echo(what, err=True)
 
     return tell
+
+
+def declared_context(*candidates: Path | None) -> "FeatureContext":
+    """Features and rates of the platform that the first of these files declares; of the standard one without any.
+
+    Raises:
+        Misconfigured: the file cannot be used.
+    """
+    from training.data.feature_context import FeatureContext  # loads Numba
+
+    declared = read_platform(next((path for path in candidates if path is not None), None))
+    return FeatureContext(declared.platform, declared.rates)
+
+
+def platform_beside(events: Path) -> Path | None:
+    """The declaration in an event file's folder, if there is one."""
+    path = events.with_name(PLATFORM)
+    return path if path.is_file() else None
 
 
 def bundle_key() -> str | None:

@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 @click.option("--label-file", type=FILE, help="Label file, when it is not beside the events.")
 @click.option("--since", type=TIME, help="First event time (UTC).")
 @click.option("--until", type=TIME, help="End of the period (UTC).")
-@click.option("--as-of", type=TIME, help="Use labels received by then (UTC); all, and silence matured, by default.")
+@click.option("--as-of", type=TIME, help="Use labels received by then (UTC); now by default.")
+@click.option(
+    "--labels-final", is_flag=True, help="All labels are there: whatever is silent is genuine, however young."
+)
+@click.option(
+    "--include-training-rows", "in_sample", is_flag=True, help="Measure also on what was learnt from: too good figures."
+)
 @click.option("--source", "sources", type=FILE, multiple=True, help="A source's event file: its scores in the report.")
 @click.option("--out", type=FOLDER, help="Write metrics.json and report.html there.")
 @models_option
@@ -46,32 +52,45 @@ def evaluate_command(
     since: datetime | None,
     until: datetime | None,
     as_of: datetime | None,
+    labels_final: bool,
+    in_sample: bool,
     sources: Sequence[Path],
     out: Path | None,
     root: Path,
     seed: int,
     as_json: bool,
 ) -> None:
-    """Measure versions on a period of payments, features as the service builds them, labels as of a time."""
+    """Measure versions on a period of payments, features as the service builds them, labels as of a time.
+
+    Payments that a version learnt from are left out.
+    """
+    from training.commands.target import known_from
     from training.data.dataset import END_OF_TIME
     from training.evaluation.evaluate import Json, Model, compare
-    from training.evaluation.side_by_side import by_domain, measure, open_stream, write
+    from training.evaluation.side_by_side import by_domain, measure, measured_on, open_stream, write
     from training.modelling.inputs import labels_beside
+    from training.registry.learnt import Learnt
     from training.registry.versions import find
+
+    if labels_final and as_of is not None:
+        raise click.UsageError("give either --as-of T or --labels-final")
 
     period = (None if since is None else to_us(since), None if until is None else to_us(until))
     with one_line_errors():
         models = [Model.read(find(root, number)[1], bundle_key()) for number in numbers]
-        known_at = END_OF_TIME if as_of is None else to_us(as_of)
+        learnt = Learnt() if in_sample else Learnt.of(root, *numbers)
         stream, context = open_stream(events, labels_beside(events, label_file), models)
-        done = [measure(m, stream, context, period=period, as_of=known_at, seed=seed) for m in models]
+        known_at = END_OF_TIME if labels_final else known_from(as_of, stream)
+        done = [measure(m, stream, context, period=period, as_of=known_at, seed=seed, learnt=learnt) for m in models]
     differences = compare(done[0].scored, {m.name: m.scored.score for m in done[1:]}, seed=seed)
     document: Json = {
         "data": str(events),
         "sources": list(stream.sources),
         "since": iso(since),
         "until": iso(until),
-        "as_of": iso(as_of),
+        "as_of": None if known_at == END_OF_TIME else datetime.fromtimestamp(known_at / 1e6, UTC).isoformat(),
+        "in_sample": in_sample,
+        "left_out": done[0].left_out,
         "models": {str(m.model.version): m.figures | {"strategy": m.model.manifest.strategy} for m in done},
         "differences": differences,
     }
@@ -83,6 +102,7 @@ def evaluate_command(
         click.echo(json.dumps({"version": numbers[0]} | done[0].figures | document if len(done) == 1 else document))
     else:
         Console(stderr=False, width=120).print(table(done))
+        click.echo(measured_on(document))
 
 
 def table(done: "Sequence[Measured]") -> Table:

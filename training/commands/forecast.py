@@ -11,9 +11,12 @@ from rich.table import Table
 from training.commands.console import (
     FILE,
     bundle_key,
+    declared_context,
     json_option,
     models_option,
     one_line_errors,
+    platform_beside,
+    platform_option,
     policy_option,
     progress_display,
     seed_option,
@@ -33,6 +36,7 @@ DAYS: Final = (14, 30, 60, 90)
 @click.option("--from", "parent", type=click.IntRange(1), help="Version of the base; the newest by default.")
 @click.option("--strategy", default=DEFAULT, show_default=True, help=f"One of {', '.join(STRATEGIES)}.")
 @click.option("--days", type=click.IntRange(1), multiple=True, default=DAYS, show_default=True, help="Since launch.")
+@platform_option
 @policy_option
 @models_option
 @seed_option
@@ -44,6 +48,7 @@ def forecast_command(
     parent: int | None,
     strategy: str,
     days: tuple[int, ...],
+    platform_file: Path | None,
     policy_file: Path | None,
     root: Path,
     seed: int,
@@ -51,7 +56,6 @@ def forecast_command(
 ) -> None:
     """Expected recall and money by days since launch, with and without transfer, or "do not transfer" and why."""
     from fraud.features.risk_tables import RiskTables
-    from training.data.feature_context import FeatureContext
     from training.data.replayed_stream import from_stream, read_stream
     from training.evaluation.forecast import ALONE, forecast
     from training.evaluation.shop_policy import shop_policy
@@ -63,7 +67,7 @@ def forecast_command(
         if strategy == ALONE:
             raise InvalidDataset(f"{ALONE} is what transfer is compared with; choose another --strategy")
         _, base = open_base(root, parent, bundle_key())
-        context = FeatureContext()
+        context = declared_context(platform_file, platform_beside(events))
         stream = read_stream([events], labels_beside(events, label_file), context)
         target = from_stream(stream, context, risk=RiskTables(), progress=True)
         policy = shop_policy(target, policy_file)
@@ -75,22 +79,26 @@ def forecast_command(
 
 
 def show(made: "Forecast") -> None:
-    """The forecast as a table with its conclusion."""
+    """The forecast as a table with its conclusion, and what it rests on."""
     from training.evaluation.report import number
     from training.evaluation.scores import ENOUGH_FRAUDS
 
-    console = Console(width=140)
+    console = Console(width=150)
     table = Table(
-        "days", "labels", "of them fraud", "frauds ahead", "recall at 1 %", "alone", "money / 1,000", "alone",
-        "gain in average precision", title="What would have been caught in the 30 days after, with transfer and alone",
+        "days", "labels", "of them fraud", "presumed", "frauds ahead", "recall at 1 %", "alone", "money / 1,000",
+        "alone", "gain in average precision", "gain in money",
+        title="What would have been caught in the 30 days after, with transfer and alone",
     )  # fmt: skip
     for p in made.points:
         figures = (p.recall, p.recall_alone, p.money, p.money_alone)
-        gain = "–" if p.gain is None else "{:+.3f} ({:+.3f} to {:+.3f})".format(*p.gain)
-        counts = (str(p.days), f"{p.labels:,}", f"{p.frauds:,}", f"{p.test_frauds:,}")
-        table.add_row(*counts, *map(number, figures), gain)
+        counts = (str(p.days), *(f"{count:,}" for count in (p.labels, p.frauds, p.presumed, p.test_frauds)))
+        gains = ("{:+.3f} ({:+.3f} to {:+.3f})".format(*p.gain), "{:+.1f} ({:+.1f} to {:+.1f})".format(*p.money_gain))
+        table.add_row(*counts, *map(number, figures), *gains)
     console.print(table)
     console.print(made.reason)
+    console.print("assumed:")
+    for said in made.arrival.said():
+        console.print(f"- {said}")
     if made.underpowered:
         console.print(f"fewer than {ENOUGH_FRAUDS} frauds ahead: a gain below a seventh cannot be told from chance")
     console.print("a look back at this target's own past, not a promise: it holds as far as the future is like it")

@@ -1,6 +1,6 @@
 """`python -m training pretrain`: a base from one or more source platforms."""
 
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 
@@ -12,11 +12,13 @@ from training.commands.console import (
     FILE,
     bundle_key,
     cache_option,
+    declared_context,
     json_option,
     models_option,
     now,
     one_line_errors,
-    partitions_option,
+    platform_beside,
+    platform_option,
     progress_display,
     seed_option,
 )
@@ -33,7 +35,7 @@ from training.commands.console import (
     "--max-source-rows", type=click.IntRange(1000), default=400_000, show_default=True, help="Frauds all stay."
 )
 @models_option
-@partitions_option
+@platform_option
 @cache_option
 @seed_option
 @json_option
@@ -45,41 +47,71 @@ def pretrain_command(
     steps: int,
     max_source_rows: int,
     root: Path,
-    partitions: int,
+    platform_file: Path | None,
     cache: Path | None,
     seed: int,
     as_json: bool,
 ) -> None:
-    """Pre-train nets and trees on source platforms; prints the version of the base."""
+    """Pre-train nets and trees on source platforms; prints the version of the base.
+
+    A source's own fields are declared in platform.toml beside its events, else in --platform; platforms meet by the
+    names of their fields.
+    """
     from training.modelling.base import save_base
     from training.modelling.export import write_version
-    from training.modelling.inputs import kinds_of, lacking, read_source, read_unlabelled, without
+    from training.modelling.inputs import (
+        kinds_of,
+        labels_beside,
+        lacking,
+        read_source,
+        read_unlabelled,
+        source_delay,
+        united_names,
+        without,
+    )
     from training.modelling.pretrain import PretrainOptions, pretrain
+    from training.registry.learnt import checksums, code_version, write_delay, write_learnt
 
     started = perf_counter()
     with one_line_errors(), progress_display() as progress:
-        data, source = read_source(sources, partitions=partitions, cache=cache, progress=True)
-        target = read_unlabelled(unlabelled, partitions=partitions, cache=cache, progress=True, width=len(data.names))
+        theirs = [declared_context(platform_beside(path), platform_file) for path in sources]
+        ours = [declared_context(platform_file, platform_beside(path)) for path in unlabelled]
+        contexts = [*theirs, *ours]
+        names = united_names([context.spec.names for context in contexts])
+        kinds = kinds_of(names, [context.platform for context in contexts])
+        data, source = read_source(sources, theirs, names=names, cache=cache, progress=True)
+        target = read_unlabelled(unlabelled, ours, names=names, cache=cache, progress=True)
+        options = PretrainOptions(teachers=teachers, steps=steps, max_rows=max_source_rows)
+        delay = source_delay(sources, theirs)
         base = pretrain(
             without(source, lacking(target)),
             target,
-            names=data.names,
-            kinds=kinds_of(data.names),
+            names=names,
+            kinds=kinds,
             seed=seed,
-            options=PretrainOptions(teachers=teachers, steps=steps, max_rows=max_source_rows),
+            options=options,
             progress=progress,
         )
         facts = {
-            "feature_names": data.names,
+            "feature_names": names,
             "strategy": BASE,
             "seed": seed,
             "prior": base.source_prior,
-            "trained_on": TrainedOn(rows=len(source), frauds=source.frauds),
+            "trained_on": TrainedOn(
+                rows=len(source),
+                frauds=source.frauds,
+                options=asdict(options),
+                code=code_version(),
+                data=checksums([*sources, *(labels_beside(path, None) for path in sources), *unlabelled]),
+            ),
         }
-        version = write_version(
-            root, "bases", partial(save_base, base), facts,
-            identity=data.identity, created_at=now(), key=bundle_key(),
-        )  # fmt: skip
+
+        def fill(path: Path) -> None:
+            save_base(base, path)
+            write_learnt(path, data.labelled().transaction)
+            write_delay(path, delay)
+
+        version = write_version(root, "bases", fill, facts, identity=data.identity, created_at=now(), key=bundle_key())
     seconds = round(perf_counter() - started, 1)
     found = {"version": version, "rows": len(source), "frauds": source.frauds, "unlabelled": len(target)}
     if as_json:

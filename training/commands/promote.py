@@ -60,7 +60,7 @@ def _table(found: list[Version]) -> Table:
 @click.option("--label-file", type=FILE, help="Label file, when it is not beside the events.")
 @click.option("--since", type=TIME, help="First event time of the comparison (UTC).")
 @click.option("--until", type=TIME, help="End of the comparison (UTC).")
-@click.option("--as-of", type=TIME, help="Use labels received by then (UTC); all by default.")
+@click.option("--as-of", type=TIME, help="Use labels received by then (UTC); now by default.")
 @click.option("--shadow", is_flag=True, help="Serve beside the champion, without effect on alerts.")
 @click.option("--force", is_flag=True, help="Promote over a champion without the gate's consent; needs --reason.")
 @click.option("--reason", default="", help="Why; kept beside the model.")
@@ -81,7 +81,10 @@ def promote_command(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Bless a version and let it serve. The first version of its features needs no gate, later ones do."""
+    """Bless a version and let it serve. The first version of its features needs no gate, later ones do.
+
+    Payments that either version learnt from are left out of the comparison.
+    """
     if force and not reason:
         raise click.UsageError("--force needs --reason: it is kept beside the model")
     with one_line_errors():
@@ -89,15 +92,14 @@ def promote_command(
         champion = registry.champion(root, manifest.features_fingerprint)
         why = reason or ("probation" if shadow else "the first version of its features")
         unseen: tuple[str, ...] = ()
-        if champion is not None and champion != version and not force and not shadow:
-            if events is None:
-                raise RegistryError(
-                    f"version {champion} serves already: give --data for the gate, or --force with --reason"
-                )
+        rival = None if champion == version else champion
+        if rival is not None and events is None and not force and not shadow:
+            raise RegistryError(f"version {rival} serves already: give --data for the gate, or --force with --reason")
+        if events is not None and not force and not shadow and champion != version:
             from training.commands.promotion_gate import ask_gate  # loads TensorFlow
 
             period = (since, until, as_of)
-            ruling = ask_gate(root, version, champion, events, labels=label_file, period=period, seed=seed, at=_now())
+            ruling = ask_gate(root, version, rival, events, labels=label_file, period=period, seed=seed, at=_now())
             why, unseen = ruling.judgement.reason, ruling.unseen
         registry.promote(root, version, reason=why, at=_now(), shadow=shadow, key=bundle_key())
     role = "shadow" if shadow else "champion"

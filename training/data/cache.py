@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fraud.features.platform import Platform
 from runtime.files import replacing
 from training.data.dataset import COLUMNS, Dataset, Identity
 
@@ -38,9 +39,13 @@ def save(dataset: Dataset, path: Path) -> None:
     arrays["transaction_ids"] = arrays["transaction_ids"].astype(np.str_)
     arrays |= {f"segment_{name}": values for name, values in dataset.segments.items()}
     arrays |= {f"risk_{entity}": ids for entity, ids in dataset.risk_ids.items()}
-    arrays |= {"names": np.array(dataset.names), "identity": np.array(json.dumps(asdict(dataset.identity)))}
+    arrays |= {"names": np.array(dataset.names), "identity": np.array(_text_of(dataset.identity))}
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
+
+
+def _text_of(identity: Identity) -> str:
+    return json.dumps(asdict(identity), default=lambda platform: platform.model_dump(mode="json"))
 
 
 def load(path: Path) -> Dataset:
@@ -49,7 +54,7 @@ def load(path: Path) -> Dataset:
         arrays = {name: held[name] for name in COLUMNS}
         arrays["transaction_ids"] = arrays["transaction_ids"].astype(object)
         identity = json.loads(str(held["identity"]))
-        identity["sources"] = tuple(identity["sources"])
+        identity |= {"sources": tuple(identity["sources"]), "platform": Platform.model_validate(identity["platform"])}
         segments, risk_ids = (
             {name.removeprefix(prefix): held[name] for name in held.files if name.startswith(prefix)}
             for prefix in ("segment_", "risk_")

@@ -1,15 +1,16 @@
 """A data set: transactions as rows of features, with what evaluation needs beside them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from fraud.features.platform import STANDARD, Platform
 from fraud.features.risk_tables import RISK_WINDOWS_DAYS, RiskTables
 from training.data.errors import InvalidDataset
-from training.labels.ledger import Ledger
+from training.labels.ledger import Ledger, State
 
 Rows: TypeAlias = slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]
 
@@ -28,17 +29,13 @@ class Identity:
     Attributes:
         features_fingerprint: of the feature code.
         history_fingerprint: of the history below it.
-        partitions: of the replayed topic.
-        stage: when in a payment the features are known.
-        base_currency: of every amount.
+        platform: whose features they are, and the partitions, stage and base currency that they hold for.
         sources: versions that the event files were stamped with.
     """
 
     features_fingerprint: str
     history_fingerprint: str
-    partitions: int
-    stage: str
-    base_currency: str
+    platform: Platform = STANDARD
     sources: tuple[str, ...] = ()
 
 
@@ -56,8 +53,11 @@ class Dataset:
         card: uint64 [n], hashed id, 0 where absent.
         transaction: uint64 [n], hashed id.
         transaction_ids: object [n], the ids as text.
+        component: int64 [n], connected component of customer, card, device and shipping address; what folds and
+            bootstraps keep together (`training.data.components`).
         label: int8 [n], 1 fraud, 0 mature genuine, -1 not known as of the chosen time.
         received: int64 [n], when the deciding label was received, 0 without one.
+        silent: bool [n], True where nobody has said anything yet, though somebody could have.
         propensity: float32 [n], probability with which the payment was let through to be observed; 1 usually.
         segments: name -> str [n]: groups that the gate guards ("customer": new or returning, "country", "method").
         risk_ids: entity -> uint64 [n], hashed ids by which risk tables are looked up.
@@ -72,8 +72,10 @@ class Dataset:
     card: npt.NDArray[np.uint64]
     transaction: npt.NDArray[np.uint64]
     transaction_ids: npt.NDArray[np.object_]
+    component: npt.NDArray[np.int64]
     label: npt.NDArray[np.int8]
     received: npt.NDArray[np.int64]
+    silent: npt.NDArray[np.bool_]
     propensity: npt.NDArray[np.float32]
     segments: Mapping[str, npt.NDArray[np.str_]]
     risk_ids: Mapping[str, npt.NDArray[np.uint64]] = field(default_factory=dict)
@@ -90,6 +92,19 @@ class Dataset:
     def observed(self) -> npt.NDArray[np.bool_]:
         """True where the label is known. Shape [n]."""
         return np.not_equal(self.label, UNKNOWN)
+
+    def in_columns(self, names: Sequence[str]) -> Self:
+        """The same rows with these features, in this order; what the data set lacks is missing."""
+        if tuple(names) == self.names:
+            return self
+        features = np.full((len(self), len(names)), np.nan, np.float32)
+        place = {name: column for column, name in enumerate(self.names)}
+        found = [column for column, name in enumerate(names) if name in place]
+        features[:, found] = self.features[:, [place[names[column]] for column in found]]
+        looked_up = {
+            entity: ids for entity, ids in self.risk_ids.items() if f"{entity}_risk_{RISK_WINDOWS_DAYS[0]}d" in names
+        }
+        return replace(self, names=tuple(names), features=features, risk_ids=looked_up)
 
     def take(self, rows: Rows) -> Self:
         """The chosen rows, in the given order."""
@@ -118,6 +133,7 @@ class Dataset:
             self,
             label=known["label"].to_numpy(np.int8),
             received=known["received_at"].to_numpy(np.int64),
+            silent=(known["state"] == State.IMMATURE).to_numpy(np.bool_),
             propensity=known["propensity"].to_numpy(np.float32),
         )
 
@@ -140,7 +156,8 @@ class Dataset:
         sources = tuple(sorted({source for d in datasets for source in d.identity.sources}))
         columns: dict[str, Any] = {name: np.concatenate([getattr(d, name) for d in datasets]) for name in COLUMNS}
         segments = {name: np.concatenate([d.segments[name] for d in datasets]) for name in first.segments}
-        ids = {name: np.concatenate([d.risk_ids[name] for d in datasets]) for name in first.risk_ids}
+        looked_up = set(first.risk_ids).intersection(*(d.risk_ids for d in datasets))
+        ids = {name: np.concatenate([d.risk_ids[name] for d in datasets]) for name in sorted(looked_up)}
         return replace(
             first, **columns, segments=segments, risk_ids=ids, identity=replace(first.identity, sources=sources)
         )
@@ -154,8 +171,10 @@ COLUMNS: Final = (
     "card",
     "transaction",
     "transaction_ids",
+    "component",
     "label",
     "received",
+    "silent",
     "propensity",
 )
 """The per-row arrays of a data set, but for its segments."""

@@ -73,7 +73,7 @@ def from_table(table: pa.Table, context: FeatureContext, *, where: str = "the ta
     _check_values(outcomes["kind"], tuple(KIND_OF), f"{where}: an outcome's kind")
     _check_values(table["currency"], tuple(MINOR_MICRO), f"{where}: currency")
     valid = judged(table)
-    columns = to_columns(valid, rates=context.money, attributes=context.spec.attributes, token=context.token)
+    columns = to_columns(valid, rates=context.money, fields=context.spec.fields, token=context.token)
     rejected = len(table) - len(columns.rows)
     return Events(valid.take(pa.array(columns.rows)) if rejected else valid, columns.batch, rejected)
 
@@ -89,7 +89,7 @@ def from_lines(
         timestamps: Kafka timestamps, µs; without them no event is too far ahead.
     """
     ahead = {} if timestamps is not None else {"max_ahead_us": 2**62}
-    decoder = Decoder(context.money, context.spec.attributes, pan_token=context.token, **ahead)
+    decoder = Decoder(context.money, context.spec.fields, pan_token=context.token, **ahead)
     decoded = decoder.decode(lines, [0] * len(lines) if timestamps is None else timestamps)
     return Events(_table(decoded), decoded.batch, len(decoded.rejects))
 
@@ -181,7 +181,7 @@ def _check_values(column: pa.ChunkedArray, known: Sequence[str], what: str) -> N
         raise InvalidDataset(f"{what} {unknown[0]!r} is not known{listed}")
 
 
-def _json(attributes: dict[str, str | int | float] | None) -> str | None:
+def _json(attributes: dict[str, str | bool | int | float] | None) -> str | None:
     return None if attributes is None else msgspec.json.encode(attributes).decode()
 
 

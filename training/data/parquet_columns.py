@@ -6,11 +6,11 @@ Names and order of columns, hashes and numbers of kinds are shared; tests/parity
 the same bits.
 """
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -18,8 +18,9 @@ import pyarrow.compute as pc
 
 from fraud.contracts.fields import ENTITY_FIELDS, FLAGS, IDS, TIMES
 from fraud.decoding.batch import CATEGORIES, ENTITIES, INTEGERS, MISSING, Batch, Kind, hash_category, hash_id
-from fraud.decoding.batch_columns import KINDS, attribute_number
-from fraud.decoding.masking import mask_value
+from fraud.decoding.batch_columns import KINDS
+from fraud.decoding.masking import is_suspect, mask_value
+from fraud.decoding.own_fields import NO_FIELDS, Held, OwnColumns, OwnFields, Value, own_columns
 from fraud.money import MICRO, Rates, minor_to_micro
 from fraud.privacy.card_numbers import Token, may_hold_pan
 from training.data.schema import EVENTS, conform
@@ -40,15 +41,13 @@ class Columns:
     rows: npt.NDArray[np.intp]
 
 
-def to_columns(
-    events: pa.Table, *, rates: Rates, attributes: Sequence[str] = (), token: Token | None = None
-) -> Columns:
+def to_columns(events: pa.Table, *, rates: Rates, fields: OwnFields = NO_FIELDS, token: Token | None = None) -> Columns:
     """A table of events (`training.data.schema.EVENTS`) as columns.
 
     Args:
         events: rows in log order, without invalid values (`training.data.validity`).
         rates: into the base currency.
-        attributes: declared attributes, in the feature spec's order.
+        fields: the shop's own, as in the decoder.
         token: replaces card numbers outside the id fields, as the service does.
     """
     table = conform(events, EVENTS).combine_chunks()
@@ -63,6 +62,9 @@ def to_columns(
         texts["kind"].mapped(lambda value: KIND_OF[value], np.uint8),
     )
     ids = np.stack([_entity(texts, entity) for entity in ENTITIES], axis=1)
+    own = _own(table["attributes"], fields, token)
+    malformed = (_integers(pc.list_value_length(table["ignored"])) > 0).astype(np.uint8)
+    malformed[own.rows] = 1
     batch = Batch(
         kind=kind.astype(np.uint8),
         time=time,
@@ -73,8 +75,9 @@ def to_columns(
         billing_address=texts["billing_address_hash"].mapped(hash_id, np.uint64),
         categories=np.stack([texts[name].mapped(hash_category, np.uint32) for name in CATEGORIES], axis=1),
         integers=np.stack([_integer(table, name, micro) for name in INTEGERS], axis=1),
-        malformed=(_integers(pc.list_value_length(table["ignored"])) > 0).astype(np.uint8),
-        attributes=_attributes(table["attributes"], attributes, token),
+        malformed=malformed,
+        attributes=own.attributes,
+        own_ids=own.ids,
     )
     rows = np.flatnonzero(valid)
     return Columns(batch if valid.all() else batch.take(rows), rows)
@@ -143,16 +146,15 @@ def _integer(table: pa.Table, name: str, micro: npt.NDArray[np.int64]) -> npt.ND
     return _integers(table[name])
 
 
-def _attributes(column: pa.ChunkedArray, names: Sequence[str], token: Token | None) -> npt.NDArray[np.float32]:
-    values = np.full((len(column), len(names)), np.nan, np.float32)
-    if not names:
-        return values
-    for row, text in enumerate(column.to_pylist()):
-        held = json.loads(text) if text else {}
-        for place, name in enumerate(names):
-            value = held.get(name)
-            if value is not None and token:
-                value, _ = mask_value(value, token)
-            if value is not None:
-                values[row, place] = attribute_number(value)
-    return values
+def _own(column: pa.ChunkedArray, fields: OwnFields, token: Token | None) -> OwnColumns:
+    """The declared fields; other entries of `attributes` are not looked at."""
+    if not fields.values and not fields.entities:
+        return own_columns([None] * len(column), fields)
+    held = [None if text is None else msgspec.json.decode(text) for text in column.to_pylist()]
+    return own_columns([_masked(attributes, token) for attributes in held] if token else held, fields)
+
+
+def _masked(attributes: dict[str, Value] | None, token: Token) -> Held:
+    if not attributes or not any(map(is_suspect, attributes.values())):
+        return attributes
+    return {name: mask_value(value, token)[0] for name, value in attributes.items()}

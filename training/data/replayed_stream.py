@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fraud.decoding.batch import ENTITIES, Batch, Kind
-from fraud.features.encoder import SPEC, FeatureSpec, features_fingerprint, history_fingerprint
+from fraud.features.encoder import features_fingerprint, history_fingerprint
 from fraud.features.risk_tables import RiskTables
-from fraud.history.history import HistoryConfig
-from fraud.money import Rates
+from fraud.features.spec import FeatureSpec
 from training.data.cache import cached, key_of
+from training.data.components import LINKING, components
 from training.data.dataset import (
     END_OF_TIME,
     Dataset,
@@ -30,6 +31,8 @@ from training.data.replay import partition_of, replay
 from training.data.risk_plan import RiskPlan, risk_tables
 from training.data.segments import segments_of
 from training.labels.ledger import Ledger, Records
+
+STANDARD_CONTEXT: Final = FeatureContext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,7 @@ def build(
     labels: Path | pd.DataFrame | None = None,
     *,
     as_of: int = END_OF_TIME,
-    spec: FeatureSpec = SPEC,
-    config: HistoryConfig | None = None,
-    rates: Rates | None = None,
-    partitions: int = 1,
+    context: FeatureContext = STANDARD_CONTEXT,
     maturity_days: float | None = None,
     risk: RiskTables | RiskPlan | None = None,
     progress: bool = False,
@@ -68,10 +68,7 @@ def build(
         labels: a Parquet or JSON-lines file of labels, or a frame of `training.labels.ledger.LABEL_COLUMNS`; None
             knows none.
         as_of: labels received by then are known (µs); by default all are, and silence has matured.
-        spec: the features.
-        config: the history's configuration.
-        rates: into the base currency; the built-in ones into euros by default.
-        partitions: of the input topic.
+        context: of the platform; the standard one by default.
         maturity_days: age at which silence counts as genuine; by default what the labels file says, else estimated.
         risk: ready tables, or how to count them from the labels; by default `RiskPlan()`.
         progress: show a bar on a terminal.
@@ -81,7 +78,6 @@ def build(
     Raises:
         InvalidDataset: a file cannot be used.
     """
-    context = FeatureContext(spec, config or HistoryConfig(), rates, partitions)
     paths = [events] if isinstance(events, Path) else list(events)
 
     def make() -> Dataset:
@@ -147,10 +143,10 @@ def from_stream(
 ) -> Dataset:
     """Features of every transaction of a stream, labels as of a time; transactions after it are left out."""
     batch, table = stream.events.batch, stream.events.table
-    tables = risk if isinstance(risk, RiskTables) else count_risk(stream, risk or RiskPlan(), until=as_of)
+    tables = risk if isinstance(risk, RiskTables) else count_risk(stream, risk or RiskPlan(), context.spec, until=as_of)
     upto = batch.take(batch.time <= as_of) if as_of < END_OF_TIME else batch
     table = table if upto is batch else table.filter(pa.array(batch.time <= as_of))
-    partition = _partitions(table, context.partitions)
+    partition = _partitions(table, context.platform.partitions)
     replayed = replay(
         upto, spec=context.spec, config=context.config, risk=tables, partition=partition, progress=progress
     )
@@ -160,9 +156,7 @@ def from_stream(
     identity = Identity(
         features_fingerprint=features_fingerprint(context.spec, context.config),
         history_fingerprint=history_fingerprint(context.config),
-        partitions=context.partitions,
-        stage=context.stage,
-        base_currency=context.money.base,
+        platform=context.platform,
         sources=stream.sources,
     )
     unlabelled = Dataset(
@@ -175,28 +169,26 @@ def from_stream(
         card=kept.ids[:, ENTITIES.index("card")],
         transaction=kept.transaction,
         transaction_ids=chosen["transaction_id"].to_pandas().to_numpy(object),
+        component=components({entity: kept.ids[:, ENTITIES.index(entity)] for entity in LINKING}),
         label=np.full(len(rows), -1, np.int8),
         received=np.zeros(len(rows), np.int64),
+        silent=np.ones(len(rows), np.bool_),
         propensity=np.ones(len(rows), np.float32),
         segments=segments_of(chosen, kept),
-        risk_ids={entity: kept.ids[:, ENTITIES.index(entity)] for entity in _risky(context.spec)},
+        risk_ids=context.spec.risk_ids(kept),
     )
     return unlabelled.with_labels(stream.ledger, as_of)
 
 
-def _risky(spec: FeatureSpec) -> list[str]:
-    return list(spec.risk_columns())
-
-
-def count_risk(stream: Stream, plan: RiskPlan, *, until: int = END_OF_TIME) -> RiskTables:
-    """The stream's own dated risk tables; none where it has no labels."""
+def count_risk(stream: Stream, plan: RiskPlan, spec: FeatureSpec, *, until: int = END_OF_TIME) -> RiskTables:
+    """The stream's own dated risk tables for what the features read; none where it has no labels."""
     batch = stream.events.batch
     rows = np.flatnonzero(batch.kind == Kind.TRANSACTION)
     time = batch.time[rows]
     received = _fraud_received(stream.ledger, batch.transaction[rows])
     if not received.any():
         return RiskTables()
-    ids = {entity: batch.ids[rows, ENTITIES.index(entity)] for entity in plan.entities}
+    ids = {entity: held[rows] for entity, held in spec.risk_ids(batch).items()}
     return risk_tables(ids, time, received, plan, until=min(until, int(time.max())))
 
 

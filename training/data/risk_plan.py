@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fraud.decoding.batch import ENTITIES
 from fraud.features.risk_tables import RiskBuilder, RiskTable, RiskTables
-from fraud.features.spec import RISK_ENTITIES
 from training.labels.ledger import DAY_US
 
 
@@ -17,15 +17,15 @@ class RiskPlan:
 
     Attributes:
         every_days: days between two tables.
+        own_every_days: the same for own entities and categories: there may be hundreds, and all tables are shipped.
         delay_days: days before a table's date at which its payments end; younger ones have hardly any labels.
         strength: expected frauds that the average weighs; less trusts an id's own frauds sooner.
-        entities: whose risk.
     """
 
     every_days: float = 0.25
+    own_every_days: float = 1.0
     delay_days: float = 7
     strength: float = 0.1
-    entities: tuple[str, ...] = RISK_ENTITIES
 
 
 def risk_tables(
@@ -36,7 +36,7 @@ def risk_tables(
     *,
     until: int | None = None,
 ) -> RiskTables:
-    """The tables of every `plan.every_days` over a stream.
+    """The dated tables of each entity over a stream.
 
     At a table's date a payment counts as fraud if its label had been received before, else as not (yet) fraud: exactly
     what one would have counted then.
@@ -52,8 +52,7 @@ def risk_tables(
         return RiskTables()
     order = np.argsort(time, kind="stable")
     last = int(time.max()) if until is None else until
-    step, delay = int(plan.every_days * DAY_US), int(plan.delay_days * DAY_US)
-    dates = range(int(time.min()) + delay + step, last + 1, step)
+    delay = int(plan.delay_days * DAY_US)
 
     def of(entity: str) -> Iterator[RiskTable]:
         builder = RiskBuilder(
@@ -63,6 +62,7 @@ def risk_tables(
             fraud_received=fraud_received[order],
             strength=plan.strength,
         )
-        return (builder.table(date, delay=delay) for date in dates)
+        step = int((plan.every_days if entity in ENTITIES else plan.own_every_days) * DAY_US)
+        return (builder.table(date, delay=delay) for date in range(int(time.min()) + delay + step, last + 1, step))
 
-    return RiskTables(table for entity in plan.entities for table in of(entity))
+    return RiskTables(table for entity in ids for table in of(entity))

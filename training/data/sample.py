@@ -1,6 +1,6 @@
 """Labelled rows, and the draws that training makes from them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self, TypeAlias
 
 import numpy as np
@@ -28,11 +28,17 @@ class Sample:
         features: float32 [n, d], NaN = missing.
         label: int8 [n], 1 fraud, 0 genuine.
         time: int64 [n], event time in µs since 1970 UTC.
+        weight: float32 [n], how far each label is believed; ones by default.
     """
 
     features: Floats
     label: npt.NDArray[np.int8]
     time: npt.NDArray[np.int64]
+    weight: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    def __post_init__(self) -> None:
+        if len(self.weight) != len(self.label):
+            object.__setattr__(self, "weight", np.ones(len(self.label), np.float32))
 
     def __len__(self) -> int:
         return len(self.label)
@@ -44,7 +50,7 @@ class Sample:
 
     def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_] | slice) -> Self:
         """The chosen rows, in the given order."""
-        return type(self)(self.features[rows], self.label[rows], self.time[rows])
+        return type(self)(self.features[rows], self.label[rows], self.time[rows], self.weight[rows])
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self:

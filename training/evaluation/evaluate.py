@@ -120,6 +120,7 @@ def to_scored(dataset: Dataset, score: Floats) -> Scored:
         dataset.amount[known],
         card[known],
         dataset.customer[known],
+        dataset.component[known],
     )
 
 

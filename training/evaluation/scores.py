@@ -3,8 +3,8 @@
 Rows are payments whose label is known. `flagged` means: the policy's action is not allow.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field, fields
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,8 @@ class Scored:
         amount: int64 [n], micro-units of the base currency.
         card: uint64 [n], the card, or the customer where there is none.
         customer: uint64 [n].
+        component: int64 [n], payments that a bootstrap keeps together; the customer's by default.
+        weight: float64 [n], payments that each stands for: 1 / propensity where it was drawn by lot; ones by default.
     """
 
     score: Floats
@@ -42,9 +44,21 @@ class Scored:
     amount: npt.NDArray[np.int64]
     card: npt.NDArray[np.uint64]
     customer: npt.NDArray[np.uint64]
+    component: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    weight: Floats = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        if len(self.component) != len(self.score):
+            object.__setattr__(self, "component", np.unique(self.customer, return_inverse=True)[1].astype(np.int64))
+        if len(self.weight) != len(self.score):
+            object.__setattr__(self, "weight", np.ones(len(self.score)))
 
     def __len__(self) -> int:
         return len(self.score)
+
+    def take(self, rows: Bools) -> Self:
+        """The chosen rows."""
+        return type(self)(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +129,18 @@ def at_policy(scored: Scored, policy: Policy) -> dict[str, float | int | bool | 
 
 def net_money(scored: Scored, policy: Policy, action: npt.NDArray[np.uint8]) -> float:
     """What the actions saved against allowing everything, in base currency, by the policy's cost model."""
+    return float(_saved(scored, policy, action).sum())
+
+
+def money_saved(scored: Scored, policy: Policy) -> Floats:
+    """What the policy's decision on each payment saves against allowing it, in base currency, float64 [n]."""
+    return _saved(scored, policy, policy.decide(scored.score, scored.amount, time_us=scored.time).action)
+
+
+def _saved(scored: Scored, policy: Policy, action: npt.NDArray[np.uint8]) -> Floats:
     genuine, fraud = policy.costs.lines(scored.amount / MICRO)
     cost = np.where(scored.fraud[:, None], fraud, genuine)
-    taken = cost[np.arange(len(scored)), action]
-    return float((cost[:, 0] - taken).sum())
+    return np.asarray(cost[:, 0] - cost[np.arange(len(scored)), action], np.float64)
 
 
 def recall_at_review(scored: Scored, share: float) -> float | None:

@@ -19,11 +19,13 @@ from training.data.errors import (
 def shop_policy(data: Dataset, file: Path | None, reviews_per_day: float | None = None) -> Policy:
     """The shop's own policy or the default one, with the review capacity paced like the target's payments."""
     try:
-        own = Policy.parse(file.read_bytes()) if file else Policy.default(data.identity.base_currency)
+        own = Policy.parse(file.read_bytes()) if file else Policy.default(data.identity.platform.base_currency)
     except InvalidPolicy as error:
         raise InvalidDataset(f"{file}: {error}") from None
-    if own.base_currency != data.identity.base_currency:
-        raise InvalidDataset(f"{file}: money in {own.base_currency}, features in {data.identity.base_currency}")
+    if own.base_currency != data.identity.platform.base_currency:
+        raise InvalidDataset(
+            f"{file}: money in {own.base_currency}, features in {data.identity.platform.base_currency}"
+        )
     if reviews_per_day is None:
         return own
     capacity = Capacity(per_day=reviews_per_day, weights=hourly_weights(data.time))

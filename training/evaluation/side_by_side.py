@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.data.dataset import Dataset
+from fraud.money import Rates
+from runtime.platform_file import standing_for
 from training.data.errors import InvalidDataset
 from training.data.feature_context import FeatureContext
 from training.data.replayed_stream import Stream, from_stream, read_stream
@@ -13,15 +14,24 @@ from training.evaluation.evaluate import Json, Model, check_features, evaluate, 
 from training.evaluation.report import evaluation_report
 from training.evaluation.scores import Scored
 from training.modelling.inputs import labels_beside
+from training.registry.learnt import Learnt
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One version's outcome."""
+    """One version's outcome.
+
+    Attributes:
+        model: the version.
+        scored: the rows that it was measured on.
+        figures: what came out.
+        left_out: payments of the period that a measured version had learnt from.
+    """
 
     model: Model
     scored: Scored
     figures: Json
+    left_out: int
 
     @property
     def name(self) -> str:
@@ -29,18 +39,30 @@ class Measured:
         return f"v{self.model.version} {self.model.manifest.strategy}"
 
 
-def open_stream(events: Path, labels: Path, models: Sequence[Model]) -> tuple[Stream, FeatureContext]:
-    """The stream as these versions must see it.
+def open_stream(
+    events: Path, labels: Path | None, models: Sequence[Model], *, rates: Rates | None = None
+) -> tuple[Stream, FeatureContext]:
+    """The stream as these versions must see it: by the platform that they were made for.
+
+    Args:
+        events: a file.
+        labels: its labels, None without any.
+        models: the versions.
+        rates: into their base currency; without them the built-in ones.
 
     Raises:
-        InvalidDataset: they were made for different partitions or currencies.
+        InvalidDataset: they were made for different platforms.
+        Misconfigured: the platform's rates are in a file, and `rates` were not given.
     """
-    demands = {(m.manifest.partitions, m.manifest.base_currency) for m in models}
-    if len(demands) > 1:
-        raise InvalidDataset("these versions were made for different partitions or currencies: evaluate them apart")
-    context = FeatureContext(partitions=models[0].manifest.partitions)
-    if context.money.base != models[0].manifest.base_currency:
-        raise InvalidDataset(f"version {models[0].version} counts in {models[0].manifest.base_currency}, not in EUR")
+    platform = models[0].manifest.platform
+    for model in models[1:]:
+        mismatch = model.manifest.platform.mismatch(platform)
+        if mismatch:
+            raise InvalidDataset(
+                f"version {model.version} was made for {mismatch}, that of version {models[0].version}: evaluate them "
+                "apart"
+            )
+    context = FeatureContext(platform, rates or standing_for(platform).rates)
     return read_stream([events], labels, context), context
 
 
@@ -52,13 +74,27 @@ def measure(
     period: tuple[int | None, int | None],
     as_of: int,
     seed: int,
+    learnt: Learnt,
 ) -> Measured:
-    """One version on one period. Its own risk tables are used: what it ships is what it would see."""
+    """One version on one period. Its own risk tables are used: what it ships is what it would see.
+
+    Args:
+        model: the version.
+        stream: the payments.
+        context: how they become features.
+        period: first and last event time, µs; None leaves that open.
+        as_of: labels received by then are known, µs.
+        seed: of the intervals.
+        learnt: payments that are left out.
+
+    Raises:
+        InvalidDataset: too little is left.
+    """
     dataset = from_stream(stream, context, as_of=as_of, risk=model.risk, progress=True)
     check_features(model, dataset)
-    chosen: Dataset = dataset.between(*period).labelled()
+    chosen, out = learnt.unseen(dataset.between(*period).labelled(), said_by="the versions that are measured")
     scored = to_scored(chosen, model.scores(chosen.features))
-    return Measured(model, scored, evaluate(scored, model.policy, seed=seed))
+    return Measured(model, scored, evaluate(scored, model.policy, seed=seed), out)
 
 
 def by_domain(measured: Measured, sources: Sequence[Path], context: FeatureContext) -> dict[str, Scored]:
@@ -84,7 +120,14 @@ def write(
         differences,
         title=f"Evaluation of version {done[0].model.version}",
         lead=f"{document['data']}, {document['since'] or 'start'} to {document['until'] or 'end'}, labels as of "
-        f"{document['as_of'] or 'the end of time'}",
+        f"{document['as_of'] or 'the end of time'}; {measured_on(document)}",
         domains=domains,
     )
     (out / "report.html").write_text(report, encoding="utf-8")
+
+
+def measured_on(document: Json) -> str:
+    """One line on whether the figures are of payments that the versions had not learnt from."""
+    if document["in_sample"]:
+        return "in-sample: payments that the versions learnt from are among them, the figures are too good"
+    return f"{document['left_out']:,} payments left out, which a version had learnt from"

@@ -1,51 +1,73 @@
 """The gate: whether a candidate may take the champion's place.
 
-It passes when, on a matured holdout and on a frozen one from before the last promotion, the lower bound of
-candidate − champion (and − the best baseline, where there is one) is above −margin, by paired bootstrap over customers;
-when no segment got clearly worse; when it alerts about as often; and when the new labels look sane
-(`training.gate.label_sanity`). Too little evidence keeps the champion: the candidate may go to shadow.
+It passes when it is *shown to be better*: on payments whose labels the champion did not learn, the lower bound of
+candidate − champion is above zero, at an error so small that a year of weekly looks at equal models promotes one of
+them in less than one year of twenty (`benchmarks.gate` counts). Beside that nothing may speak against it: it is better
+than chance; it has not fallen behind the best champion there ever was by more than a margin; no baseline and no segment
+shows it to be worse; it alerts about as often as the policy expects; and the new labels look sane
+(`training.gate.label_sanity`).
+
+A candidate that is not shown to be better may still be *due*: it has learnt from twice as many frauds as the champion
+and looks no worse. That happens once per doubling, and goes through a probation (`training.loop.runner`).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.stats import t
 
 from fraud.decisions.policy import Policy
-from training.evaluation.bootstrap import Interval, difference
+from training.evaluation.bootstrap import GATED, Interval, Ranking, difference, units
 from training.evaluation.scores import Scored
+from training.gate.volume import Traffic, volume
 
 Floats = npt.NDArray[np.float64]
+
+CHAMPION: Final = "champion"
+BEST: Final = "best champion so far"
+CHANCE: Final = "chance"
+"""Names of rivals; any other is a baseline."""
+
+CHANCE_ERROR: Final = 0.05
+"""Of a look that calls a candidate better than chance: the look at the champion comes on top."""
 
 
 class GateConfig(BaseModel):
     """What the gate demands.
 
     Attributes:
-        figure: what candidate and champion are compared by: "average_precision", "recall_at_1pct", or
-            "recall_at_budget" of scores whose zero is the end of the alert budget.
-        margin: how much worse the candidate may be at the lower bound.
-        segment_margin: the same for a segment, at the upper bound: a segment must be clearly worse to refuse.
-        confidence: of the intervals.
+        figure: what candidate and rivals are compared by: "recall_at_budget" of scores whose zero is the end of the
+            alert budget, "average_precision" or "recall_at_1pct".
+        margin: how far the candidate may stand behind the best champion so far: not per promotion, but ever.
+        segment_margin: how much worse a segment may be, at the upper bound: it must be clearly worse to refuse.
+        error: of one look that calls a candidate better which is not.
+        lift: the candidate finds so many times what chance finds, at least.
+        confidence: of the intervals that are told, and of "shown to be worse".
         repeats: of the bootstrap.
-        min_frauds: fewer in a holdout are too little evidence.
+        min_frauds: fewer are too little evidence.
         min_segment_frauds: smaller segments are not looked at.
-        volume_band: largest relative change of the number of alerts.
-        min_alerts: fewer alerts of the champion than this say nothing about volume.
+        renewal: known frauds of the candidate over those of the champion from which it is due.
+        volume_band: largest relative departure of the number of alerts from what is expected.
+        min_alerts: fewer alerts than this say nothing about volume.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    figure: str = "average_precision"
+    figure: str = "recall_at_budget"
     margin: float = Field(default=0.02, ge=0)
     segment_margin: float = Field(default=0.05, ge=0)
+    error: float = Field(default=0.0025, gt=0, lt=0.5)
+    lift: float = Field(default=2.0, ge=1)
     confidence: float = Field(default=0.9, gt=0, lt=1)
-    repeats: int = Field(default=200, ge=20)
-    min_frauds: int = Field(default=30, ge=1)
+    repeats: int = Field(default=1_000, ge=20)
+    min_frauds: int = Field(default=10, ge=1)
     min_segment_frauds: int = Field(default=30, ge=1)
+    renewal: float = Field(default=2.0, gt=1)
     volume_band: float = Field(default=0.2, gt=0)
     min_alerts: int = Field(default=50, ge=1)
 
@@ -60,38 +82,23 @@ class GateAnswer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """Rows that neither model was trained on, as scored by both.
+    """Payments of known label that candidate and rival both rank without having learnt from them.
 
     Attributes:
         name: "matured" or "frozen".
+        rival: `CHAMPION`, `BEST`, `CHANCE`, or a baseline's name.
         rows: with the candidate's scores.
-        champion: float64 [n], the champion's scores; None when there is no champion.
-        baselines: other models' scores of the same rows, by name.
-        segments: name of a segment -> its value in each row.
+        scores: float64 [n], the rival's scores.
+        segments: name of a segment -> its value in each row, where segments are to be guarded.
+        expected: what chance is expected to find, where it is the rival.
     """
 
     name: str
+    rival: str
     rows: Scored
-    champion: Floats | None
-    baselines: Mapping[str, Floats] = field(default_factory=dict)
+    scores: Floats
     segments: Mapping[str, npt.NDArray[np.str_]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """Payments as they come, labelled or not, to count alerts on: labelled ones were partly chosen by the champion.
-
-    Attributes:
-        amount: int64 [n], micro-units of the base currency.
-        candidate: float64 [n], the candidate's scores.
-        champion: float64 [n], the champion's.
-        budget: share of payments that the shop wants to look at; so many alerts are neither too many nor too few.
-    """
-
-    amount: npt.NDArray[np.int64]
-    candidate: Floats
-    champion: Floats
-    budget: float | None = None
+    expected: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +117,26 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The gate's answer with everything it looked at."""
+    """The gate's answer with everything it looked at.
+
+    Attributes:
+        answer: the answer.
+        reason: what it follows from.
+        findings: all of them.
+        due: not shown to be better, but it has learnt from far more frauds and looks no worse.
+        raises: whether it is shown to be better than the best champion so far as well, and takes that place too.
+    """
 
     answer: GateAnswer
     reason: str
     findings: tuple[Finding, ...]
+    due: bool = False
+    raises: bool = False
 
     def as_json(self) -> dict[str, object]:
         """For the record beside the candidate."""
         findings = [finding.as_json() for finding in self.findings]
-        return {"verdict": str(self.answer), "reason": self.reason, "findings": findings}
+        return {"verdict": str(self.answer), "reason": self.reason, "due": self.due, "findings": findings}
 
 
 def judge(
@@ -129,114 +146,128 @@ def judge(
     champion_policy: Policy | None,
     traffic: Traffic | None = None,
     labels: Sequence[Finding] = (),
+    learnt: tuple[int, int] = (0, 0),
     config: GateConfig | None = None,
     seed: int,
 ) -> Judgement:
     """Whether the candidate passes.
 
     Args:
-        holdouts: the matured one first; the frozen one where there has been a promotion.
+        holdouts: matured ones against each rival; a frozen one where there has been a promotion.
         candidate_policy: decides what the candidate would flag.
         champion_policy: the same for the champion.
         traffic: where alerts are counted; without it the volume is not looked at.
         labels: findings about the new labels.
+        learnt: known frauds that candidate and champion learnt from.
         config: what is demanded.
         seed: of the bootstrap.
     """
     config = config or GateConfig()
     findings = list(labels)
     for holdout in holdouts:
-        findings += compared(holdout, config, seed)
+        findings.append(compared(holdout, config, seed))
         findings += guarded(holdout, config, seed)
     if traffic is not None and champion_policy is not None:
-        findings.append(volume(traffic, candidate_policy, champion_policy, config))
-    return summed_up(findings)
+        found = volume(traffic, candidate_policy, champion_policy, band=config.volume_band, least=config.min_alerts)
+        answer = GateAnswer.ACCEPT if found.within else GateAnswer.REFUSE
+        findings.append(Finding("volume", answer, found.text, found.numbers))
+    return summed_up(findings, learnt=learnt, config=config)
 
 
-def summed_up(findings: Sequence[Finding]) -> Judgement:
+def summed_up(
+    findings: Sequence[Finding], *, learnt: tuple[int, int] = (0, 0), config: GateConfig | None = None
+) -> Judgement:
     """One refusal refuses; else one lack of evidence is a lack of evidence."""
+    config = config or GateConfig()
     for answer in (GateAnswer.REFUSE, GateAnswer.TOO_LITTLE_EVIDENCE):
         against = [finding for finding in findings if finding.answer is answer]
         if against:
-            return Judgement(answer, "; ".join(finding.text for finding in against), tuple(findings))
-    reasons = [finding.text for finding in findings if finding.check.startswith("better")]
-    return Judgement(GateAnswer.ACCEPT, "; ".join(reasons) or "there is no champion to compare with", tuple(findings))
+            due = answer is GateAnswer.TOO_LITTLE_EVIDENCE and is_due(findings, learnt, config)
+            reason = "; ".join(finding.text for finding in against)
+            return Judgement(answer, reason, tuple(findings), due)
+    shown = [finding for finding in findings if finding.check == f"better.matured.{CHAMPION}"]
+    best = [finding for finding in findings if finding.check == f"better.matured.{BEST}"]
+    reason = "; ".join(finding.text for finding in shown) or "there is no champion to compare with"
+    raises = all(finding.numbers["bound"] > 0 for finding in best)
+    return Judgement(GateAnswer.ACCEPT, reason, tuple(findings), raises=raises)
 
 
-def compared(holdout: Holdout, config: GateConfig, seed: int) -> list[Finding]:
-    """Candidate against champion and the best baseline on one holdout."""
-    rivals = {} if holdout.champion is None else {"champion": holdout.champion}
+def is_due(findings: Sequence[Finding], learnt: tuple[int, int], config: GateConfig) -> bool:
+    """Whether it learnt from enough more frauds than the champion, and looks no worse than that or the best one."""
+    mine, theirs = learnt
+    if mine < config.renewal * max(theirs, 1):
+        return False
+    allowed = {CHAMPION: 0.0, BEST: -config.margin, CHANCE: 0.0}
+    seen = {rival: f for f in findings for rival in allowed if f.check == f"better.matured.{rival}"}
+    return CHAMPION in seen and all(
+        f.numbers["frauds"] >= config.min_frauds and f.numbers["value"] >= allowed[rival] for rival, f in seen.items()
+    )
+
+
+def compared(holdout: Holdout, config: GateConfig, seed: int) -> Finding:
+    """Candidate against one rival on one holdout."""
+    gap = _gap(holdout.rows, holdout.scores, config, seed)
     frauds = int(holdout.rows.fraud.sum())
-    if rivals and frauds < config.min_frauds:
-        text = f"only {frauds} frauds in the {holdout.name} holdout, {config.min_frauds} are needed"
-        return [Finding(f"evidence.{holdout.name}", GateAnswer.TOO_LITTLE_EVIDENCE, text, {"frauds": frauds})]
-    if frauds:
-        rivals |= _best(holdout, config, seed)
-    return [_against(holdout, name, scores, config, seed=seed) for name, scores in rivals.items()]
+    bound = lower_bound(gap, CHANCE_ERROR if holdout.rival == CHANCE else config.error)
+    numbers = gap.as_json() | {"bound": bound, "frauds": frauds, "clusters": gap.clusters}
+    words = config.figure.replace("_", " ")
+    text = (
+        f"{words} {gap.value:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}) against the {holdout.rival}, "
+        f"{holdout.name} holdout of {frauds} frauds"
+    )
+    return Finding(f"better.{holdout.name}.{holdout.rival}", _answer(holdout, gap, bound, config), text, numbers)
 
 
-def _best(holdout: Holdout, config: GateConfig, seed: int) -> dict[str, Floats]:
-    if not holdout.baselines:
-        return {}
-    worst_first = {name: _gap(holdout.rows, scores, config, seed).value for name, scores in holdout.baselines.items()}
-    name = min(worst_first, key=lambda n: (worst_first[n], n))
-    return {f"baseline {name}": holdout.baselines[name]}
+def _answer(holdout: Holdout, gap: Interval, bound: float, config: GateConfig) -> GateAnswer:
+    """What one comparison says: champion and chance must be beaten, others must not be shown to be better."""
+    shown_worse = gap.high < (-config.margin if holdout.rival == BEST else 0)
+    if int(holdout.rows.fraud.sum()) < config.min_frauds:
+        needed = holdout.name == "matured" and holdout.rival == CHAMPION
+        return GateAnswer.TOO_LITTLE_EVIDENCE if needed else GateAnswer.ACCEPT
+    if shown_worse:
+        return GateAnswer.REFUSE
+    if holdout.name == "frozen":
+        return GateAnswer.ACCEPT
+    passed = {
+        CHAMPION: bound > 0,
+        BEST: gap.value >= -config.margin,
+        CHANCE: bound > 0 and _figure(holdout.rows, config) >= config.lift * holdout.expected,
+    }
+    return GateAnswer.ACCEPT if passed.get(holdout.rival, True) else GateAnswer.TOO_LITTLE_EVIDENCE
+
+
+def _figure(rows: Scored, config: GateConfig) -> float:
+    """The candidate's own."""
+    ranking = Ranking.of(rows.score, rows.fraud, units(rows), rows.weight)
+    return float(GATED[config.figure](ranking, np.ones((ranking.rows.shape[1], 1)))[0])
+
+
+def lower_bound(gap: Interval, error: float) -> float:
+    """The value less so many standard errors that one look in 1 / error calls an equal model better.
+
+    Student's quantile at as many degrees of freedom as there are components with fraud, less one: percentiles of a
+    bootstrap do not reach so far out, and are too narrow for a handful of components.
+    """
+    if not gap.clusters >= 2:
+        return float("-inf")
+    return gap.value - float(t.ppf(1 - error, gap.clusters - 1)) * gap.error
 
 
 def _gap(rows: Scored, scores: Floats, config: GateConfig, seed: int) -> Interval:
     return difference(rows, scores, config.figure, seed=seed, repeats=config.repeats, confidence=config.confidence)
 
 
-def _against(holdout: Holdout, rival: str, scores: Floats, config: GateConfig, *, seed: int) -> Finding:
-    gap = _gap(holdout.rows, scores, config, seed)
-    words = config.figure.replace("_", " ")
-    text = f"{words} {gap.value:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}) against the {rival}, {holdout.name} holdout"
-    if gap.low > -config.margin:
-        answer = GateAnswer.ACCEPT
-    else:
-        # Not shown to be worse either: more labels may tell.
-        answer = GateAnswer.REFUSE if gap.value < -config.margin or gap.high < 0 else GateAnswer.TOO_LITTLE_EVIDENCE
-    return Finding(f"better.{holdout.name}.{rival}", answer, text, gap.as_json())
-
-
 def guarded(holdout: Holdout, config: GateConfig, seed: int) -> list[Finding]:
-    """Segments in which the candidate is clearly worse than the champion."""
-    if holdout.champion is None:
-        return []
+    """Segments in which the candidate is clearly worse than the rival."""
     findings = []
     for segment, values in holdout.segments.items():
         for value in np.unique(values):
             rows = values == value
             if int(holdout.rows.fraud[rows].sum()) < config.min_segment_frauds:
                 continue
-            gap = _gap(_some(holdout.rows, rows), holdout.champion[rows], config, seed)
+            gap = _gap(holdout.rows.take(rows), holdout.scores[rows], config, seed)
             worse = gap.high < -config.segment_margin
             text = f"{segment} {value}: {gap.value:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}), {holdout.name} holdout"
             answer = GateAnswer.REFUSE if worse else GateAnswer.ACCEPT
             findings.append(Finding(f"segment.{holdout.name}.{segment}.{value}", answer, text, gap.as_json()))
     return findings
-
-
-def volume(traffic: Traffic, candidate: Policy, champion: Policy, config: GateConfig) -> Finding:
-    """Whether the candidate alerts about as often as the champion."""
-    new = int(candidate.decide(traffic.candidate, traffic.amount).flagged.sum())
-    old = int(champion.decide(traffic.champion, traffic.amount).flagged.sum())
-    change = new / old - 1 if old else float("inf") if new else 0.0
-    text = f"{new} alerts where the champion raises {old} ({change:+.0%})"
-    wanted = traffic.budget * len(traffic.amount) if traffic.budget is not None else old
-    least, most = min(old, wanted) * (1 - config.volume_band), max(old, wanted) * (1 + config.volume_band)
-    outside = old >= config.min_alerts and not least <= new <= most
-    return Finding(
-        "volume", GateAnswer.REFUSE if outside else GateAnswer.ACCEPT, text, {"alerts": new, "champion_alerts": old}
-    )
-
-
-def _some(rows: Scored, chosen: npt.NDArray[np.bool_]) -> Scored:
-    return Scored(
-        rows.score[chosen],
-        rows.fraud[chosen],
-        rows.time[chosen],
-        rows.amount[chosen],
-        rows.card[chosen],
-        rows.customer[chosen],
-    )

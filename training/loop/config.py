@@ -36,7 +36,7 @@ class LoopConfig:
     max_events: int = _default("max_events")
     retention: int = _us(_default("retention"))
     maturity_days: float | None = _default("maturity")
-    holdout_share: float = _default("holdout_share")
+    folds: int = _default("folds")
     min_frauds: int = _default("min_frauds")
     strategy: str = _default("strategy")
     teachers: int | None = _default("teachers")
@@ -68,7 +68,7 @@ class LoopConfig:
             max_events=s.loop_max_events,
             retention=_us(s.loop_retention),
             maturity_days=None if s.loop_maturity is None else s.loop_maturity / timedelta(days=1),
-            holdout_share=s.loop_holdout_share,
+            folds=s.loop_folds,
             min_frauds=s.loop_min_frauds,
             strategy=s.loop_strategy,
             teachers=s.loop_teachers,
@@ -87,8 +87,3 @@ class LoopConfig:
     def budget(self) -> float:
         """Share of payments that may raise an alert; one in a hundred where the shop does not say."""
         return self.alert_share or DEFAULT_BUDGET
-
-    @property
-    def judging(self) -> GateConfig:
-        """The gate's numbers; a shop with an alert budget wants frauds within it, and no better order beyond."""
-        return self.gate if self.alert_share is None else self.gate.model_copy(update={"figure": "recall_at_budget"})

@@ -22,5 +22,5 @@ def decide(judgement: Judgement, champion: int | None, config: LoopConfig) -> De
     if judgement.answer is GateAnswer.REFUSE:
         return Decision.REFUSE
     if judgement.answer is GateAnswer.TOO_LITTLE_EVIDENCE:
-        return Decision(config.unsure) if champion is not None else Decision.PROMOTE
+        return Decision(config.unsure) if judgement.due and champion is not None else Decision.KEEP
     return Decision.SHADOW if config.promotion == "shadow" and champion is not None else Decision.PROMOTE

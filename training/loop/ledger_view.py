@@ -1,6 +1,7 @@
 """Everything that is known at one time, read from the ledger's store."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -45,6 +46,7 @@ class LedgerView:
         known: labels as of now.
         refused_labels: messages on the labels topic that were no labels.
         refused_decisions: messages on the decisions topic that were no decisions.
+        reached: next offset of each partition of events.
     """
 
     now: int
@@ -54,6 +56,7 @@ class LedgerView:
     known: Known
     refused_labels: int
     refused_decisions: int = 0
+    reached: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def labels(self) -> pd.DataFrame:
@@ -108,7 +111,9 @@ class LedgerViewReader:
         labels, refused = labels_frame(self.store.read("labels"))
         stream = to_stream(events, labels, decisions=self._decisions, maturity_days=maturity_days)
         known = stream.ledger.as_of(now)
-        return LedgerView(now, since, stream, self._decisions, known, refused, self._refused_decisions)
+        return LedgerView(
+            now, since, stream, self._decisions, known, refused, self._refused_decisions, dict(self._reached)
+        )
 
     def _take_in(self, since: int) -> None:
         """Adds what is new in the log's own order (by offset, never by time), and lets go of what is too old."""

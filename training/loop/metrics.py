@@ -37,6 +37,16 @@ class LoopMetrics:
             "Wall time of the last turn that succeeded, or of the start",
             registry=registry,
         )
+        # Of all frauds, those that nobody ever reports among them: a constant gap to 1 at high ages is these.
+        self.reported = Gauge(
+            "fraud_loop_reported_share", "Share of frauds that is reported by this age", ["age_days"], registry=registry
+        )
+        self.fraud_rate = Gauge(
+            "fraud_loop_fraud_rate",
+            "Rate of fraud: as reported so far, and corrected for reports that are still to come",
+            ["kind"],
+            registry=registry,
+        )
         self.sampling = Gauge(
             "fraud_loop_review_sampling", "1 while drift without labels asks for more reviews", registry=registry
         )
@@ -67,6 +77,13 @@ class LoopMetrics:
             self.runs.labels(decision)
         for kind in ("decisions", "labels"):
             self.refused.labels(kind)
+
+    def set_reports(self, shares: Mapping[int, float], rates: Mapping[str, float]) -> None:
+        """The share of frauds that is reported by an age in days, and the rates "reported" and "corrected"."""
+        for days, share in shares.items():
+            self.reported.labels(str(days)).set(share)
+        for kind, rate in rates.items():
+            self.fraud_rate.labels(kind).set(rate)
 
     def set_business(self, figures: Mapping[str, float]) -> None:
         """The business figures that could be computed; others keep their value."""

@@ -9,14 +9,12 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from fraud.features.encoder import default_spec
 from fraud.privacy.card_numbers import tokeniser
 from runtime.clock import SystemClock
-from runtime.errors import Unavailable
+from runtime.errors import Misconfigured, Unavailable
 from runtime.http import Endpoint
 from runtime.kafka.client import Cluster, open_producer
 from runtime.key_file import card_number_key
-from runtime.rates_file import read_rates
 from runtime.shutdown import Shutdown
 from training.data.feature_context import FeatureContext
 from training.labels.store import DamagedLedger, Kind, LedgerStore
@@ -39,11 +37,10 @@ def feature_context(settings: Settings) -> FeatureContext:
     """Features, rates and masking as the service has them.
 
     Raises:
-        Misconfigured: the rates file cannot be used, or the key of card numbers not be kept.
+        Misconfigured: the key of card numbers cannot be kept.
     """
-    rates = read_rates(settings.rates_file, settings.base_currency)
     key = card_number_key(settings.secret, settings.loop_data_dir, variable="FRAUD_LOOP_DATA_DIR")
-    return FeatureContext(default_spec(settings.attributes), rates=rates, token=tokeniser(key))
+    return FeatureContext(settings.platform, settings.declared.rates, tokeniser(key))
 
 
 def kinds_of(settings: Settings) -> dict[str, Kind]:
@@ -55,9 +52,7 @@ def kinds_of(settings: Settings) -> dict[str, Kind]:
     }
 
 
-def connect(
-    settings: Settings, registry: CollectorRegistry, *, partitions: int | None = None, progress: Progress = quiet
-) -> Loop:
+def connect(settings: Settings, registry: CollectorRegistry, *, progress: Progress = quiet) -> Loop:
     """The loop on Kafka, ready to turn.
 
     Raises:
@@ -67,8 +62,12 @@ def connect(
     world = feature_context(settings)
     cluster = Cluster.of(settings)
     feed = KafkaFeed.connect(cluster, kinds_of(settings), world.token, clock=settings.loop_clock)
-    held = partitions or len(feed.consumer.partitions_for_topic(settings.transactions_topic))
-    world = FeatureContext(world.spec, world.config, world.rates, held, world.stage, world.token)
+    held = len(feed.consumer.partitions_for_topic(settings.transactions_topic))
+    if held != settings.platform.partitions:
+        raise Misconfigured(
+            f"topic {settings.transactions_topic} has {held} partitions, platform {settings.platform.name} declares "
+            f"{settings.platform.partitions}: set partitions in the file that FRAUD_PLATFORM_FILE names"
+        )
     with cluster.translated("connecting"):
         producer = open_producer({**cluster.config(), "acks": "all", "allow_auto_create_topics": False})
     metrics = LoopMetrics(registry)

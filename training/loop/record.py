@@ -39,6 +39,7 @@ class RunRecord(BaseModel):
         drift: by kind, where measured.
         findings: what the gate looked at.
         unseen: what it could not look at.
+        raises: whether the candidate is shown to be better than the best champion so far.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,6 +58,15 @@ class RunRecord(BaseModel):
     drift: dict[str, float]
     findings: list[dict[str, object]]
     unseen: list[str] = []
+    raises: bool = False
+
+    @property
+    def alerts(self) -> tuple[float, float] | None:
+        """Least and most share of payments that the gate expects the candidate to flag; None where it did not look."""
+        for finding in self.findings:
+            if finding["check"] == "volume" and "least_share" in finding:
+                return float(str(finding["least_share"])), float(str(finding["most_share"]))
+        return None
 
 
 def iso(micros: int) -> str:
@@ -81,6 +91,7 @@ def record_of(begun: BegunRun, result: RunResult, decision: Decision, drift: Dri
         drift=drift.by_kind() if drift else {},
         findings=[finding.as_json() for finding in result.judgement.findings],
         unseen=list(result.unseen),
+        raises=result.judgement.raises,
     )
 
 

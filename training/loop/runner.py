@@ -26,6 +26,7 @@ from training.loop.feed import Feed
 from training.loop.ledger_view import LedgerView, LedgerViewReader
 from training.loop.metrics import LoopMetrics
 from training.loop.monitoring.business_figures import business, by_version, joined, quality
+from training.loop.monitoring.delays import reports
 from training.loop.monitoring.drift import Drift, drift_of
 from training.loop.monitoring.rollback import MIN_DECISIONS, VOLUME_FACTOR, rollback_reason
 from training.loop.record import RunRecord, failed, find_record, iso, record_of, write_record
@@ -33,6 +34,7 @@ from training.loop.state import BegunRun, LoopState, PendingMove, ServingPeriod,
 from training.loop.training_run import Trainer, fingerprint_of
 from training.loop.triggers import due
 from training.registry import versions as registry
+from training.registry.learnt import read_delay
 from training.registry.versions import RegistryError
 
 log = structlog.get_logger()
@@ -117,7 +119,9 @@ class Loop:
         if newest is not None:
             self.store.retain(min(now, newest + DAY_US) - self.trainer.config.retention)
             self.store.compact(min(now, newest))
-        registry.prune(self.trainer.root, keep=self.trainer.config.keep_versions)
+        best = load_state(self.folder).best
+        kept = frozenset() if best is None else frozenset({best})
+        registry.prune(self.trainer.root, keep=self.trainer.config.keep_versions, also=kept)
 
     def _worth_a_look(self, state: LoopState, now: int) -> bool:
         """Reading the whole window takes a while: not more often than the cool-down, unless a champion is watched."""
@@ -155,11 +159,12 @@ class Loop:
         mine = view.decisions[view.decisions["shadow_version"] == shadow.version]
         would = float((mine["shadow_action"] != "allow").mean()) if len(mine) else 0.0
         does = float((mine["model_action"] != "allow").mean()) if len(mine) else 0.0
-        steady = does == 0 or 1 / VOLUME_FACTOR <= would / does <= VOLUME_FACTOR
+        expected = shadow.alerts is not None and shadow.alerts[0] <= would <= shadow.alerts[1]
+        steady = expected or does == 0 or 1 / VOLUME_FACTOR <= would / does <= VOLUME_FACTOR
         reason = f"probation over {len(mine)} payments: alerts on {would:.2%}, the champion on {does:.2%}"
         state = state.model_copy(update={"probation": None})
         if len(mine) >= MIN_DECISIONS and steady:
-            return self._promote(state, shadow.version, view.now, reason, promised=shadow.promised, run=state.runs)
+            return self._promote(state, shadow, view.now, reason, run=state.runs)
         registry.drop_shadow(self.trainer.root, self.features)
         registry.refuse(self.trainer.root, shadow.version, reason=reason, at=iso(view.now), evidence={})
         return state
@@ -194,13 +199,16 @@ class Loop:
         root, at = self.trainer.root, iso(record.at_us)
         if record.candidate is not None:
             if record.decision is Decision.PROMOTE:
-                state = self._promote(
-                    state, record.candidate, record.at_us, record.reason, promised=record.promised, run=record.run
-                )
+                period = ServingPeriod(
+                    version=record.candidate, since=record.at_us, promised=record.promised, alerts=record.alerts,
+                    raises=record.raises,
+                )  # fmt: skip
+                state = self._promote(state, period, record.at_us, record.reason, run=record.run)
             elif record.decision is Decision.SHADOW:
                 shadow = PendingMove(
                     type="shadow", version=record.candidate, former=record.champion, at=record.at_us,
-                    reason=record.reason, run=record.run, promised=record.promised,
+                    reason=record.reason, run=record.run, promised=record.promised, alerts=record.alerts,
+                    raises=record.raises,
                 )  # fmt: skip
                 state = self._move(state, shadow)
             else:
@@ -221,12 +229,11 @@ class Loop:
             }
         )
 
-    def _promote(
-        self, state: LoopState, version: int, at: int, reason: str, *, promised: dict[str, float], run: int
-    ) -> LoopState:
+    def _promote(self, state: LoopState, period: ServingPeriod, at: int, reason: str, *, run: int) -> LoopState:
+        version, former = period.version, registry.former(self.trainer.root, self.features, period.version)
         move = PendingMove(
-            type="promotion", version=version, former=registry.former(self.trainer.root, self.features, version),
-            at=at, reason=reason, run=run, promised=promised,
+            type="promotion", version=version, former=former, at=at, reason=reason, run=run,
+            promised=period.promised, alerts=period.alerts, raises=period.raises,
         )  # fmt: skip
         return self._move(state, move)
 
@@ -246,7 +253,9 @@ class Loop:
         except RegistryError as error:
             log.warning("a move could not be made", move=move.type, version=move.version, error=str(error))
             return state.model_copy(update={"moving": None})
-        serving = ServingPeriod(version=version, since=move.at, promised=move.promised)
+        serving = ServingPeriod(
+            version=version, since=move.at, promised=move.promised, alerts=move.alerts, raises=move.raises
+        )
         place = "probation" if move.type == "shadow" else "serving"
         if move.type == "promotion":
             serving = serving.model_copy(update={"former": move.former})
@@ -259,7 +268,13 @@ class Loop:
             features_fingerprint=self.features,
             run=move.run,
         )
-        state = state.model_copy(update={"moving": None, "outbox": (*state.outbox, announcement), place: serving})
+        told = {
+            "moving": None,
+            "outbox": (*state.outbox, announcement),
+            place: serving,
+            "best": best_after(state, move),
+        }
+        state = state.model_copy(update=told)
         save_state(self.folder, state)
         return state
 
@@ -328,6 +343,7 @@ class Loop:
         metrics.unknown_labels.set(view.known.unknown_labels)
         self._tell_refused(view)
         metrics.sampling.set(state.sampling)
+        metrics.set_reports(*reports(view, read_delay(self.trainer.root, self.trainer.config.base)))
         for serving in (state.serving, state.probation):
             for figure, value in (serving.promised if serving else {}).items():
                 metrics.promised.labels(str(serving.version if serving else 0), figure).set(value)
@@ -341,3 +357,18 @@ class Loop:
                 metrics.realised.labels(str(version), figure).set(value)
         champion = self._champion()
         metrics.set_business(business(view, decided, champion.policy if champion else None))
+
+
+def best_after(state: LoopState, move: PendingMove) -> int | None:
+    """The best champion so far after a move: the first, one that was shown to be better than the best, or what is left.
+
+    One that took over because it was due is not shown to be better: whoever was the best stays what later ones are held
+    against, or a champion could decline by small steps, each within what chance allows.
+    """
+    if move.type == "rollback":
+        return None if state.best == move.former else state.best
+    if move.type != "promotion" or move.version is None:
+        return state.best
+    if move.raises or move.former is None:
+        return move.version
+    return move.former if state.best is None else state.best

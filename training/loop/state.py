@@ -39,6 +39,8 @@ class ServingPeriod(BaseModel):
         since: when it began, µs.
         former: who served before, None where nobody did.
         promised: what its evaluation promised: figure -> value.
+        alerts: least and most share of payments that the gate expects it to flag; None where it did not say.
+        raises: whether it takes the place of the best champion so far as well, once it serves.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,6 +49,8 @@ class ServingPeriod(BaseModel):
     since: int
     former: int | None = None
     promised: dict[str, float] = {}
+    alerts: tuple[float, float] | None = None
+    raises: bool = False
 
 
 class PendingMove(BaseModel):
@@ -60,6 +64,7 @@ class PendingMove(BaseModel):
         reason: one line.
         run: of the loop.
         promised: figures of the version.
+        alerts, raises: see `ServingPeriod`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -71,6 +76,8 @@ class PendingMove(BaseModel):
     reason: str
     run: int = 0
     promised: dict[str, float] = {}
+    alerts: tuple[float, float] | None = None
+    raises: bool = False
 
 
 class LoopState(BaseModel):
@@ -85,6 +92,7 @@ class LoopState(BaseModel):
         unfinished: a run that has begun.
         serving: the champion that the loop put there last.
         probation: the shadow that waits to take over.
+        best: the best champion so far: none may ever stand behind it by more than the gate's margin.
         looked: when the payments were last looked at for drift, µs.
         sampling: whether drift without labels asks for more review sampling.
         moving: a move that has begun.
@@ -101,6 +109,7 @@ class LoopState(BaseModel):
     unfinished: BegunRun | None = None
     serving: ServingPeriod | None = None
     probation: ServingPeriod | None = None
+    best: int | None = None
     looked: int | None = None
     sampling: bool = False
     moving: PendingMove | None = None

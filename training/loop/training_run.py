@@ -1,28 +1,33 @@
 """One training run: data set, candidate, the gate's judgement. It writes a candidate; promoting is the caller's."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+import numpy as np
 
 from fraud.decisions.policy import Policy
 from fraud.features.encoder import features_fingerprint
 from fraud.features.risk_tables import RiskTables
-from training.data.dataset import Dataset
+from training.data.dataset import FRAUD, Dataset
 from training.data.feature_context import FeatureContext
 from training.data.replayed_stream import count_risk, from_stream
-from training.evaluation.evaluate import Model, to_scored
-from training.evaluation.scores import Scored, at_policy
-from training.gate.paired_scores import GateInputs, recent, rule
+from training.data.training_rows import FraudRate, TrainingRows, fraud_rate, training_rows
+from training.evaluation.evaluate import Model
+from training.gate.paired_scores import GateInputs, Rival, recent, rule
 from training.gate.rule import Judgement
+from training.labels.delay import DelayCurve, Reports
 from training.loop.config import LoopConfig
 from training.loop.ledger_view import LedgerView
 from training.loop.state import BegunRun, LoopState
-from training.loop.training_step import TrainedCandidate, held_out, policy_of, run_seed, train_candidate
-from training.modelling.export import export_bundle
+from training.loop.training_step import TrainedCandidate, policy_of, ranks_of, run_seed, train_candidate
+from training.modelling.export import export_bundle, learnt_from
 from training.modelling.inputs import open_base
 from training.modelling.train_loop import Progress, quiet
 from training.registry import versions as registry
+from training.registry.learnt import read_delay
+from training.registry.versions import RegistryError
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,59 +76,80 @@ class Trainer:
             RegistryError: there is no base.
             InvalidDataset: there is nothing to learn from.
         """
-        seed = run_seed(self.config.seed, begun.number)
-        risk = count_risk(view.stream, self.config.risk, until=view.now)
+        config, seed = self.config, run_seed(self.config.seed, begun.number)
+        risk = count_risk(view.stream, config.risk, self.context.spec, until=view.now)
         data = from_stream(view.stream, self.context, as_of=view.now, risk=risk).between(view.since, None)
-        judges = held_out(data.customer, self.config.holdout_share)
-        judged = data.take(judges)
-        champion = self._champion()
-        base_version, base = open_base(self.root, self.config.base, self.config.bundle_key)
-        trained = train_candidate(base, data.take(~judges), judged, self.config, seed=seed, progress=self.progress)
-        candidate = self._export(trained, data, risk, champion, parent=base_version, at=view.now)
+        base_version, base = open_base(self.root, config.base, config.bundle_key)
+        curve = DelayCurve.of(Reports.of(view.stream.ledger, view.now), read_delay(self.root, base_version))
+        taught, rate = training_rows(data, curve, view.now, seed=seed), fraud_rate(data, curve, view.now)
+        champion = self._version(registry.champion(self.root, fingerprint_of(self.context)))
+        trained = train_candidate(base, data, taught, rate, config, seed=seed, progress=self.progress)
+        candidate = self._export(trained, data, taught, risk, champion, view=view, parent=base_version)
+        best = self._best(state, champion)
         inputs = GateInputs(
             candidate=candidate,
-            champion=champion,
+            ranks=trained.ranks,
+            champion=None if champion is None else Rival.of(self.root, champion, data, config.budget),
+            best=None if best is None else Rival.of(self.root, best, data, config.budget),
             data=data,
-            judges=judges,
             ledger=view.stream.ledger,
             at=view.now,
             promoted=state.serving.since if state.serving else None,
             trusted=state.trusted,
-            alert_share=self.config.alert_share,
+            alert_share=config.alert_share,
+            rate=rate,
             baselines=trained.baselines,
         )
-        ruling = rule(inputs, config=self.config.judging, seed=seed, bands=self.config.bands)
+        ruling = rule(inputs, config=config.gate, seed=seed, bands=config.bands)
+        judged = data.take(~np.isnan(trained.ranks)).labelled()
         return RunResult(
             candidate=candidate.version,
             champion=champion.version if champion else None,
             judgement=ruling.judgement,
             unseen=ruling.unseen,
             strategy=trained.strategy,
-            counts=_counts(view, data, judged.labelled(), trained),
-            promised=_promised(to_scored(judged, candidate.scores(judged.features)), candidate.policy),
+            counts=_counts(view, data, judged, trained) | _rates(taught, rate),
+            promised=_promised(data, trained, rate, candidate),
         )
 
-    def _champion(self) -> Model | None:
-        version = registry.champion(self.root, fingerprint_of(self.context))
-        return None if version is None else Model.read(registry.find(self.root, version)[1], self.config.bundle_key)
+    def _version(self, number: int | None) -> Model | None:
+        return None if number is None else Model.read(registry.find(self.root, number)[1], self.config.bundle_key)
+
+    def _best(self, state: LoopState, champion: Model | None) -> Model | None:
+        """The best champion so far, where it is another than the champion and still of these features."""
+        if champion is None or state.best is None or state.best == champion.version:
+            return None
+        try:
+            best = self._version(state.best)
+        except RegistryError:
+            return None  # somebody removed it
+        same = best is not None and best.manifest.features_fingerprint == champion.manifest.features_fingerprint
+        return best if same else None
 
     def _export(
         self,
         trained: TrainedCandidate,
         data: Dataset,
+        taught: TrainingRows,
         risk: RiskTables,
         champion: Model | None,
         *,
+        view: LedgerView,
         parent: int,
-        at: int,
     ) -> Model:
-        costs = champion.policy if champion else Policy.default(data.identity.base_currency)
+        costs = champion.policy if champion else Policy.default(data.identity.platform.base_currency)
         policy = policy_of(costs, trained.candidate, recent(data), self.config.alert_share)
+        candidate = trained.candidate
+        if trained.rows:
+            reached = {f"events/{part}": f"offset {offset}" for part, offset in sorted(view.reached.items())}
+            candidate = learnt_from(candidate, data, taught.transaction, as_received=True, facts={"data": reached})
+            rank = ranks_of(data, taught, trained.ranks, self.config.budget)
+            candidate = replace(candidate, learnt_rank=rank)
         number = export_bundle(
             self.root,
-            trained.candidate,
+            candidate,
             identity=data.identity,
-            created_at=datetime.fromtimestamp(at / 1e6, UTC),
+            created_at=datetime.fromtimestamp(view.now / 1e6, UTC),
             parent=parent,
             policy=policy.model_dump_json(indent=2).encode() + b"\n",
             write_risk=risk.to_file if risk.tables else None,
@@ -153,9 +179,29 @@ def _counts(view: LedgerView, data: Dataset, judged: Dataset, trained: TrainedCa
     }
 
 
-def _promised(rows: Scored, policy: Policy) -> dict[str, float]:
-    """Precision and recall of the policy's alerts on the judged rows; nothing without fraud there."""
-    if not rows.fraud.any():
+def _rates(taught: TrainingRows, rate: FraudRate) -> dict[str, float | int]:
+    return {
+        "presumed_rows": len(taught.sample) - taught.labelled if taught.labelled else 0,
+        "fraud_rate_reported": rate.frauds / max(rate.reported, 1),
+        "fraud_rate": rate.value,
+    }
+
+
+def _promised(data: Dataset, trained: TrainedCandidate, rate: FraudRate, candidate: Model) -> dict[str, float]:
+    """Precision and recall of the policy's alerts, as models of other folds rank the known frauds; {} without any.
+
+    The candidate has learnt these frauds by heart: how many it flags says nothing. How deep it alerts it does say.
+    """
+    fraud = (data.label == FRAUD) & ~np.isnan(trained.ranks)
+    young = recent(data)
+    if not fraud.any() or len(young) == 0:
         return {}
-    figures = at_policy(rows, policy)
-    return {"precision": float(figures["precision"] or 0.0), "recall": float(figures["recall"] or 0.0)}
+    flagged = float(candidate.policy.decide(candidate.scores(young.features), young.amount).flagged.mean())
+    rank = trained.ranks[fraud]
+    recall = float((rank > trained_depth(trained, flagged)).mean())
+    return {"precision": min(recall * rate.value / flagged, 1.0) if flagged else 0.0, "recall": recall}
+
+
+def trained_depth(trained: TrainedCandidate, share: float) -> float:
+    """The rank from which on `share` of all payments is flagged."""
+    return float(np.nanquantile(trained.ranks, 1 - share))

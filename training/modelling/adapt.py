@@ -1,5 +1,6 @@
 """Adaptation: a base, a few target labels and a strategy give a calibrated candidate."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Final
@@ -13,12 +14,14 @@ from training.data.errors import (
 )
 from training.data.sample import Floats, check_trainable, row_keys, some_rows
 from training.modelling.calibration import Calibration, estimate_prior, fit_calibration
+from training.modelling.column_checks import column_warnings
 from training.modelling.contributions import reference_row
 from training.modelling.export import Candidate, golden_rows
 from training.modelling.network import predict
 from training.modelling.strategies import STRATEGIES
 from training.modelling.strategies.task import Adapted, Strategy, Task
 from training.modelling.train_loop import make_deterministic
+from training.registry.learnt import code_version
 
 CALIBRATION_WEIGHT: Final = 30.0
 """The held-out source rows count in the calibration's shape as if they had so many frauds."""
@@ -43,7 +46,7 @@ def strategy_named(name: str) -> Strategy:
     return function
 
 
-def adapt(task: Task, strategy: str, *, frauds_counted: int, rows_counted: int) -> Candidate:
+def adapt(task: Task, strategy: str, *, frauds_counted: float, rows_counted: float) -> Candidate:
     """Runs a strategy and calibrates what it gives for the target.
 
     Args:
@@ -82,6 +85,8 @@ def adapt(task: Task, strategy: str, *, frauds_counted: int, rows_counted: int) 
             until=_iso(task.target.time[-1]),
             rows=len(task.target),
             frauds=task.target.frauds,
+            options=asdict(task.options),
+            code=code_version(),
         ),
         report=_report(task, strategy, adapted.why, calibration, prior=prior),
     )
@@ -91,12 +96,13 @@ def calibrate(task: Task, adapted: Adapted, prior: float) -> Calibration:
     """Shape from held-out source rows and the labelled target rows, height from the unlabelled target rows."""
     held_out, target = task.base.held_out, task.target
     target_logits = predict(adapted.scorer, target.features) if adapted.held_out is None else adapted.held_out
+    known = ~np.isnan(target_logits)
     source_logits = predict(adapted.scorer, held_out.features)
     source_weight = min(CALIBRATION_WEIGHT / max(held_out.frauds, 1), 1.0)
     return fit_calibration(
-        np.concatenate([target_logits, source_logits]),
-        np.concatenate([target.label, held_out.label]),
-        _weights(len(target), len(held_out), source_weight),
+        np.concatenate([target_logits[known], source_logits]),
+        np.concatenate([target.label[known], held_out.label]),
+        _weights(target.weight[known], len(held_out), source_weight),
         unseen_logits(task, adapted),
         prior,
     )
@@ -113,7 +119,7 @@ def unseen_logits(task: Task, adapted: Adapted) -> Floats:
     unseen = ~np.isin(row_keys(rows), row_keys(task.target.features))
     if np.count_nonzero(unseen) >= ENOUGH_UNSEEN:
         return predict(adapted.scorer, rows[unseen])
-    return predict(adapted.scorer, rows) if adapted.held_out is None else adapted.held_out
+    return predict(adapted.scorer, rows) if adapted.held_out is None else adapted.held_out[~np.isnan(adapted.held_out)]
 
 
 def _report(task: Task, strategy: str, why: str, calibration: Calibration, *, prior: float) -> dict[str, object]:
@@ -123,6 +129,7 @@ def _report(task: Task, strategy: str, why: str, calibration: Calibration, *, pr
         "why": why,
         "labels": len(task.target),
         "frauds": task.target.frauds,
+        "warnings": column_warnings(task.target, task.unlabelled, task.base.names, task.base.kinds),
         "prior": prior,
         "source_prior": task.base.source_prior,
         "calibration": {
@@ -133,8 +140,8 @@ def _report(task: Task, strategy: str, why: str, calibration: Calibration, *, pr
     }
 
 
-def _weights(target: int, source: int, source_weight: float) -> npt.NDArray[np.float64]:
-    return np.concatenate([np.ones(target), np.full(source, source_weight)])
+def _weights(target: Floats, source: int, source_weight: float) -> npt.NDArray[np.float64]:
+    return np.concatenate([target.astype(np.float64), np.full(source, source_weight)])
 
 
 def _iso(time_us: np.int64) -> str:

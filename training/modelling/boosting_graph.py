@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from training.modelling.base import MappedTrees
 from training.modelling.boosting import CATEGORY_CODES
 
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -44,15 +45,28 @@ class _Nodes:
     depth: int = 0
 
 
-class Forest(tf.Module):
-    """A booster in the graph; calling it gives raw log-odds [n] of raw features [n, d]."""
+Weighted: TypeAlias = tuple[lightgbm.Booster | MappedTrees, float]
+"""A booster and what its output counts."""
 
-    def __init__(self, booster: lightgbm.Booster, kinds: Sequence[str]) -> None:
+
+class Forest(tf.Module):
+    """Boosters in the graph; calling it gives their outputs' weighted sum [n] of raw features [n, d].
+
+    One booster gives raw log-odds; a random forest gives the mean of its trees, as LightGBM does.
+    """
+
+    def __init__(self, boosters: lightgbm.Booster | Sequence[Weighted], kinds: Sequence[str]) -> None:
         super().__init__(name="forest")
         nodes, roots = _Nodes(), []
-        for tree in booster.dump_model()["tree_info"]:
-            roots.append(_reserve(nodes, 1))
-            _fill(nodes, roots[-1], tree["tree_structure"], 0)
+        for booster, weight in [(boosters, 1.0)] if isinstance(boosters, lightgbm.Booster) else boosters:
+            columns = booster.columns if isinstance(booster, MappedTrees) else None
+            model = (booster.booster if isinstance(booster, MappedTrees) else booster).dump_model()
+            share = weight / len(model["tree_info"]) if model["average_output"] else weight
+            for tree in model["tree_info"]:
+                roots.append(_reserve(nodes, 1))
+                structure = tree["tree_structure"]
+                placed = structure if columns is None else _placed(structure, columns)
+                _fill(nodes, roots[-1], placed, depth=0, weight=share)
         self.depth = nodes.depth
         self.roots = tf.constant(roots, tf.int32)
         self.feature = tf.constant(nodes.feature, tf.int32)
@@ -106,15 +120,15 @@ def _reserve(nodes: _Nodes, count: int) -> int:
     return first
 
 
-def _fill(nodes: _Nodes, position: int, structure: dict[str, Any], depth: int) -> None:
-    """Writes a subtree, its root at `position`."""
+def _fill(nodes: _Nodes, position: int, structure: dict[str, Any], *, depth: int, weight: float) -> None:
+    """Writes a subtree, its root at `position`; what its leaves say counts `weight`."""
     nodes.depth = max(nodes.depth, depth)
     if "split_feature" not in structure:
-        nodes.value[position] = float(structure["leaf_value"])
+        nodes.value[position] = weight * float(structure["leaf_value"])
         return
     feature = structure["split_feature"]
     nodes.feature[position] = feature
-    nodes.value[position] = float(structure["internal_value"])
+    nodes.value[position] = weight * float(structure["internal_value"])
     if structure["decision_type"] == "==":
         codes = np.zeros(CATEGORY_CODES, bool)
         codes[[int(code) for code in structure["threshold"].split("||")]] = True
@@ -128,8 +142,28 @@ def _fill(nodes: _Nodes, position: int, structure: dict[str, Any], depth: int) -
         nodes.missing_as[position] = 0.0 if structure["missing_type"] == "None" else by_default
     left = _reserve(nodes, 2)
     nodes.left[position] = left
-    _fill(nodes, left, structure["left_child"], depth + 1)
-    _fill(nodes, left + 1, structure["right_child"], depth + 1)
+    _fill(nodes, left, structure["left_child"], depth=depth + 1, weight=weight)
+    _fill(nodes, left + 1, structure["right_child"], depth=depth + 1, weight=weight)
+
+
+def _placed(structure: dict[str, Any], columns: npt.NDArray[np.intp]) -> dict[str, Any]:
+    """A subtree that reads other columns; of a split on one that is not there the side of missing values stays."""
+    while "split_feature" in structure and columns[structure["split_feature"]] < 0:
+        structure = structure["left_child" if _missing_left(structure) else "right_child"]
+    if "split_feature" not in structure:
+        return structure
+    return structure | {
+        "split_feature": int(columns[structure["split_feature"]]),
+        "left_child": _placed(structure["left_child"], columns),
+        "right_child": _placed(structure["right_child"], columns),
+    }
+
+
+def _missing_left(structure: dict[str, Any]) -> bool:
+    """Where a missing value goes, as `_fill` has it."""
+    if structure["decision_type"] == "==":
+        return False
+    return bool(structure["threshold"] >= 0 if structure["missing_type"] == "None" else structure["default_left"])
 
 
 def _columns(nodes: _Nodes, features: int) -> list[int]:

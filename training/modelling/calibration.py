@@ -3,8 +3,9 @@
 With few frauds the map is a straight line (Platt 1999, "Probabilistic Outputs for Support Vector Machines"); with many
 it follows pooled adjacent violators at a few knots. Its height then follows the prior: batches, source and target
 have different fraud rates, so the intercept is set where the mean score of *unlabelled* target rows equals the
-target's estimated rate (Saerens, Latinne & Decaestecker 2002, "Adjusting the Outputs of a Classifier to New a Priori
-Probabilities").
+target's counted rate. That matches one moment to a rate that is known; it is no estimate of an unknown rate, as the
+expectation maximisation of Saerens, Latinne & Decaestecker 2002 is ("Adjusting the Outputs of a Classifier to New a
+Priori Probabilities").
 """
 
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ def match_prior(shape: Calibration, unlabelled: Floats, prior: float) -> Calibra
     return shape.shifted(float(shift))
 
 
-def estimate_prior(frauds: int, rows: int, source_prior: float, *, strength: float = 1000.0) -> float:
+def estimate_prior(frauds: float, rows: float, source_prior: float, *, strength: float = 1000.0) -> float:
     """The target's fraud rate: its own count, drawn towards the source's rate (a Beta prior worth `strength` rows)."""
     return (frauds + strength * source_prior) / (rows + strength)
 

@@ -17,6 +17,7 @@ import tensorflow as tf
 from training.modelling.boosting_graph import Forest
 from training.modelling.encoder import Encoding
 from training.modelling.network import FraudNet
+from training.modelling.stack_graph import Stack, log_odds
 
 STEPS = 16
 
@@ -52,6 +53,36 @@ class NetAttribution(tf.Module):
         gradient = tf.reduce_mean(tf.reshape(tape.gradient(logits, flat), tf.shape(path)), axis=0)
         share = tf.transpose(gradient * (end - start))
         return tf.transpose(tf.math.unsorted_segment_sum(share, self.owner, self.features))
+
+
+class StackAttribution(tf.Module):
+    """The contributions to each part of a stack, added up."""
+
+    def __init__(self, stack: Stack, reference: npt.NDArray[np.float32]) -> None:
+        super().__init__(name="stack_attribution")
+        features = len(reference)
+        self.stack = stack
+        self.trees = None if stack.trees is None else ForestAttribution(stack.trees, features)
+        self.nets = [NetAttribution(net, reference) for net in stack.nets]
+        self.forests = [ForestAttribution(forest, features) for forest in stack.forests]
+
+    def __call__(self, features: tf.Tensor) -> tf.Tensor:
+        """Contributions [n, d] in raw log-odds."""
+        total = tf.zeros_like(features)
+        if self.trees is not None:
+            total += self.trees(features)
+        for net, weight in zip(self.nets, self.stack.net_weights, strict=True):
+            total += weight * net(features)
+        for forest, weight in zip(self.forests, self.stack.forest_weights, strict=True):
+            total += weight * self._on_log_odds(forest, features)
+        return total
+
+    def _on_log_odds(self, forest: "ForestAttribution", features: tf.Tensor) -> tf.Tensor:
+        """Changes of a probability, stretched per row so that they add up to the change of its log-odds."""
+        changes = forest(features)
+        end, moved = forest.forest(features), tf.reduce_sum(changes, axis=1)
+        rise = log_odds(end) - log_odds(end - moved)
+        return changes * tf.math.divide_no_nan(rise, moved)[:, None]
 
 
 class ForestAttribution(tf.Module):

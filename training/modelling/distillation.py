@@ -14,7 +14,7 @@ Niculescu-Mizil 2006, "Model Compression").
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ from training.modelling.encoder import FEW_QUANTILES, EncodingOptions, fit_encod
 from training.modelling.losses import logit_distance, soft_cross_entropy
 from training.modelling.network import STUDENT, FraudNet, NetOptions, build_net
 from training.modelling.train_loop import FitOptions, Report, Rows, fit, silent
+
+FEWEST: Final = 50
 
 Teacher: TypeAlias = Callable[[Floats], Floats]
 """Features [n, d] -> logits [n]."""
@@ -99,6 +101,16 @@ def distil(
     draws = {"pool": np.concatenate([common, rare], axis=1)}
     fit(loss, student.trainable_variables, {"pool": pool}, draws, options=options.fit, seed=seed, report=report)
     return student
+
+
+def fidelity(truth: Floats, guess: Floats) -> float:
+    """Share of the riskiest hundredth by `truth` [n] that is in the riskiest hundredth by `guess` [n].
+
+    No label is needed. Of few rows it is the riskiest `FEWEST`, or a tenth.
+    """
+    count = max(round(0.01 * len(truth)), min(FEWEST, len(truth) // 10), 1)
+    riskiest, found = (np.argsort(-logits, kind="stable")[:count] for logits in (truth, guess))
+    return len(np.intersect1d(riskiest, found)) / count
 
 
 def mix(rows: Floats, risky: npt.NDArray[np.intp], *, options: DistilOptions, seed: int) -> Floats:

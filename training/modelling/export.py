@@ -10,7 +10,7 @@ place with its number, so that no reader ever sees half a version (`training.reg
 import errno
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -23,12 +23,14 @@ import tensorflow as tf
 from fraud.models.bundle import InvalidBundle, Manifest, TrainedOn, check_extremes, checksum, write_manifest
 from fraud.models.graph import SAVED_MODEL, InvalidGraph, check_graph
 from fraud.models.serving import Area
-from training.data.dataset import Identity
+from training.data.dataset import Dataset, Identity
 from training.modelling.boosting_graph import Forest
 from training.modelling.calibration import Calibration
-from training.modelling.contributions import Attribution, ForestAttribution, NetAttribution
+from training.modelling.contributions import Attribution, ForestAttribution, NetAttribution, StackAttribution
 from training.modelling.network import FraudNet
+from training.modelling.stack_graph import Stack
 from training.modelling.strategies.task import Scorer
+from training.registry.learnt import write_learnt
 from training.registry.versions import publish, workspace
 
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -57,6 +59,8 @@ class Candidate:
         golden: some rows of the target, float32 [m, d].
         strategy, seed, prior, trained_on: for the manifest.
         report: for `metrics.json`: what was chosen, why, and what it was fitted on.
+        learnt: hashed ids of the payments whose labels it learnt from, uint64 [m].
+        learnt_rank: how models that had not learnt from these ranked them, [m]; None where nobody did.
     """
 
     scorer: Scorer
@@ -69,6 +73,8 @@ class Candidate:
     prior: float
     trained_on: TrainedOn
     report: Mapping[str, object]
+    learnt: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    learnt_rank: npt.NDArray[np.floating] | None = None
 
 
 class ServingModule(tf.Module):
@@ -103,7 +109,32 @@ def attribution(scorer: Scorer, reference: Floats) -> Attribution:
         return ForestAttribution(scorer, len(reference))
     if isinstance(scorer, FraudNet):
         return NetAttribution(scorer, reference)
+    if isinstance(scorer, Stack):
+        return StackAttribution(scorer, reference)
     raise TypeError(f"no attribution for {type(scorer).__name__}")
+
+
+def learnt_from(
+    candidate: Candidate,
+    data: Dataset,
+    transactions: npt.NDArray[np.uint64],
+    *,
+    as_received: bool,
+    facts: Mapping[str, object],
+) -> Candidate:
+    """The candidate with what it learnt from, for whoever measures it later.
+
+    Args:
+        candidate: as adapted.
+        data: every payment that it was given.
+        transactions: hashed ids of those whose labels it learnt from.
+        as_received: whether `data` is everything up to its last payment; else only the labelled ones were looked at.
+        facts: further fields of `TrainedOn`.
+    """
+    told = dict(facts)
+    if as_received and len(data):
+        told |= {"as_received": True, "until": datetime.fromtimestamp(int(data.time.max()) / 1e6, UTC).isoformat()}
+    return replace(candidate, learnt=transactions, trained_on=candidate.trained_on.model_copy(update=told))
 
 
 def export_bundle(
@@ -139,6 +170,7 @@ def export_bundle(
         _write_golden(path, candidate)
         (path / "policy.json").write_bytes(policy)
         (path / "metrics.json").write_bytes(to_json(candidate.report))
+        write_learnt(path, candidate.learnt, candidate.learnt_rank)
         if write_risk is not None:
             (path / "risk").mkdir()
             write_risk(path / "risk")
@@ -187,9 +219,10 @@ def write_version(
                 created_at=created_at.astimezone(UTC).isoformat(timespec="seconds"),
                 features_fingerprint=identity.features_fingerprint,
                 history_fingerprint=identity.history_fingerprint,
-                stage=identity.stage,
-                partitions=identity.partitions,
-                base_currency=identity.base_currency,
+                stage=identity.platform.stage,
+                partitions=identity.platform.partitions,
+                base_currency=identity.platform.base_currency,
+                platform=identity.platform,
                 source_versions=identity.sources,
                 files=files,
                 **facts,

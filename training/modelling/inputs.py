@@ -1,12 +1,13 @@
 """Event files to what pre-training and adaptation take."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from fraud.features.encoder import SPEC
+from fraud.features.catalogue import spec_of
+from fraud.features.platform import STANDARD, Platform
 from fraud.features.risk_tables import RiskTables
 from fraud.models.bundle import BASE, InvalidBundle, read_manifest, verify_files
 from training.data.dataset import (
@@ -15,20 +16,34 @@ from training.data.dataset import (
 from training.data.errors import (
     InvalidDataset,
 )
-from training.data.replayed_stream import build
-from training.data.sample import Floats, Sample
+from training.data.feature_context import FeatureContext
+from training.data.replayed_stream import build, read_stream
+from training.data.sample import Floats, Sample, some_rows
+from training.labels.delay import DelayCurve, Reports
 from training.modelling.base import Base, load_base
+from training.modelling.columns import in_columns
 from training.registry.versions import RegistryError, find, versions
 
 LABELS: str = "labels.parquet"
+
+ENCODED_ROWS: int = 50_000
+"""Of the target, at most, for the encoding of what only it has."""
 
 PRESENT: float = 1e-3
 """A feature that fewer target rows have counts as one that the target lacks."""
 
 
-def kinds_of(names: Sequence[str]) -> tuple[str, ...]:
-    """The kind of each feature by its name; names are those of the default spec."""
-    kinds = {feature.name: str(feature.kind) for feature in SPEC.features}
+def kinds_of(names: Sequence[str], platforms: Iterable[Platform] = (STANDARD,)) -> tuple[str, ...]:
+    """The kind of each feature by its name, as one or more platforms have them.
+
+    Raises:
+        InvalidDataset: none of them has a feature, or two have it of different kinds.
+    """
+    kinds: dict[str, str] = {}
+    for spec in map(spec_of, platforms):
+        for name, kind in zip(spec.names, spec.kinds, strict=True):
+            if kinds.setdefault(name, kind) != kind:
+                raise InvalidDataset(f"{name} is a {kinds[name]} on one platform and a {kind} on another: rename one")
     unknown = [name for name in names if name not in kinds]
     if unknown:
         raise InvalidDataset(f"feature {unknown[0]} is not in this version's spec: build the data set again")
@@ -58,13 +73,20 @@ def open_base(root: Path, version: int | None, key: str | None = None) -> tuple[
     return version, load_base(path)
 
 
-def matched(base: Base, target: Floats) -> Base:
-    """The base as a target with these features [u, d] needs it: what the target lacks is missing from the source too.
+def matched(base: Base, target: Dataset) -> Base:
+    """The base as a target needs it: in its columns, and what the target lacks is missing from the source too.
 
     What the target lacks must not be learnt from the source.
+
+    Raises:
+        InvalidDataset: a feature of both is of another kind in each.
     """
-    absent = lacking(target)
-    return replace(base, source=without(base.source, absent), held_out=without(base.held_out, absent))
+    mapped = base
+    if target.names != base.names:
+        kinds = kinds_of(target.names, [target.identity.platform])
+        mapped = in_columns(base, target.names, kinds, some_rows(target.features, ENCODED_ROWS, seed=0))
+    absent = lacking(target.features)
+    return replace(mapped, source=without(mapped.source, absent), held_out=without(mapped.held_out, absent))
 
 
 def labels_beside(events: Path, labels: Path | None) -> Path:
@@ -76,25 +98,63 @@ def labels_beside(events: Path, labels: Path | None) -> Path:
 
 
 def read_source(
-    files: Sequence[Path], *, partitions: int, cache: Path | None, progress: bool
+    files: Sequence[Path],
+    contexts: Sequence[FeatureContext],
+    *,
+    names: Sequence[str],
+    cache: Path | None,
+    progress: bool,
 ) -> tuple[Dataset, Sample]:
-    """Labelled rows of every source platform, each replayed on its own, joined in time order."""
+    """Labelled rows of every source platform, each replayed on its own, joined in time order.
+
+    Args:
+        files: events of each source.
+        contexts: the platform of each.
+        names: of the features wanted; what a platform lacks is missing in its rows.
+        cache: see `training.data.replayed_stream.build`.
+        progress: as there.
+
+    Raises:
+        InvalidDataset: a file cannot be used, or amounts are in different currencies.
+    """
+    currencies = sorted({context.platform.base_currency for context in contexts})
+    if len(currencies) > 1:
+        raise InvalidDataset(f"sources count in {' and '.join(currencies)}: declare one base_currency for all")
     parts = [
-        build(path, labels_beside(path, None), partitions=partitions, cache=cache, progress=progress) for path in files
+        build(path, labels_beside(path, None), context=context, cache=cache, progress=progress)
+        for path, context in zip(files, contexts, strict=True)
     ]
-    joined = Dataset.concatenate(parts)
+    joined = Dataset.concatenate(part.in_columns(names) for part in parts)
     return joined, Sample.of(joined)
 
 
-def read_unlabelled(
-    files: Sequence[Path], *, partitions: int, cache: Path | None, progress: bool, width: int
-) -> Floats:
-    """Features of target rows whose labels are not looked at, float32 [u, d]; [0, d] without files."""
-    parts = [
-        build(path, None, partitions=partitions, risk=RiskTables(), cache=cache, progress=progress).features
-        for path in files
+def source_delay(files: Sequence[Path], contexts: Sequence[FeatureContext]) -> DelayCurve:
+    """How late the frauds of the source platforms were reported."""
+    streams = [
+        read_stream([path], labels_beside(path, None), context) for path, context in zip(files, contexts, strict=True)
     ]
-    return np.concatenate([np.zeros((0, width), np.float32), *parts])
+    return DelayCurve.of(Reports.concatenate([Reports.of(stream.ledger) for stream in streams]))
+
+
+def read_unlabelled(
+    files: Sequence[Path],
+    contexts: Sequence[FeatureContext],
+    *,
+    names: Sequence[str],
+    cache: Path | None,
+    progress: bool,
+) -> Floats:
+    """Named features of target rows whose labels are not looked at, float32 [u, d]; [0, d] without files."""
+    parts = [
+        build(path, None, context=context, risk=RiskTables(), cache=cache, progress=progress)
+        for path, context in zip(files, contexts, strict=True)
+    ]
+    return np.concatenate([np.zeros((0, len(names)), np.float32), *(part.in_columns(names).features for part in parts)])
+
+
+def united_names(lists: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """Every name once, in the order in which the lists bring them."""
+    return tuple(dict.fromkeys(name for names in lists for name in names))
 
 
 def lacking(features: Floats) -> list[int]:
@@ -111,4 +171,4 @@ def without(sample: Sample, columns: Sequence[int]) -> Sample:
         return sample
     features = sample.features.copy()
     features[:, list(columns)] = np.nan
-    return Sample(features, sample.label, sample.time)
+    return replace(sample, features=features)

@@ -79,7 +79,7 @@ def fit(
         draws: name -> row numbers of that pool, int64 [steps, b]; all with the same number of steps.
         options: how to descend.
         seed: of the masks.
-        chunk: steps between two calls of `report`.
+        chunk: steps between two calls of `report`, at most.
         report: told the share of steps done.
     """
     steps = min(len(draw) for draw in draws.values())
@@ -107,10 +107,12 @@ def fit(
         return total / tf.cast(count, tf.float32)
 
     value = tf.constant(0.0)
-    for first in range(0, steps, chunk):
-        part = {name: tf.constant(draw[first : first + chunk]) for name, draw in draws.items()}
+    # Chunks of one size where that is possible: another size is another trace, which takes seconds.
+    size = -(-steps // -(-steps // chunk))
+    for first in range(0, steps, size):
+        part = {name: tf.constant(draw[first : first + size]) for name, draw in draws.items()}
         value = run(tensors, part, tf.constant(first))
-        report(min((first + chunk) / steps, 1.0))
+        report(min((first + size) / steps, 1.0))
     result = float(value)
     if not np.isfinite(result):
         raise FloatingPointError("training diverged: the loss is not finite; lower the learning rate")

@@ -251,8 +251,10 @@ def refuse(root: Path, version: int, *, reason: str, at: str, evidence: dict[str
     write_json(path / REFUSED, {"at": at, "reason": reason, "evidence": evidence})
 
 
-def prune(root: Path, *, keep: int) -> list[int]:
+def prune(root: Path, *, keep: int, also: frozenset[int] = frozenset()) -> list[int]:
     """Removes all but the newest `keep` versions of each area; what serves, or may be rolled back to, stays.
+
+    So do the versions in `also`.
 
     Bases that a remaining version was adapted from stay too. Unfinished workspaces go a day after the last change in
     them: whose they are cannot be told, since trainers in several containers have the same process ids.
@@ -263,7 +265,7 @@ def prune(root: Path, *, keep: int) -> list[int]:
     with locked(root):
         known = versions(root)
         removed: list[int] = []
-        stays = {v.version for v in known if v.role} | set(_newest(known, keep))
+        stays = {v.version for v in known if v.role} | set(_newest(known, keep)) | also
         parents = {v.manifest.parent for v in known if v.version in stays}
         for v in known:
             if v.version not in stays and v.version not in parents:

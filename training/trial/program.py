@@ -11,13 +11,15 @@ from typing import Any, Final
 
 import numpy as np
 
+from training.data.feature_context import FeatureContext
 from training.data.importing.importer import Imported, import_file
 from training.data.importing.mapping import InvalidMapping
 from training.data.replayed_stream import read_stream
 from training.evaluation.evaluate import Model
+from training.modelling.strategies.task import AdaptOptions
 from training.modelling.train_loop import Progress
 from training.registry.versions import find
-from training.trial.learning import USUAL, Effort, Learnt, Split, context_of, learn, split
+from training.trial.learning import Learnt, Split, learn, split
 from training.trial.measuring import Outcome, measure
 from training.trial.plain_trees import NAME as RIVAL
 from training.trial.report import Step, Told, judgement, trial_report
@@ -75,7 +77,9 @@ class Tried:
     peak_bytes: int
 
 
-def run(plan: Plan, *, now: datetime, clock: Callable[[], float], progress: Progress, effort: Effort = USUAL) -> Tried:
+def run(
+    plan: Plan, *, now: datetime, clock: Callable[[], float], progress: Progress, effort: AdaptOptions | None = None
+) -> Tried:
     """Everything, in order.
 
     Args:
@@ -83,7 +87,7 @@ def run(plan: Plan, *, now: datetime, clock: Callable[[], float], progress: Prog
         now: with offset, for manifests.
         clock: seconds, for the duration told.
         progress: told what is going on.
-        effort: what learning costs.
+        effort: what learning costs; None: as usual.
 
     Raises:
         InvalidMapping, InvalidPlatform, InvalidDataset, RegistryError: one line: what, where, and how to mend it.
@@ -102,7 +106,7 @@ def run(plan: Plan, *, now: datetime, clock: Callable[[], float], progress: Prog
     progress("importing", 0.0)
     imported = import_file(plan.file, known.mapping, plan.out / "events.parquet", platform=known.platform)
     progress("features", 0.0)
-    context = context_of(known.platform)
+    context = FeatureContext(known.platform)
     parts = split(read_stream([imported.events], imported.labels, context), context)
     learnt = learn(
         parts, plan.models, base=plan.base, seed=plan.seed, now=now, key=plan.key, progress=progress, effort=effort
@@ -171,8 +175,10 @@ def next_steps(plan: Plan, known: Understanding, learnt: Learnt) -> list[Step]:
         ),
         Step(
             "Adapt it again when new labels have come",
-            f"{python} adapt --target {plan.out / 'events.parquet'} --from {learnt.base} --as-of DATE "
-            f"--models {plan.models}",
+            f"{python} try {plan.file} --mapping {known.mapping_file} --platform {known.platform_file} --out {plan.out}"
+            if learnt.base is None
+            else f"{python} adapt --target {plan.out / 'events.parquet'} --from {learnt.base} --as-of DATE "
+            f"--platform {known.platform_file} --models {plan.models}",
         ),
     ]
 
@@ -209,7 +215,7 @@ def _facts(
             f"{parts.past.frauds:,} of them frauds",
         ),
         ("features", f"{len(parts.spec.names)}, of them {len(known.platform.fields)} of the file's own columns"),
-        ("model", f"version {learnt.version}, from base {learnt.base}: {learnt.why}"),
+        ("model", f"version {learnt.version}, {_from(learnt)}: {learnt.why}"),
         (
             RIVAL,
             "300 trees, rate 0.05, 31 leaves, otherwise its defaults, on the same labelled payments, columns as they "
@@ -218,6 +224,10 @@ def _facts(
         ("seed", str(plan.seed)),
         ("took", f"{seconds / 60:.1f} minutes, {peak / 1e9:.1f} GB of memory at most"),
     ]
+
+
+def _from(learnt: Learnt) -> str:
+    return "from this file alone" if learnt.base is None else f"from base {learnt.base}"
 
 
 def _day(time_us: int) -> str:

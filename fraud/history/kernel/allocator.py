@@ -4,13 +4,19 @@ import numpy as np
 
 from fraud.history.kernel.compiled import compiled
 from fraud.history.kernel.hash_table import delete, insert
-from fraud.history.kernel.layout import FREE, MAX_ORDER, Counter, Int, State
+from fraud.history.kernel.layout import FREE, MAX_ORDER, OWN_RINGS, Counter, Int, State
 
 _SLOT_TOP, _SLOT_FREE, _SLOTS_USED = Counter.SLOT_TOP, Counter.SLOT_FREE, Counter.SLOTS_USED
 _ENTRY_TOP, _ENTRIES_USED, _BLOCK_FREE = Counter.ENTRY_TOP, Counter.ENTRIES_USED, Counter.BLOCK_FREE
 _ROW_TOP, _ROW_FREE, _ROWS_USED = Counter.ROW_TOP, Counter.ROW_FREE, Counter.ROWS_USED
-_KNOWN, _REFUSED = Counter.KNOWN, Counter.REFUSED
+_KNOWN, _OWN_KNOWN, _REFUSED = Counter.KNOWN, Counter.OWN_KNOWN, Counter.REFUSED
 _NEVER = np.iinfo(np.int64).min
+
+
+@compiled
+def known_at(kind: Int) -> Int:
+    """The counter of how many of a kind are in memory."""
+    return _KNOWN + kind if kind < OWN_RINGS else _OWN_KNOWN + kind - OWN_RINGS
 
 
 @compiled
@@ -31,7 +37,7 @@ def new_slot(state: State, key: np.uint64, kind: Int) -> Int:
     slot["kind"] = kind + 1
     slot["active"] = slot["block"] = slot["length"] = slot["head"] = slot["order"] = slot["today"] = slot["busy"] = 0
     counters[_SLOTS_USED] += 1
-    counters[_KNOWN + kind] += 1
+    counters[known_at(kind)] += 1
     insert(state.table, key, index)
     return np.int64(index)
 
@@ -47,7 +53,7 @@ def free_slot(state: State, index: Int, bucketed: bool) -> None:
             free_row(state, np.int64(slot["block"]))
         else:
             free_block(state, np.int64(slot["block"]), np.int64(slot["order"]) - 1)
-    counters[_KNOWN + slot["kind"] - 1] -= 1
+    counters[known_at(np.int64(slot["kind"]) - 1)] -= 1
     counters[_SLOTS_USED] -= 1
     slot["kind"] = 0
     slot["block"] = counters[_SLOT_FREE]

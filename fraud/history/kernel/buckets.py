@@ -6,6 +6,7 @@ below the exact count, and never above the exact count over (t - w - w/15, t + w
 
 import numpy as np
 
+from fraud.history.kernel.allocator import new_row
 from fraud.history.kernel.compiled import compiled
 from fraud.history.kernel.layout import BUCKETS, WINDOWS, Int, State
 from fraud.history.kernel.layout import Status as _Status
@@ -24,6 +25,7 @@ from fraud.history.kernel.measures import (
     Scratch,
 )
 from fraud.history.kernel.ring import write_amounts, write_windows
+from fraud.history.kernel.sharing import touch
 from fraud.units import DAY_US, HOUR_US
 
 _APPROVED, _DECLINED, _REFUNDED = _Status.APPROVED, _Status.DECLINED, _Status.REFUNDED
@@ -76,6 +78,23 @@ def count(state: State, row: Int, time: Int, amount: Int, log: Int, quiet: Int, 
             logs[row, place, 0] += 1
             logs[row, place, 1] += log
             logs[row, place, 2] += log * log
+
+
+@compiled
+def count_event(state: State, index: Int, time: Int, amount: Int, log: Int, quiet: Int, until: Int) -> None:
+    """Count an event, at `until` at the latest: it must not carry what everybody reads into the future."""
+    time = min(time, until)
+    slot = state.slots[index]
+    if slot["active"] != 0 and slot["last"] > until:  # before the first events agreed on the time
+        slot["active"] = 0
+    touch(state, index, time)
+    if slot["order"] == 0:
+        row = new_row(state)
+        if row < 0:
+            return
+        slot["block"] = row
+        slot["order"] = 1
+    count(state, np.int64(slot["block"]), time, amount, log, quiet, until)
 
 
 @compiled

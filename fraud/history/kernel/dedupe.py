@@ -38,6 +38,8 @@ def content_of(columns: Columns, row: Int) -> Int:
         h = mix(h ^ np.uint64(columns.integers[row, i]), _CONTENT)
     for i in range(columns.attribute_bits.shape[1]):
         h = mix(h ^ np.uint64(columns.attribute_bits[row, i]), _CONTENT)
+    for i in range(columns.own_ids.shape[1]):
+        h = mix(h ^ columns.own_ids[row, i], _CONTENT)
     return np.int64(h & _LOW)
 
 

@@ -24,7 +24,7 @@ _COMPARED: Final = (
     "shipping_is_billing",
 )
 EVENT_MEASURES: Final = (*_NUMBERS, *FLAGS, *_COMPARED, *CATEGORIES)
-"""Names by position; declared attributes follow as `attribute_0`, `attribute_1` …"""
+"""Names by position; own numbers, flags and categories follow, then of each own category its two counts."""
 
 _FLAG_AT: Final = len(_NUMBERS)
 _CATEGORY_AT: Final = _FLAG_AT + len(FLAGS) + len(_COMPARED)
@@ -81,6 +81,7 @@ class Columns(NamedTuple):
     integers: npt.NDArray[np.int64]
     malformed: npt.NDArray[np.uint8]
     attributes: npt.NDArray[np.float32]
+    own_ids: npt.NDArray[np.uint64]
     attribute_bits: npt.NDArray[np.uint32]
 
 
@@ -96,6 +97,7 @@ _TYPES: Final = {
     "integers": np.int64,
     "malformed": np.uint8,
     "attributes": np.float32,
+    "own_ids": np.uint64,
 }
 
 

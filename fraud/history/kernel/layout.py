@@ -27,6 +27,20 @@ KINDS: Final = (*ENTITIES, *PAIRS)
 BUCKETED: Final = ("bin", "merchant")
 """Entities of any degree: bucketed counters in place of the ring of attempts."""
 
+MAX_OWN: Final = 4
+"""Entities among a shop's own fields. Nobody knows their degree, so each has both: a ring, for partners and times, and
+bucketed counters, which do not saturate; as two kinds, numbered after KINDS."""
+OWN_RINGS: Final = len(KINDS)
+OWN_ROWS: Final = OWN_RINGS + MAX_OWN
+
+VALUE_PLACES: Final = 1 << 14
+"""Values remembered of each own category; a power of two."""
+VALUE_WAYS: Final = 8
+"""Places that one value may be in; where all are taken, the value that was not seen for longest goes."""
+VALUE_LAST, VALUE_HEADS, VALUE_COUNTS = 0, 1, 3
+"""Parts of a value's counter: its newest event in minutes, the number of the newest bucket of a day's and of a month's
+ring, and their buckets."""
+
 AGREEING: Final = 8
 """So many events in a row must have passed a time before the watermark stands there: one wrong clock never moves it."""
 
@@ -129,6 +143,9 @@ class Counter:
     REFUSED: Final = 38  # rings that could not grow for want of room
     EVICTED: Final = 40  # one per kind
     SIZE: Final = 56
+    OWN_KNOWN: Final = 56  # one per kind of own entities; only where there are some
+    OWN_EVICTED: Final = 64
+    OWN_SIZE: Final = 72
 
 
 class State(NamedTuple):
@@ -143,6 +160,9 @@ class State(NamedTuple):
     recents: Records
     recent_table: npt.NDArray[np.uint32]
     counters: npt.NDArray[np.int64]
+    recent_own: npt.NDArray[np.uint64]  # [recents, own entities]: keys of their bucketed slots
+    value_keys: npt.NDArray[np.uint32]  # [own categories, VALUE_PLACES]: hashed values, 0 where free
+    value_counts: npt.NDArray[np.int32]  # [own categories, VALUE_PLACES, parts]
 
 
 class Limits(NamedTuple):
@@ -177,6 +197,8 @@ class HistoryConfig:
         dedupe_hours: how long they are remembered, in event time of the partition.
         order_retries: retries of one order with one instrument that count in no attack counter.
         tidy_every: records between two checks of the caps.
+        own_entities: names of the shop's own entities, in the order of `Batch.own_ids`.
+        own_categories: names of its own categories, the last columns of `Batch.attributes`.
     """
 
     horizon_days: int = 30
@@ -190,6 +212,8 @@ class HistoryConfig:
     dedupe_hours: int = 24
     order_retries: int = 3
     tidy_every: int = 4096
+    own_entities: tuple[str, ...] = ()
+    own_categories: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.horizon_days <= 30:
@@ -198,6 +222,8 @@ class HistoryConfig:
             raise ValueError(f"ring is {self.ring}; it must be a power of two up to {1 << MAX_ORDER}")
         if not 1 <= self.busy_days <= 7:
             raise ValueError(f"busy_days is {self.busy_days}; it must be 1 to 7")
+        if len(self.own_entities) > MAX_OWN:
+            raise ValueError(f"{len(self.own_entities)} own entities; at most {MAX_OWN} are counted")
         for name in ("max_entities", "max_entries", "max_bucketed", "recent_capacity", "tidy_every", "degree_cap"):
             if not 1 <= getattr(self, name) < 1 << 31:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be from 1 to 2**31 - 1")
@@ -237,10 +263,12 @@ def most_bytes(config: HistoryConfig) -> int:
 
 def _arrays(config: HistoryConfig) -> dict[str, tuple[int | tuple[int, ...], npt.DTypeLike]]:
     """Shape and type of each array; room beyond the caps is for what comes between two checks."""
-    entities = config.max_entities + len(KINDS) * config.tidy_every
-    rings = len(ENTITIES) - len(BUCKETED)
+    own = len(config.own_entities)
+    entities = config.max_entities + (len(KINDS) + 2 * own) * config.tidy_every
+    rings = len(ENTITIES) - len(BUCKETED) + own
     entries = config.max_entries + 2 * rings * config.tidy_every
-    rows = config.max_bucketed + len(BUCKETED) * config.tidy_every
+    rows = (1 + own) * config.max_bucketed + (len(BUCKETED) + own) * config.tidy_every
+    values = (len(config.own_categories), VALUE_PLACES)
     return {
         "table": (_table_size(entities), np.uint32),
         "slots": (entities, SLOT),
@@ -250,7 +278,10 @@ def _arrays(config: HistoryConfig) -> dict[str, tuple[int | tuple[int, ...], npt
         "bucket_logs": ((rows, BUCKETS + 1, 3), np.int64),
         "recents": (config.recent_capacity, RECENT),
         "recent_table": (_table_size(config.recent_capacity), np.uint32),
-        "counters": (Counter.SIZE, np.int64),
+        "counters": (Counter.OWN_SIZE if own else Counter.SIZE, np.int64),
+        "recent_own": ((config.recent_capacity, own), np.uint64),
+        "value_keys": (values, np.uint32),
+        "value_counts": ((*values, VALUE_COUNTS + 2 * (BUCKETS + 1)), np.int32),
     }
 
 

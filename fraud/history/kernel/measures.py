@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fraud.history.kernel.layout import MAX_ORDER, WINDOW_NAMES, WINDOWS
+from fraud.history.kernel.layout import MAX_ORDER, MAX_OWN, WINDOW_NAMES, WINDOWS
 
 N: Final = len(WINDOWS)
 
@@ -57,9 +57,13 @@ class Scratch(NamedTuple):
     reading: npt.NDArray[np.int64]  # [1]
     keys: npt.NDArray[np.uint64]  # [kinds]
     found: npt.NDArray[np.int64]  # [kinds]: slots, -1 unknown
+    own_keys: npt.NDArray[np.uint64]  # [2 * MAX_OWN]: rings, then rows of buckets
+    own_found: npt.NDArray[np.int64]
+    kept: npt.NDArray[np.float64]  # measures of a ring, while those of buckets are read
+    value_places: npt.NDArray[np.int64]  # [own categories]: where the event's value is counted, -1 nowhere yet
 
 
-def new_scratch(kinds: int, event_measures: int) -> Scratch:
+def new_scratch(kinds: int, event_measures: int, own_categories: int = 0) -> Scratch:
     """Work space for `kinds` kinds and an event vector of `event_measures`."""
     return Scratch(
         values=np.zeros(max(COUNT, event_measures), np.float64),
@@ -70,4 +74,8 @@ def new_scratch(kinds: int, event_measures: int) -> Scratch:
         reading=np.zeros(1, np.int64),
         keys=np.zeros(kinds, np.uint64),
         found=np.zeros(kinds, np.int64),
+        own_keys=np.zeros(2 * MAX_OWN, np.uint64),
+        own_found=np.zeros(2 * MAX_OWN, np.int64),
+        kept=np.zeros(COUNT, np.float64),
+        value_places=np.zeros(own_categories, np.int64),
     )

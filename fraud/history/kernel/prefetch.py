@@ -18,8 +18,14 @@ _LINE = 64
 def ask_for(records: npt.NDArray[Any], first: Int, count: Int) -> None:
     """Has `count` records, from the one with index `first` on, on their way from memory."""
     size = records.strides[0]
-    for offset in range(first * size, (first + count) * size, _LINE):
-        _prefetch(records, offset)
+    ask_for_bytes(records, first * size, count * size)
+
+
+@compiled
+def ask_for_bytes(array: npt.NDArray[Any], first: Int, count: Int) -> None:
+    """Has `count` bytes of an array, from the one at `first` on, on their way from memory."""
+    for offset in range(first, first + count, _LINE):
+        _prefetch(array, offset)
 
 
 @intrinsic  # type: ignore[untyped-decorator] # Numba has no types

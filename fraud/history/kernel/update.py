@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.decoding.batch import ENTITIES, Kind
-from fraud.history.kernel.allocator import new_row, new_slot
-from fraud.history.kernel.buckets import count, read_buckets, recount
+from fraud.history.kernel.allocator import new_slot
+from fraud.history.kernel.buckets import count_event, read_buckets, recount
 from fraud.history.kernel.compiled import compiled
 from fraud.history.kernel.dedupe import content_of, expire, is_quiet, remember, transaction_key
 from fraud.history.kernel.entities import ask, locate, partners
@@ -30,12 +30,14 @@ from fraud.history.kernel.measures import (
     SINCE_LAST,
     Scratch,
 )
+from fraud.history.kernel.own_entities import locate_own, measure_own, remember_own, settle_own, update_own
 from fraud.history.kernel.ring import log_amount, push, read_ring, settle
 from fraud.history.kernel.sharing import active_days, is_shared, roll_degree, touch
+from fraud.history.kernel.values import count_values, read_values
 from fraud.history.kernel.watermark import counted_until, follow
 from fraud.units import HOUR_US
 
-_EVENTS, _NEWEST = Counter.EVENTS, Counter.NEWEST
+_EVENTS, _NEWEST, _TAIL = Counter.EVENTS, Counter.NEWEST, Counter.RECENT_TAIL
 SCORE, OUTCOME, DUPLICATE, CONFLICT = 0, 1, 2, 3
 
 _ENTITIES = len(ENTITIES)
@@ -55,7 +57,10 @@ _HOUR = float(HOUR_US)
 
 
 class Plan(NamedTuple):
-    """Which measure goes to which column: for kind k the pairs from starts[k] to starts[k + 1]; then the event's."""
+    """Which measure goes to which column: for kind k the pairs from starts[k] to starts[k + 1].
+
+    After KINDS come the own entities, then the event itself.
+    """
 
     starts: npt.NDArray[np.int64]
     measures: npt.NDArray[np.int64]
@@ -107,6 +112,7 @@ def advance(
             _settle(state, columns, row, scratch)
         else:
             locate(state, columns, row, scratch)
+            locate_own(state, columns, row, scratch)
             ask(state, scratch)
             log = log_amount(columns.amount[row])
             _read(state, limits, columns, row, log, plan, scratch, features)
@@ -139,8 +145,13 @@ def _read(
         if plan.starts[kind] < plan.starts[kind + 1]:
             _measure(state, limits, columns, row, log, kind, scratch)
             _write(plan, kind, scratch, features, row)
+    owned = columns.own_ids.shape[1]
+    for own in range(owned):
+        measure_own(state, limits, columns, row, log, own, scratch)
+        _write(plan, _KINDS + own, scratch, features, row)
     read_event(columns, row, scratch)
-    _write(plan, _KINDS, scratch, features, row)
+    read_values(state, columns, row, scratch)
+    _write(plan, _KINDS + owned, scratch, features, row)
 
 
 @compiled
@@ -197,6 +208,7 @@ def _update(state: State, limits: Limits, columns: Columns, row: Int, log: Int, 
     quiet = is_quiet(state, limits, columns, row)
     until = counted_until(state.counters)
     remember(state, transaction_key(state, transaction), min(time, until), amount, content_of(columns, row), quiet)
+    remember_own(state, (state.counters[_TAIL] - 1) % state.recents.size, scratch)
     for kind in range(_KINDS):
         if scratch.keys[kind] == _ZERO:
             continue
@@ -207,29 +219,14 @@ def _update(state: State, limits: Limits, columns: Columns, row: Int, log: Int, 
                 continue
         first, second = partners(columns, row, kind)
         if is_bucketed(kind):
-            _update_row(state, index, time, amount, log, quiet, until)
+            count_event(state, index, time, amount, log, quiet, until)
             continue
         if kind < _ENTITIES:
             roll_degree(state, limits, index, kind, time, second)
             push(state, index, time, amount, tag(transaction), first, second, log, quiet, limits.ring, limits.horizon)
         touch(state, index, time)
-
-
-@compiled
-def _update_row(state: State, index: Int, time: Int, amount: Int, log: Int, quiet: Int, until: Int) -> None:
-    """Count an event, at `until` at the latest: it must not carry what everybody reads into the future."""
-    time = min(time, until)
-    slot = state.slots[index]
-    if slot["active"] != 0 and slot["last"] > until:  # before the first events agreed on the time
-        slot["active"] = 0
-    touch(state, index, time)
-    if slot["order"] == 0:
-        row = new_row(state)
-        if row < 0:
-            return
-        slot["block"] = row
-        slot["order"] = 1
-    count(state, np.int64(slot["block"]), time, amount, log, quiet, until)
+    update_own(state, limits, columns, row, log, quiet, until, scratch)
+    count_values(state, columns, row, until, scratch)
 
 
 @compiled
@@ -257,4 +254,5 @@ def _settle(state: State, columns: Columns, row: Int, scratch: Scratch) -> None:
                 after,
             )
     if index >= 0:
+        settle_own(state, index, after)
         state.recents[index]["status"] = after

@@ -1,6 +1,6 @@
 """Recall before, during and after the new pattern, on the service's decisions, beside an oracle."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
@@ -10,15 +10,23 @@ import pandas as pd
 from fraud.decoding.batch import hash_ids
 from local.demo.closed_loop.run import ScenarioRun
 from local.demo.closed_loop.scenario import DAY_US, NEW_PATTERN, START_US
+from training.data.dataset import Dataset
 from training.data.replayed_stream import count_risk, from_stream
+from training.data.training_rows import training_rows
 from training.evaluation.evaluate import Model
+from training.labels.delay import DelayCurve, Reports
 from training.loop.decision import Decision
 from training.loop.ledger_view import LedgerView
 from training.loop.record import all_records
-from training.loop.training_step import train_candidate
+from training.loop.training_run import Trainer
+from training.loop.training_step import task_of
+from training.modelling.adapt import strategy_named
 from training.modelling.inputs import open_base
 from training.modelling.network import predict
+from training.modelling.strategies.task import Scorer
+from training.modelling.train_loop import make_deterministic
 from training.registry import versions as registry
+from training.registry.learnt import read_delay
 
 Bools = npt.NDArray[np.bool_]
 
@@ -37,8 +45,8 @@ class Recall:
         recall_before: of every fraud, from the go-live until the new pattern began.
         recall_during: of the new pattern, until the first promotion that had frauds of it to learn from.
         recall_after: of the new pattern, from that promotion on.
-        recall_oracle: of the same payments, by models that are trained on all labels received by each promotion (those
-            of the gate's customers, too) and alert on exactly as many payments as the service did.
+        recall_oracle: of the same payments, by models that are trained on all labels received by each promotion and
+            alert on exactly as many payments as the service did.
         after_to_oracle: recall_after / recall_oracle.
         recall_unadapted: of the same payments, by the version that served when the pattern began, at as many alerts.
         days_to_learn: from the pattern's begin until that promotion.
@@ -177,19 +185,26 @@ def references(done: ScenarioRun, decided: DecidedPayments) -> tuple[float, floa
         rows = decided.rows[(decided.rows["time"] >= since) & (decided.rows["time"] < until)]
         if not rows["new"].any():
             continue
-        risk = count_risk(view.stream, trainer.config.risk, until=since)
+        risk = count_risk(view.stream, trainer.config.risk, trainer.context.spec, until=since)
         data = from_stream(view.stream, trainer.context, risk=risk)
         place = pd.Series(np.arange(len(data)), index=data.transaction_ids.astype(str))[rows["transaction_id"]]
         ahead = data.take(place.to_numpy(np.intp))
         past = data.between(view.since, since).with_labels(view.stream.ledger, since)
-        config = replace(trainer.config, baselines=False)
-        trained = train_candidate(
-            open_base(trainer.root, config.base)[1], past, past.take(np.arange(1)), config, seed=config.seed
-        )
+        scorer = oracle(trainer, past, view, since)
         new, alerts = rows["new"].to_numpy(bool), int(rows["flagged"].sum())
-        hits.append(most(predict(trained.candidate.scorer, ahead.features), alerts)[new])
+        hits.append(most(predict(scorer, ahead.features), alerts)[new])
         old.append(most(champion.scores(ahead.with_risk(champion.risk).features), alerts)[new])
     return float(np.concatenate(hits).mean()), float(np.concatenate(old).mean())
+
+
+def oracle(trainer: Trainer, past: Dataset, view: LedgerView, at: int) -> Scorer:
+    """What the loop's strategy makes of everything that was known at a time (µs)."""
+    config = trainer.config
+    version, base = open_base(trainer.root, config.base)
+    curve = DelayCurve.of(Reports.of(view.stream.ledger, at), read_delay(trainer.root, version))
+    task, strategy = task_of(base, past, training_rows(past, curve, at, seed=config.seed), config, seed=config.seed)
+    make_deterministic(task.seed)
+    return strategy_named(strategy)(task).scorer
 
 
 def most(scores: npt.NDArray[np.floating], count: int) -> Bools:

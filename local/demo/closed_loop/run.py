@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from kafka import KafkaProducer
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from fraud.models.serving import Slot
 from local.demo.closed_loop.scenario import DAY_US, PlatformStream, Scenario
 from local.demo.closed_loop.traffic import Traffic
 from local.demo.outputs import IDLE_SECONDS, OutputMissing, Outputs, Reader, Topics
@@ -21,10 +22,9 @@ from local.ports import free_port
 from local.programs import service_command
 from local.service_process import ServiceProcess
 from training.loop.announce import KafkaAnnouncer
-from training.loop.config import HOUR_US, LoopConfig
+from training.loop.config import HOUR_US
 from training.loop.program import connect
 from training.loop.runner import Loop, Turn
-from training.loop.training_run import Trainer
 from training.registry import versions as registry
 from training.settings import load_settings
 
@@ -97,8 +97,8 @@ def run_scenario(
             traffic.skip_alerts(reader.outputs.alerts)
             for day in range(scenario.live, scenario.days, scenario.step):
                 since, now = now, scenario.at(min(day + scenario.step, scenario.days))
-                champion = registry.champion(loop.trainer.root, loop.features)
-                traffic.send_payments(since, now, swapped=partial(serves, service, champion))
+                slot = registry.read_slots(loop.trainer.root).root[loop.features]
+                traffic.send_payments(since, now, swapped=partial(serves, service, slot))
                 wait(reader, service, traffic.sent)
                 traffic.review(reader.outputs.alerts)
                 traffic.send_labels(
@@ -124,15 +124,12 @@ def looping(scenario: Scenario, servers: str, topics: Topics, folder: Path) -> I
         loop_strategy=scenario.strategy,
         loop_teachers=1,
         loop_alert_share=scenario.alert_share,
-        loop_margin=scenario.margin,
         loop_seed=scenario.seed,
         **{f"{name}_topic": getattr(topics, name) for name in ("transactions", "decisions", "labels", "models")},
     )
     with (folder / "loop.log").open("a", encoding="utf-8") as log:
         structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=log), cache_logger_on_first_use=False)
         loop = connect(settings, CollectorRegistry())
-        config = replace(LoopConfig.of(settings), baselines=scenario.baselines)
-        loop.trainer = Trainer(settings.models_dir, loop.trainer.context, config)
         try:
             yield loop
         finally:
@@ -158,12 +155,13 @@ def line_of(done: Turn) -> str:
     return f"{day}  {text}" + (f"; rolled back: {done.rolled_back}" if done.rolled_back else "")
 
 
-def serves(service: ServiceProcess, version: int | None) -> bool:
-    """Whether the service says on /metrics that this version is its champion."""
+def serves(service: ServiceProcess, slot: Slot) -> bool:
+    """Whether the service says on /metrics that it has this champion, and this shadow where there is one."""
     service.check()
     samples = (s for family in text_string_to_metric_families(service.get("/metrics")) for s in family.samples)
-    wanted = {"version": str(version), "role": "champion"}
-    return any(s.name == "fraud_model_info" and s.labels == wanted and s.value == 1 for s in samples)
+    loaded = {(s.labels["role"], s.labels["version"]) for s in samples if s.name == "fraud_model_info" and s.value == 1}
+    shadow = set() if slot.shadow is None else {("shadow", str(slot.shadow))}
+    return {("champion", str(slot.champion))} | shadow <= loaded
 
 
 def wait(reader: Reader, service: ServiceProcess, sent: int) -> None:

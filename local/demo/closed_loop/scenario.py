@@ -33,10 +33,8 @@ class Scenario:
         base_rate: share of fraud before the new pattern.
         pattern_share: share of that rate which the new pattern adds.
         alert_share: alert budget, as a share of payments.
-        margin: of the gate: a hundred frauds in a holdout cannot show a recall that is not 2 points worse.
         new_frauds: known frauds that make a run due.
         strategy: how the loop adapts.
-        baselines: whether the gate also compares with boosted trees on the same labels.
         source: transactions of the source platform, where a base must be made first.
         seed: of everything drawn.
     """
@@ -49,10 +47,8 @@ class Scenario:
     base_rate: float = 0.02
     pattern_share: float = 0.5
     alert_share: float = 0.04
-    margin: float = 0.1
     new_frauds: int = 40
     strategy: str = "l2sp"
-    baselines: bool = False
     source: int = 60_000
     seed: int = 11
 

@@ -82,7 +82,7 @@ class KafkaLog:
 
     def _of_another_size(self, found: str) -> Misconfigured:
         return Misconfigured(
-            f"topic {self._input} has {found} partitions, FRAUD_PARTITIONS is {self._partitions}: histories are "
+            f"topic {self._input} has {found} partitions, the platform declares {self._partitions}: histories are "
             "kept by partition, and the model was made for that number"
         )
 

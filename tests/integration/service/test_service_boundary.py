@@ -121,7 +121,7 @@ def test_a_topic_that_grows_at_run_time_stops_the_service(
             log.poll(0.2)
             log.assignment()
 
-    with pytest.raises(Misconfigured, match=r"at least 3 partitions, FRAUD_PARTITIONS is 1") as stopped:
+    with pytest.raises(Misconfigured, match=r"at least 3 partitions, the platform declares 1") as stopped:
         turn()
     assert stopped.value.code == 2
 

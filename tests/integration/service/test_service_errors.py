@@ -55,7 +55,7 @@ def taken_port() -> Iterator[int]:
         ({"http_port": "many"}, "FRAUD_HTTP_PORT: Input should be a valid integer"),
         ({"delivery": "maybe_once"}, "FRAUD_DELIVERY: Input should be 'exactly_once' or 'at_least_once'"),
         ({"secret_file": "/nowhere"}, "FRAUD_SECRET_FILE: cannot read /nowhere"),
-        ({"rates_file": "/nowhere"}, "FRAUD_RATES_FILE: cannot read /nowhere"),
+        ({"platform_file": "/nowhere"}, "FRAUD_PLATFORM_FILE: cannot read /nowhere"),
         ({"kafka_security_protocol": "SASL_SSL"}, "SASL needs"),
         ({"pseudonyms": "true"}, "pseudonyms and explore_share need secret"),
         ({"snapshots_dir": "/proc/no"}, "set FRAUD_SNAPSHOTS_DIR"),

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from fraud.features.platform import Platform
 from fraud.history.history import HistoryConfig, most_bytes
+from runtime.platform_file import standing_for
 from service.operations import checks
 from service.operations.memory_bound import GIB, most_memory
 from service.settings import Settings
@@ -29,7 +31,7 @@ def test_the_table_of_operations_is_what_the_function_says() -> None:
 def test_check_says_how_much_memory_the_settings_may_take() -> None:
     few, many = (
         next(finding for finding in checks.findings(Settings(**given)) if finding.subject == "memory")  # type: ignore[arg-type]
-        for given in ({}, {"dedupe_records": 1 << 26, "partitions": 2})
+        for given in ({}, {"dedupe_records": 1 << 26, "platform_file": standing_for(Platform(partitions=2))})
     )
     assert few.text.startswith("at most 3.3 GiB with all 1 partition(s)")
     assert many.text.startswith(f"at most {most_memory(HistoryConfig(recent_capacity=1 << 26), 2) / GIB:.1f} GiB")

@@ -15,21 +15,17 @@ import numpy as np
 import pytest
 
 from fraud.features.encoder import SPEC, FeatureSpec, Stage
+from fraud.features.platform import STANDARD, FieldKind, OwnField, Platform
 from fraud.history.history import HistoryConfig
 from fraud.models.bundle import BLESSED, MANIFEST, SIGNATURE, InvalidBundle, Manifest, checksum, verify
 from local.testbed.bundles import AMOUNT, AmountModel, fingerprint, serve, write_bundle
 from runtime.errors import Misconfigured
+from runtime.platform_file import standing_for
 from service.adapters.model_directory import Expected, ModelDirectory, SavedModel, load
 from service.bootstrap import Domain, expected
 from service.settings import Settings
 
-EXPECTED = Expected(
-    features_fingerprint=fingerprint(),
-    partitions=1,
-    stage="pre_auth",
-    base_currency="EUR",
-    feature_names=tuple(SPEC.names),
-)
+EXPECTED = Expected(fingerprint(), STANDARD, tuple(SPEC.names))
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +41,10 @@ def root(exported: Path, tmp_path: Path) -> Path:
     shutil.copytree(exported, tmp_path / "models")
     serve(tmp_path / "models", 1)
     return tmp_path / "models"
+
+
+def watching(root: Path, wanted: Expected) -> ModelDirectory:
+    return ModelDirectory(root, wanted, batch_records=10, poll_seconds=60, swapped=lambda _: None)
 
 
 def directory(root: Path, results: list[str]) -> ModelDirectory:
@@ -139,6 +139,25 @@ def other_currency(path: Path) -> None:
 def other_partitions(path: Path) -> None:
     manifest = json.loads((path / MANIFEST).read_text())
     (path / MANIFEST).write_text(json.dumps({**manifest, "partitions": 4}))
+
+
+def test_a_champion_made_for_other_fields_is_told_by_the_names_of_the_fields(root: Path) -> None:
+    own = {name: OwnField(kind=FieldKind.NUMBER) for name in ("level", "weight")}
+    shop = replace(EXPECTED, features_fingerprint="f" * 16, platform=Platform(fields=own))
+    with pytest.raises(
+        Misconfigured,
+        match="champion 1 was made for none of fields level, weight that this platform has: serve it with",
+    ):
+        watching(root, shop).open()
+
+
+def test_a_champion_whose_fields_are_not_declared_here_is_told_by_their_names(tmp_path: Path) -> None:
+    shop = Platform(fields={"level": OwnField(kind=FieldKind.CATEGORY)}, partitions=3)
+    write_bundle(tmp_path, 1, platform=shop, features_fingerprint="f" * 16, partitions=3)
+    (tmp_path / "serving.json").write_text(json.dumps({"f" * 16: {"champion": 1}}))
+    said = "champion 1 was made for partitions 3, which is 1 here; fields level that this platform lacks: "
+    with pytest.raises(Misconfigured, match=said):
+        watching(tmp_path, EXPECTED).open()
 
 
 @pytest.mark.parametrize(
@@ -398,7 +417,7 @@ def test_a_bundle_for_pre_auth_that_holds_a_later_feature_is_refused(root: Path)
     assert demanded.later == ("amount",)
     with pytest.raises(InvalidBundle, match="reads amount, which is not known yet at pre_auth"):
         load(root / "1", replace(demanded, features_fingerprint=fingerprint()), batch_records=10)
-    assert expected(Settings(stage="post_auth"), code).later == ()
+    assert expected(Settings(platform_file=standing_for(Platform(stage="post_auth"))), code).later == ()
 
 
 @pytest.mark.parametrize("value", [float("nan"), 3e38, -3e38, -1.0])

@@ -21,17 +21,18 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def test_variables_are_read_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FRAUD_PARTITIONS", "3")
+def test_variables_are_read_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shop = tmp_path / "platform.toml"
+    shop.write_text('partitions = 3\nfields.basket_weight.kind = "number"')
+    monkeypatch.setenv("FRAUD_PLATFORM_FILE", str(shop))
     monkeypatch.setenv("FRAUD_MAX_AHEAD", "90")
     monkeypatch.setenv("FRAUD_SHUTDOWN", "PT5S")
-    monkeypatch.setenv("FRAUD_ATTRIBUTES", '["basket_weight"]')
     monkeypatch.setenv("FRAUD_LOOP_DATA_DIR", "the training loop's, in the same environment")
     settings = load_settings()
-    assert settings.partitions == 3
+    assert settings.platform.partitions == 3
     assert settings.max_ahead == timedelta(seconds=90)
     assert settings.shutdown == timedelta(seconds=5)
-    assert settings.attributes == ("basket_weight",)
+    assert settings.platform.named() == ("basket_weight",)
 
 
 @pytest.mark.parametrize(("text", "meant"), [("on", True), ("off", False), ("true", True), ("false", False)])
@@ -65,7 +66,13 @@ def test_a_secret_may_stand_in_a_file_and_is_never_shown(monkeypatch: pytest.Mon
         ({"FRAUD_LIVENESS": "-3"}, "FRAUD_LIVENESS"),
         ({"FRAUD_ALERTS_TOPIC": "a b"}, "FRAUD_ALERTS_TOPIC"),
         ({"FRAUD_ALERTS_TOPIC": "payments.transactions.v1"}, "same name"),
-        ({"FRAUD_ATTRIBUTES": "a,b"}, "JSON"),
+        ({"FRAUD_PLATFORM_FILE": "/nowhere"}, "FRAUD_PLATFORM_FILE: cannot read /nowhere"),
+        ({"FRAUD_PLATFORM_FILE": "/dev/null/shop"}, "FRAUD_PLATFORM_FILE: cannot read /dev/null/shop"),
+        ({"FRAUD_ATTRIBUTES": "[]"}, r"FRAUD_ATTRIBUTES is gone: write \[fields.NAME\] into a platform.toml and set"),
+        ({"FRAUD_BASE_CURRENCY": "USD"}, "FRAUD_BASE_CURRENCY is gone: write base_currency into a platform.toml"),
+        ({"FRAUD_RATES_FILE": "x"}, "FRAUD_RATES_FILE is gone: write rates into a platform.toml"),
+        ({"FRAUD_STAGE": "x"}, "FRAUD_STAGE is gone: write stage into a platform.toml"),
+        ({"FRAUD_PARTITIONS": "3"}, "FRAUD_PARTITIONS is gone: write partitions into a platform.toml"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
@@ -80,7 +87,7 @@ def test_what_is_wrong_is_said_in_one_line(
 
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError):
-        Settings().partitions = 2  # type: ignore[misc]
+        Settings().replication = 2  # type: ignore[misc]
 
 
 def test_every_setting_has_a_line_for_the_table() -> None:

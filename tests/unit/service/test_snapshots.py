@@ -17,10 +17,12 @@ from structlog.testing import capture_logs
 
 from fraud.decoding.decoder import Decoder
 from fraud.features.encoder import SPEC, Encoder
+from fraud.features.platform import FieldKind, OwnField, Platform
 from fraud.history.history import History, HistoryConfig, history_fingerprint
 from fraud.money import Rates
 from local.testbed.events import at_us, raw, transaction
 from runtime.errors import Misconfigured
+from runtime.platform_file import standing_for
 from service.adapters.snapshots import SnapshotDirectory
 from service.adapters.snapshots.fork import fork
 from service.bootstrap import domain, snapshot_fingerprint
@@ -234,9 +236,9 @@ def test_what_lies_beyond_a_position_is_discarded_on_request(tmp_path: Path) -> 
 
 
 CHANGED: dict[str, dict[str, Any]] = {
-    "base currency": {"base_currency": "USD"},
+    "base currency": {"platform_file": standing_for(Platform(base_currency="USD"))},
     "max_ahead": {"max_ahead": timedelta(hours=2)},
-    "attributes": {"attributes": ("age",)},
+    "own fields": {"platform_file": standing_for(Platform(fields={"age": OwnField(kind=FieldKind.NUMBER)}))},
     "secret": {"secret": "0123456789abcdef0123456789abcdef"},
     "dedupe_records": {"dedupe_records": 1 << 20},
     "group": {"group_id": "other"},
@@ -247,7 +249,9 @@ CHANGED: dict[str, dict[str, Any]] = {
 def test_each_setting_that_a_history_depends_on_has_snapshots_of_its_own(tmp_path: Path, what: str) -> None:
     rates = tmp_path / "rates.json"
     rates.write_text('{"2025-01-01": {"USD": 1, "EUR": 1.04}}')
-    changed = CHANGED.get(what, {"rates_file": rates})
+    shop = tmp_path / "platform.toml"
+    shop.write_text('rates = "rates.json"')
+    changed = CHANGED.get(what, {"platform_file": shop})
     before, after = (snapshot_fingerprint(settings, domain(settings)) for settings in (Settings(), Settings(**changed)))
     assert before != after
 

@@ -7,7 +7,7 @@ import pytest
 from simulator.config import SimulationConfig
 from simulator.draws import generator
 from simulator.fraud_patterns.catalogue import MULES, PATTERNS, Pattern
-from simulator.fraud_patterns.episodes import before, runs_of, survival
+from simulator.fraud_patterns.runs import before, runs_of, survival
 from simulator.simulation import simulate
 
 
@@ -57,7 +57,9 @@ def test_a_full_concept_shift_turns_every_sign_round_and_back_again() -> None:
 
 def test_shares_of_patterns_add_up() -> None:
     assert sum(pattern.share for pattern in PATTERNS) == pytest.approx(1.0)
-    assert len({name for pattern in (*PATTERNS, MULES) for name in (pattern.name, pattern.twin)}) == 20
+    assert len({name for pattern in (*PATTERNS, MULES) for name in (pattern.name, pattern.twin)}) == 2 * (
+        len(PATTERNS) + 1
+    )
 
 
 def test_after_two_declines_thieves_change_card_device_or_shop() -> None:

@@ -38,7 +38,10 @@ def test_it_prints_a_table_for_people_and_lines_for_programs(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--preset", "hopeful"), "preset: 'hopeful' is not one of positive, neutral, negative, regime-change"),
+        (
+            ("--preset", "hopeful"),
+            "preset: 'hopeful' is not one of positive, neutral, mild-negative, negative, regime-change",
+        ),
         (("--transactions", "0"), "transactions: 0 is not in 1..100000000"),
         (("--days", "-3"), "days: -3 is not in 1..3650"),
         (("--concept-shift", "1.5"), "concept_shift: 1.5 is not in 0..1"),

@@ -40,7 +40,8 @@ def test_same_seed_gives_same_bytes_and_another_seed_does_not(tmp_path: Path, fi
         write_simulation(simulate(replace(config, seed=seed)), tmp_path / name, file_format=file_format)  # type: ignore[arg-type]  # parametrised
     assert hashes(tmp_path / "one") == hashes(tmp_path / "two")
     other = hashes(tmp_path / "other")
-    assert all(other[name] != digest for name, digest in hashes(tmp_path / "one").items())
+    # The declaration says what the platform's fields are, whatever the seed.
+    assert {name for name, digest in hashes(tmp_path / "one").items() if other[name] == digest} == {"platform.toml"}
 
 
 def test_there_are_exactly_as_many_transactions_as_asked(small: Simulation) -> None:
@@ -108,11 +109,13 @@ def test_every_pattern_and_every_look_alike_appears(crowded: Simulation) -> None
         assert counts[pattern.name] > 50, pattern.name
         assert counts[pattern.twin] > 50, pattern.twin
     assert counts["friendly_fraud"] > 10
+    assert counts["lone_fraud"] > 50
     assert counts[MULES.name] == 0
 
 
-def test_the_true_probability_is_calibrated(crowded: Simulation) -> None:
-    fraud, probability = crowded.attempts.fraud, crowded.probability
+@pytest.mark.parametrize("name", ["probability", "probability_own"])
+def test_the_true_probability_is_calibrated(crowded: Simulation, name: str) -> None:
+    fraud, probability = crowded.attempts.fraud, getattr(crowded, name)
     edges = np.array([0.002, 0.01, 0.05, 0.15, 0.3, 0.5, 0.7, 0.9])
     cell = np.digitize(probability, edges)
     episode = np.where(crowded.attempts.episode == 0, np.arange(len(fraud)), crowded.attempts.episode)
@@ -124,9 +127,9 @@ def test_the_true_probability_is_calibrated(crowded: Simulation) -> None:
         assert abs(excess.sum()) <= 4 * np.sqrt((excess**2).sum()) + 1e-9, (value, rows.sum())
 
 
-def test_ordinary_traffic_is_never_fraud_yet_not_beyond_suspicion(crowded: Simulation) -> None:
+def test_ordinary_traffic_is_rarely_fraud_and_not_beyond_suspicion(crowded: Simulation) -> None:
     ordinary = crowded.attempts.kind == 0
-    assert not crowded.attempts.fraud[ordinary].any()
+    assert 0 < crowded.attempts.fraud[ordinary].mean() < 0.2 * crowded.attempts.fraud.mean()
     assert crowded.probability[ordinary].max() > 0.05
 
 
@@ -134,14 +137,14 @@ def test_ordinary_traffic_is_never_fraud_yet_not_beyond_suspicion(crowded: Simul
 def test_bayes_optimal_average_precision_leaves_room_and_hope(name: str) -> None:
     for config in preset(name, source=SimulationConfig(transactions=150_000, seed=3)):
         summary = simulate(config).summary()
-        # The design asks for 0.4 to 0.7; at this size chance moves it by a tenth.
+        # The design asks for 0.4 to 0.7; at this size chance moves it by a tenth, and half-turned signs tell less.
         assert summary.bayes_average_precision is not None
-        assert 0.3 < summary.bayes_average_precision < 0.8, config
+        assert 0.25 < summary.bayes_average_precision < 0.8, config
         assert 0.001 < summary.base_rate < 0.0065, config
 
 
-def test_platforms_differ_in_countries_and_share_the_rings() -> None:
-    source, target = preset("positive", source=SimulationConfig(transactions=40_000, seed=5, base_rate=0.02))
+def test_platforms_differ_in_countries_and_customers_and_share_the_rings() -> None:
+    source, target = preset("positive", source=SimulationConfig(transactions=120_000, seed=5, base_rate=0.02))
     frames = []
     for config in (source, target):
         simulation = simulate(config)
@@ -151,13 +154,12 @@ def test_platforms_differ_in_countries_and_share_the_rings() -> None:
         frames.append(frame)
     shares = [frame.billing_country.value_counts(normalize=True) for frame in frames]
     assert shares[0]["DE"] > 1.5 * shares[1]["DE"]
-    assert not set(frames[0].customer_id) & set(frames[1].customer_id)
+    accounts = [set(frame[~frame.is_guest].customer_id) for frame in frames]
+    assert not accounts[0] & accounts[1]
     assert not set(frames[0].card_id) & set(frames[1].card_id)
     rings = [frame[frame.pattern == "reshipping_ring"] for frame in frames]
     assert set(rings[0].device_id) & set(rings[1].device_id)
     assert set(rings[0].shipping_address_hash.dropna()) & set(rings[1].shipping_address_hash.dropna())
-    honest = [set(frame[frame.pattern == "ordinary"].device_id.dropna()) for frame in frames]
-    assert not honest[0] & honest[1]
 
 
 def test_mules_work_from_their_first_day_on_and_only_then() -> None:
@@ -185,7 +187,9 @@ def test_a_regime_change_leaves_the_past_as_it_was() -> None:
 def test_files_say_which_simulator_made_them(tmp_path: Path, small: Simulation) -> None:
     written: list[int] = []
     paths = write_simulation(small, tmp_path, progress=written.append)
-    assert [path.name for path in paths] == ["events.parquet", "labels.parquet", "truth.parquet", "meta.json"]
+    assert [path.name for path in paths] == [
+        "events.parquet", "labels.parquet", "truth.parquet", "meta.json", "platform.toml",
+    ]  # fmt: skip
     for path in paths[:3]:
         assert pq.read_schema(path).metadata[b"simulator-version"] == VERSION.encode()
     assert sum(written) == small.events.num_rows == pq.read_metadata(paths[0]).num_rows

@@ -14,6 +14,7 @@ SLOW = (
 )  # fmt: skip
 TRAINING = (
     "import", "pretrain", "adapt", "evaluate", "promote", "list", "rollback", "prune", "forecast", "loop", "forget",
+    "label-queue",
 )  # fmt: skip
 SERVICE = ("run", "topics", "warm", "redrive", "replay", "forget", "check")
 PROBE = """

@@ -148,8 +148,7 @@ def as_minor_units(
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.unify_dictionaries().combine_chunks()
     digits = np.array([*(MINOR_DIGITS.get(code, 2) for code in encoded.dictionary.to_pylist()), 2], np.float64)
-    minor: npt.NDArray[np.float64] = np.rint(amount * 10.0 ** digits[encoded.indices.fill_null(-1).to_numpy()])
-    return minor
+    return np.asarray(np.rint(amount * 10.0 ** digits[encoded.indices.fill_null(-1).to_numpy()]), np.float64)
 
 
 def hashed(text: pa.ChunkedArray) -> pa.Array:

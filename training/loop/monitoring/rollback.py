@@ -64,7 +64,7 @@ def rollback_reason(
     Args:
         decisions: frame of `training.loop.messages.DECISIONS`.
         labels: labels received so far, as they came.
-        serving: the champion that is watched.
+        serving: the champion that is watched; alerts as often as the gate expected of it are no harm.
         budget: share of payments that the shop wants to look at; coming nearer to it is no harm.
     """
     if serving.former is None:
@@ -79,7 +79,8 @@ def rollback_reason(
     shadowed = mine & (decisions["shadow_version"] == serving.former)
     shadow = signals(decisions.loc[shadowed, "shadow_action"], verdicts[shadowed])
     nearer = budget is not None and abs(now.alerts - budget) <= abs(before.alerts - budget)
-    volume = None if nearer else _volume(now, before)
+    promised = serving.alerts is not None and serving.alerts[0] <= now.alerts <= serving.alerts[1]
+    volume = None if nearer or promised else _volume(now, before)
     for finding, also in ((volume, _volume(shadow, before)), (_hits(now, before), _hits(shadow, before))):
         if finding and not (also and shadow.decisions >= MIN_DECISIONS):
             return finding

@@ -1,47 +1,37 @@
-"""Chooses a strategy by time-ordered cross-validation inside the labelled budget; "no transfer" is among them.
+"""A stack of everything that can be learnt from source and target, weighted by what labelled payments say of each.
 
-The labels are cut in time: learn from the earlier ones, rank the next block, move on. Each candidate's evidence is its
-mean average precision over the blocks; the standard error of a difference comes from a paired bootstrap of the rows
-within blocks. Nothing after the labels is looked at.
+    t(x) = Σ_m β_m z_m(x)        z_m: logits of member m (`members`), at mean 0 and spread 1 on the target's payments
+                                 β: `stacking`, on cross-fitted `evidence`, shrunk towards what is expected beforehand
 
-Where frauds are over-represented among the labels (chargebacks come before silence matures, analysts see what is
-suspicious), a block is ranked among unlabelled payments as well, presumed genuine, until frauds are as rare as on the
-source: the question is not who tells fraud from what looked like it, but who finds it among all payments.
+"No transfer" (trees on the target alone) and "no adaptation" (the source's own) are corners of the stack, and so is the
+plain LightGBM on the payment's own columns that anybody would try first. Members that count for almost nothing are left
+out. Served is the cheapest graph that ranks payments as the stack does: a distilled student, else the trees without the
+nets, else all of it.
 
-Before all this stands what needs no more than three frauds: a source that hardly ranks its own held-out frauds, or
-ranks the target's below its other payments, is not transferred.
-
-The default, which was best over many targets, stays unless the evidence against it exceeds one standard error, and that
-beyond what the better of two rivals shows by luck. From `FEW_FRAUDS` frauds on "no transfer" has to be no more than
-better: in each block it learns from a part of the labels that it will have, and the default, which mostly knows the
-source, from nearly all that it needs.
+Before all this stands what needs no more than three frauds: of a source that hardly ranks its own held-out frauds, or
+ranks the target's below its other payments, little is expected.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from importlib import import_module
-from itertools import pairwise
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from training.data.sample import MIN_FRAUDS, Floats, Sample, some_rows
-from training.modelling.base import Base
+from training.data.sample import Floats, some_rows
 from training.modelling.boosting import booster_logits
-from training.modelling.strategies import joint_distilled
-from training.modelling.strategies.boosted import fit_pooled
-from training.modelling.strategies.target_only import fit_alone
-from training.modelling.strategies.task import Adapted, Task
-from training.modelling.train_loop import quiet
-
-DEFAULT: Final = "joint_distilled"
-NO_TRANSFER: Final = "target_only"
-CANDIDATES: Final = (DEFAULT, "boosted", NO_TRANSFER)
-FEW_FRAUDS: Final = 20
-LUCK: Final = 1 / np.sqrt(np.pi)
-"""Expected maximum of two standard normals: in standard errors, how good the better of two equal rivals looks."""
+from training.modelling.boosting_graph import Forest, Weighted
+from training.modelling.column_checks import usable_columns
+from training.modelling.distillation import distil, fidelity
+from training.modelling.network import FraudNet, predict
+from training.modelling.stack_graph import Stack
+from training.modelling.strategies.evidence import Evidence, Scale, gather, scale_rows
+from training.modelling.strategies.joint_distilled import distillation_pool
+from training.modelling.strategies.members import Fitted, FittedForest, FittedNets, FittedTrees, members
+from training.modelling.strategies.stacking import expected, fit_weights
+from training.modelling.strategies.task import Adapted, Scorer, Task
 
 KNOWS: Final = 0.65
 """ROC AUC of a source that knows something: shuffled sources reached 0.60, the weakest sound one 0.72."""
@@ -50,43 +40,116 @@ CHANCE: Final = 1.64
 """Standard deviations that noise exceeds once in twenty times."""
 
 COMPARED_ROWS: Final = 20_000
-BLOCKS: Final = 3
-BOOTSTRAPS: Final = 200
+
+TINY: Final = 0.04
+"""Share of the weights below which a member is left out."""
+
+FAITHFUL: Final = 0.9
+"""Share of a model's riskiest hundredth that a cheaper one has to find among its own."""
+
+WITNESSES: Final = 20_000
+"""Unlabelled rows, at most a fifth of them, kept from distillation to judge by."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A strategy and the reason for it."""
+class Blend:
+    """Trained members and what each counts; calling it gives logits [n]."""
 
-    strategy: str
-    why: str
+    models: Mapping[str, Fitted]
+    scales: Mapping[str, Scale]
+    weights: Mapping[str, float]
+
+    def __call__(self, features: Floats) -> Floats:
+        """Logits, float32 [n]."""
+        parts = [weight * self.scales[name](self.models[name](features)) for name, weight in self.weights.items()]
+        return np.asarray(np.sum(parts, axis=0), np.float32)
+
+    def without_nets(self) -> Self:
+        """The trees of it."""
+        kept = {n: w for n, w in self.weights.items() if not isinstance(self.models[n], FittedNets)}
+        return type(self)(self.models, self.scales, kept)
+
+    def graph(self, kinds: tuple[str, ...]) -> Scorer:
+        """The same in the graph."""
+        trees: list[Weighted] = []
+        nets: list[tuple[FraudNet, float]] = []
+        forests: list[tuple[Forest, float]] = []
+        shift = 0.0
+        for name, weight in self.weights.items():
+            model, per_logit = self.models[name], weight / self.scales[name].spread
+            shift -= per_logit * self.scales[name].mean
+            if isinstance(model, FittedTrees):
+                trees += [(booster, per_logit) for booster in model.boosters]
+            elif isinstance(model, FittedForest):
+                forests.append((Forest(model.forest, kinds), per_logit))
+            elif isinstance(model, FittedNets):
+                nets += [(net, per_logit / len(model.nets)) for net in model.nets]
+            else:
+                raise TypeError(f"no graph for {type(model).__name__}")
+        return Stack(trees=Forest(trees, kinds) if trees else None, nets=nets, forests=forests, shift=shift)
 
 
 def adapt(task: Task) -> Adapted:
-    """The strategy that the labels speak for, run on all of them."""
-    choice = choose(task)
-    chosen: Adapted = import_module(f"training.modelling.strategies.{choice.strategy}").adapt(task)
-    return replace(chosen, why=choice.why)
-
-
-def choose(task: Task) -> Choice:
-    """No transfer from a source that cannot help; else cross-validates the candidates on the task's labels."""
+    """Evidence, weights, the members that count, and what is served of them."""
+    available = members(task, usable_columns([task.unlabelled, task.target.features, task.base.source.features]))
     useless = why_useless(task)
-    if useless:
-        return Choice(NO_TRANSFER, f"{NO_TRANSFER}: {useless}")
-    blocks = time_blocks(task.target.label, BLOCKS)
-    if not blocks:
-        return Choice(DEFAULT, f"{DEFAULT}, the default: {task.target.frauds} frauds are too few to compare strategies")
-    scored: dict[str, list[Floats]] = {name: [] for name in CANDIDATES}
-    labels = []
-    for number, (train, test) in enumerate(blocks):
-        task.progress("comparing strategies", number / len(blocks))
-        part = replace(task, target=task.target.take(train), progress=quiet)
-        block = among_all(task, task.target.take(test))
-        labels.append(block.label)
-        for name, logits in rank_block(part, block).items():
-            scored[name].append(logits)
-    return decide(scored, labels, task.target.frauds, seed=task.seed)
+    expectation = expected(task, list(available), useless=bool(useless))
+    evidence = gather(task, available)
+    weights = expectation if evidence is None else fit_weights(evidence.scores, evidence.label, expectation)
+    kept = without_tiny(weights)
+    shared = scale_rows(task)
+    models, scales = {}, {}
+    for name in kept:
+        task.progress(f"training {name}", 0.0)
+        models[name] = available[name](task)
+        scales[name] = Scale.of(models[name](shared))
+    blend = Blend(models, scales, kept)
+    scorer, served = serve(task, blend)
+    held_out = None if evidence is None else stacked(evidence, kept, len(task.target))
+    return Adapted(scorer, held_out, "; ".join(filter(None, (_told(kept, evidence), useless, served))))
+
+
+def without_tiny(weights: Mapping[str, float]) -> dict[str, float]:
+    """The weights that count, with the same sum, the largest first."""
+    total = sum(weights.values())
+    kept = {n: w for n, w in sorted(weights.items(), key=lambda item: -item[1]) if w >= TINY * total}
+    return {name: weight * total / sum(kept.values()) for name, weight in kept.items()}
+
+
+def stacked(evidence: Evidence, weights: Mapping[str, float], count: int) -> Floats:
+    """Cross-fitted logits of the stack for each labelled row, float32 [count], NaN where there are none."""
+    logits = np.full(count, np.nan, np.float32)
+    together = np.sum([weight * evidence.scores[name] for name, weight in weights.items()], axis=0)
+    logits[evidence.rows] = together[: len(evidence.rows)]
+    return logits
+
+
+def serve(task: Task, blend: Blend) -> tuple[Scorer, str]:
+    """(the cheapest graph that ranks payments as the blend does, what it is)."""
+    kinds = task.base.kinds
+    source, unlabelled, labelled = distillation_pool(task)
+    drawn = np.random.default_rng(task.seed).permutation(len(unlabelled))
+    count = min(WITNESSES, len(unlabelled) // 5)
+    witnesses, pool = unlabelled[drawn[:count]], unlabelled[np.sort(drawn[count:])]
+    task.progress("the stack's scores", 0.0)
+    truth = blend(witnesses)
+    student = distil(
+        [part for part in (source, pool, labelled) if len(part)],
+        blend,
+        kinds=kinds,
+        seed=task.seed,
+        options=task.options.distil,
+        report=lambda share: task.progress("student", share),
+    )
+    agreed = fidelity(truth, predict(student, witnesses))
+    if agreed >= FAITHFUL:
+        return student, f"served by a student that finds {agreed:.0%} of the riskiest"
+    trees = blend.without_nets()
+    if trees.weights and (close := fidelity(truth, trees(witnesses))) >= FAITHFUL:
+        return trees.graph(
+            kinds
+        ), f"served by its trees, which find {close:.0%} of the riskiest (a student {agreed:.0%})"
+    return blend.graph(kinds), f"served as it is (a student finds {agreed:.0%} of the riskiest)"
 
 
 def why_useless(task: Task) -> str:
@@ -95,109 +158,33 @@ def why_useless(task: Task) -> str:
     Were the score noise to the target, the mean rank of n frauds (ROC AUC) would be 1/2 ± (12 n)^-1/2.
     """
     base, target = task.base, task.target
-    own = _auc(base, base.held_out.features, base.held_out.label)
+    if not len(base.source):
+        return ""
+    own = _auc(task, base.held_out.features, base.held_out.label)
     if own < KNOWS:
         return f"the source hardly ranks its own held-out frauds, AUC {own:.2f}"
     frauds, rows = target.features[target.label == 1], some_rows(task.unlabelled, COMPARED_ROWS, seed=task.seed)
-    theirs = _auc(base, np.concatenate([frauds, rows]), np.repeat([1, 0], [len(frauds), len(rows)]))
+    theirs = _auc(task, np.concatenate([frauds, rows]), np.repeat([1, 0], [len(frauds), len(rows)]))
     if theirs < 0.5 - CHANCE * (12 * target.frauds) ** -0.5:
         return f"the source ranks the target's {target.frauds} frauds below its other payments, AUC {theirs:.2f}"
     return ""
 
 
-def _auc(base: Base, features: Floats, label: npt.NDArray[Any]) -> float:
+def _auc(task: Task, features: Floats, label: npt.NDArray[Any]) -> float:
     """Of the source trees' score on these rows."""
-    return float(roc_auc_score(label, booster_logits(base.booster, features, base.kinds)))
+    return float(roc_auc_score(label, booster_logits(task.base.trees, features, task.base.kinds)))
 
 
-def among_all(task: Task, block: Sample) -> Sample:
-    """The block and, where its frauds are too many, unlabelled rows presumed genuine, at the block's last time."""
-    wanted = round(block.frauds / task.base.source_prior) - len(block)
-    if wanted <= 0:
-        return block
-    rng = np.random.default_rng(task.seed)
-    rows = task.unlabelled[rng.choice(len(task.unlabelled), min(wanted, len(task.unlabelled)), replace=False)]
-    return Sample(
-        np.concatenate([block.features, rows]),
-        np.concatenate([block.label, np.zeros(len(rows), np.int8)]),
-        np.concatenate([block.time, np.full(len(rows), block.time[-1])]),
+def _told(weights: Mapping[str, float], evidence: Evidence | None) -> str:
+    """The weights, and how well the stack and its best member ranked what they had not seen."""
+    total = sum(weights.values())
+    shares = ", ".join(f"{name} {weight / total:.0%}" for name, weight in weights.items())
+    if evidence is None:
+        return f"{shares}, as expected: too few frauds to compare"
+    together = np.sum([weight * evidence.scores[name] for name, weight in weights.items()], axis=0)
+    alone = {name: float(average_precision_score(evidence.label, z)) for name, z in evidence.scores.items()}
+    best = max(alone, key=lambda name: alone[name])
+    return (
+        f"{shares} (average precision on {int(evidence.label.sum())} frauds not seen: "
+        f"{average_precision_score(evidence.label, together):.3f}, {best} alone {alone[best]:.3f})"
     )
-
-
-def rank_block(task: Task, block: Sample) -> dict[str, Floats]:
-    """Logits of a block's rows by each candidate, learnt from the task's labels; one net, undistilled."""
-    pooled = fit_pooled(task, task.target)
-    net = joint_distilled.fit_net(task, 0)
-    return {
-        DEFAULT: joint_distilled.ensemble(task, [net], joint_distilled.corrected(task, pooled))(block.features),
-        "boosted": booster_logits(pooled, block.features, task.base.kinds),
-        NO_TRANSFER: booster_logits(fit_alone(task, task.target), block.features, task.base.kinds),
-    }
-
-
-def decide(
-    scored: Mapping[str, Sequence[Floats]], labels: Sequence[npt.NDArray[np.int8]], frauds: int, *, seed: int
-) -> Choice:
-    """The choice from each candidate's logits per block.
-
-    Args:
-        scored: candidate -> logits per block.
-        labels: of each block.
-        frauds: in the whole budget.
-        seed: of the bootstrap.
-    """
-    evidence = {name: _mean_precision(labels, logits) for name, logits in scored.items()}
-    listed = ", ".join(f"{name} {value:.3f}" for name, value in evidence.items())
-    rivals = sorted((name for name in scored if evidence[name] > evidence[DEFAULT]), key=lambda name: -evidence[name])
-    if not rivals:
-        return Choice(DEFAULT, f"{DEFAULT}: best average precision in time order ({listed})")
-    told = []
-    for name in rivals:
-        gain = evidence[name] - evidence[DEFAULT]
-        error = _standard_error(labels, scored[name], scored[DEFAULT], seed)
-        told.append(f"{name} beats {DEFAULT} by {gain:.3f} ± {error:.3f} on {frauds} frauds")
-        if gain > (1 + LUCK) * error or (name == NO_TRANSFER and frauds >= FEW_FRAUDS):
-            return Choice(name, f"{told[-1]} ({listed})")
-    return Choice(DEFAULT, f"{DEFAULT}, the default: {'; '.join(told)}, within luck and one standard error ({listed})")
-
-
-def time_blocks(label: npt.NDArray[np.int8], count: int) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """(train rows, test rows) of up to `count` blocks over rows in time order; none where frauds are too few.
-
-    Cuts lie between frauds: the first block learns from at least `MIN_FRAUDS`, each block tests on at least one.
-    """
-    frauds = np.flatnonzero(label == 1)
-    first = max(MIN_FRAUDS, len(frauds) // 3)
-    tested = len(frauds) - first
-    if tested < MIN_FRAUDS:
-        return []
-    edges = first + np.linspace(0, tested, min(count, tested) + 1).round().astype(int)
-    cuts = [(frauds[e - 1] + frauds[e] + 1) // 2 if e < len(frauds) else len(label) for e in edges]
-    rows = np.arange(len(label), dtype=np.int64)
-    pairs = [(rows[:start], rows[start:end]) for start, end in pairwise(cuts)]
-    return [(train, test) for train, test in pairs if label[test].any() and not label[test].all()]
-
-
-def _mean_precision(labels: Sequence[npt.NDArray[np.int8]], logits: Sequence[Floats]) -> float:
-    weights = [int(label.sum()) for label in labels]
-    values = [average_precision_score(label, scores) for label, scores in zip(labels, logits, strict=True)]
-    return float(np.average(values, weights=weights))
-
-
-def _standard_error(
-    labels: Sequence[npt.NDArray[np.int8]], one: Sequence[Floats], other: Sequence[Floats], seed: int
-) -> float:
-    """Of the difference of mean precisions, by resampling frauds and genuine rows of each block."""
-    rng = np.random.default_rng(seed)
-    differences = []
-    for _ in range(BOOTSTRAPS):
-        rows = [
-            np.concatenate(
-                [rng.choice(group, len(group)) for group in (np.flatnonzero(y == 1), np.flatnonzero(y == 0))]
-            )
-            for y in labels
-        ]
-        drawn = [y[r] for y, r in zip(labels, rows, strict=True)]
-        means = [_mean_precision(drawn, [s[r] for s, r in zip(logits, rows, strict=True)]) for logits in (one, other)]
-        differences.append(means[0] - means[1])
-    return float(np.std(differences))

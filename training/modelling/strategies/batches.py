@@ -24,6 +24,15 @@ def classify(net: FraudNet, batch: Batch, *pools: str) -> tf.Tensor:
     return tf.add_n([soft_cross_entropy(net(batch[p]["features"], training=True), batch[p]["target"]) for p in pools])
 
 
+def genuine(h: tf.Tensor, rows: Rows) -> tf.Tensor:
+    """The genuine rows of h [b, w], [g, w]: what unlabelled target rows are to look like.
+
+    A source batch is an eighth fraud and the target's payments hardly any: aligned as they are, fraud itself would be
+    aligned away.
+    """
+    return tf.boolean_mask(h, rows["target"] < 0.5)
+
+
 def fit_strategy(
     task: Task,
     loss: Callable[[Batch, tf.Tensor], tf.Tensor],

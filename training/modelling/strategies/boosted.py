@@ -7,7 +7,8 @@ into the SavedModel. Ke et al. 2017, "LightGBM: A Highly Efficient Gradient Boos
 target's rows is the simplest case of Dai et al. 2007, "Boosting for Transfer Learning".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import lightgbm
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.sample import Floats, Sample
-from training.modelling.boosting import booster_logits, fit_booster, pooled
+from training.modelling.boosting import FEW_LABELS, BoostOptions, booster_logits, fit_booster, pooled
 from training.modelling.boosting_graph import Forest
 from training.modelling.strategies.task import Adapted, Task
 
@@ -33,11 +34,23 @@ def adapt(task: Task) -> Adapted:
     return Adapted(Forest(trees, task.base.kinds), held_out, why="trees on source and target together")
 
 
-def fit_pooled(task: Task, target: Sample) -> lightgbm.Booster:
-    """Trees on the source sample and these target rows."""
+def fit_pooled(
+    task: Task,
+    target: Sample,
+    *,
+    columns: Sequence[int] | None = None,
+    options: BoostOptions | None = None,
+) -> lightgbm.Booster:
+    """Trees on the source's rows and these target rows; all columns and the base's options by default."""
     both, weight = pooled(task.base.source, target, target_share=task.options.target_share)
     return fit_booster(
-        both.features, both.label, task.base.kinds, seed=task.seed, options=task.options.boost, weight=weight
+        both.features,
+        both.label,
+        task.base.kinds,
+        seed=task.seed,
+        options=options or task.boost,
+        weight=weight,
+        columns=columns,
     )
 
 
@@ -47,22 +60,21 @@ def fit_continued(task: Task, target: Sample) -> lightgbm.Booster:
     Their own logits are the correction; `continued_logits` adds the start. A teacher and a rival, no strategy.
     """
     base = task.base
-    start = booster_logits(base.booster, target.features, base.kinds)
-    return fit_booster(
-        target.features, target.label, base.kinds, seed=task.seed, options=task.options.few, init_score=start
-    )
+    start = booster_logits(base.trees, target.features, base.kinds)
+    few = task.options.few or replace(FEW_LABELS, threads=task.options.threads)
+    return fit_booster(target.features, target.label, base.kinds, seed=task.seed, options=few, init_score=start)
 
 
 def continued_logits(task: Task, correction: lightgbm.Booster, features: Floats) -> Floats:
     """The source trees' score and its correction, log-odds, float32 [n]."""
     base = task.base
-    return booster_logits(base.booster, features, base.kinds) + booster_logits(correction, features, base.kinds)
+    return booster_logits(base.trees, features, base.kinds) + booster_logits(correction, features, base.kinds)
 
 
 def out_of_fold(task: Task, train: Trainer) -> Floats:
-    """Logits of each labelled target row by trees that did not see it, float32 [n]; frauds spread over the folds."""
+    """Logits of each labelled target row by trees that saw neither it nor its neighbours in time, float32 [n]."""
     target = task.target
-    fold = folds(target.label, FOLDS, task.seed)
+    fold = folds(target.label, FOLDS)
     logits = np.zeros(len(target), np.float32)
     for k in range(FOLDS):
         booster = train(target.take(fold != k))
@@ -70,11 +82,10 @@ def out_of_fold(task: Task, train: Trainer) -> Floats:
     return logits
 
 
-def folds(label: npt.NDArray[np.int8], count: int, seed: int) -> npt.NDArray[np.intp]:
-    """A fold for each row, [n], with equal shares of each class."""
-    rng = np.random.default_rng(seed)
+def folds(label: npt.NDArray[np.int8], count: int) -> npt.NDArray[np.intp]:
+    """A fold for each row in time order, [n]: spans of each class, of equal size; attacks stay whole."""
     fold = np.zeros(len(label), np.intp)
     for value in np.unique(label):
-        rows = rng.permutation(np.flatnonzero(label == value))
-        fold[rows] = np.arange(len(rows)) % count
+        rows = np.flatnonzero(label == value)
+        fold[rows] = np.arange(len(rows)) * count // len(rows)
     return fold

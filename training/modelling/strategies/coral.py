@@ -1,6 +1,6 @@
 """Aligned statistics of the representation: Deep CORAL (second moments) or MMD (all moments a kernel sees).
 
-    L = CE(source) + CE(target) + λ · d(h_source, h_unlabelled target),    d = CORAL or MMD
+    L = CE(source) + CE(target) + λ · d(h_genuine source, h_unlabelled target),    d = CORAL or MMD
 
 Sun & Saenko 2016, "Deep CORAL"; Long et al. 2015, "Learning Transferable Features with Deep Adaptation Networks".
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from training.modelling.losses import coral, mmd, soft_cross_entropy
-from training.modelling.strategies.batches import Batch, fit_strategy
+from training.modelling.strategies.batches import Batch, fit_strategy, genuine
 from training.modelling.strategies.task import Adapted, Task
 
 CORAL_STRENGTH = 1.0
@@ -37,7 +37,7 @@ def _align(task: Task, distance: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], st
         return (
             soft_cross_entropy(source, batch["source"]["target"])
             + soft_cross_entropy(target, batch["target"]["target"])
-            + strength * distance(h_source, h_unlabelled)
+            + strength * distance(genuine(h_source, batch["source"]), h_unlabelled)
         )
 
     fit_strategy(

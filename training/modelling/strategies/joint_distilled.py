@@ -1,4 +1,4 @@
-"""The default: nets trained jointly on source and target, combined with trees, distilled into one small net.
+"""Nets trained jointly on source and target, combined with trees, distilled into one small net.
 
     0. trust   a = n / (n + 5),  n labelled target frauds
     1. trees   P = LightGBM(source ∪ target), target rows weighted up to a fifth of the whole
@@ -23,7 +23,7 @@ from typing import Final, Self
 import lightgbm
 import numpy as np
 
-from training.data.sample import Floats, thin
+from training.data.sample import Floats, some_rows, thin
 from training.modelling.boosting import booster_logits
 from training.modelling.distillation import Teacher, distil
 from training.modelling.network import FraudNet, get_weights, predict, set_weights
@@ -120,7 +120,7 @@ class Ensemble:
 
 def ensemble(task: Task, nets: Sequence[FraudNet], trees: Teacher) -> Ensemble:
     """The teachers of a task, matched on some of its unlabelled rows."""
-    return Ensemble.of(nets, trees, task.unlabelled[:MATCHED_ROWS])
+    return Ensemble.of(nets, trees, some_rows(task.unlabelled, MATCHED_ROWS, seed=task.seed))
 
 
 def _mean(nets: Sequence[FraudNet], features: Floats) -> Floats:

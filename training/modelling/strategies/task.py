@@ -1,14 +1,14 @@
 """The task that every strategy is given, and what it gives back."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import tensorflow as tf
 
 from training.data.sample import Floats, Sample
 from training.modelling.base import Base
-from training.modelling.boosting import FEW_LABELS, BoostOptions
+from training.modelling.boosting import BoostOptions
 from training.modelling.distillation import DistilOptions
 from training.modelling.train_loop import FitOptions, Progress, quiet
 
@@ -28,7 +28,9 @@ class AdaptOptions:
         target_share: of the target's rows in the pooled trees' total weight.
         source_worth: labelled target frauds at which source and target have an equal say; see `Task.trust`.
         pool_rows: of source and of unlabelled target rows to distil on, each.
-        boost: trees on pooled data. few: trees on the target alone.
+        boost: trees on pooled data; None: as the base found right for the source.
+        few: trees on the target alone; None: by what the labels are.
+        threads: of LightGBM, where the two above are None.
         fit, distil: of the parts.
     """
 
@@ -40,8 +42,9 @@ class AdaptOptions:
     target_share: float = 0.2
     source_worth: float = 5.0
     pool_rows: int = 80_000
-    boost: BoostOptions = field(default_factory=BoostOptions)
-    few: BoostOptions = FEW_LABELS
+    boost: BoostOptions | None = None
+    few: BoostOptions | None = None
+    threads: int = 2
     fit: FitOptions = field(default_factory=lambda: FitOptions(learning_rate=1e-3, mask_rate=0.4))
     distil: DistilOptions = field(default_factory=DistilOptions)
 
@@ -78,6 +81,11 @@ class Task:
         """
         return self.target.frauds / (self.target.frauds + self.options.source_worth)
 
+    @property
+    def boost(self) -> BoostOptions:
+        """Options of pooled trees."""
+        return self.options.boost or replace(self.base.boost, threads=self.options.threads)
+
 
 @dataclass(frozen=True, slots=True)
 class Adapted:
@@ -85,7 +93,8 @@ class Adapted:
 
     Attributes:
         scorer: raw features -> logits, in the graph.
-        held_out: logits of the labelled target rows by models that had not seen them, float32 [n], where cheap.
+        held_out: logits of the labelled target rows by models that had not seen them, float32 [n], NaN where there is
+            none; where cheap.
         why: what was chosen and why, one line.
     """
 

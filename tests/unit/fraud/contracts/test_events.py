@@ -47,7 +47,7 @@ def test_a_required_field_may_not_be_missing(name: str) -> None:
     "changes",
     [
         {"amount": float("nan")}, {"amount": float("inf")}, {"amount": 1.0}, {"amount": True}, {"amount": "-1"},
-        {"attributes": {"a": float("nan")}}, {"attributes": {"a": True}}, {"attributes": {"a": 2**63}},
+        {"attributes": {"a": float("nan")}}, {"attributes": {"a": [True]}}, {"attributes": {"a": 2**63}},
         {"attributes": {str(i): i for i in range(MAX_ATTRIBUTES + 1)}}, {"card_id": "x" * 257},
         {"card_id": ""}, {"card_id": "a\0"},
         {"attempt_no": 1.0}, {"attempt_no": "1"}, {"is_guest": 1}, {"event_time": 1767607200}, {"type": "outcome"},

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fraud.decoding.batch import CATEGORY_BUCKETS, hash_category
-from fraud.decoding.batch_columns import hash_categories
+from fraud.decoding.hashing import hash_categories
 
 VALUES = st.sampled_from(["FR", "DE", "US", "é", ""]) | st.text(max_size=5)
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from fraud.contracts.inbound import Reason
-from fraud.decoding.batch import ENTITIES, INTEGERS, MISSING, Kind, hash_id
+from fraud.decoding.batch import ENTITIES, INTEGERS, MISSING, Kind, hash_category, hash_id
 from fraud.decoding.decoder import Decoded, Decoder
+from fraud.decoding.own_fields import OwnFields
 from fraud.money import Rates
 from fraud.privacy.card_numbers import is_pan, tokeniser
 from fraud.timestamps import parse_time
@@ -67,7 +68,7 @@ def test_invalid_optional_fields_are_missing_and_the_payment_is_scored() -> None
         event(account_created_at="yesterday", tz_offset_min=9999),
         b"{",
         event(card_added_at="2026-02-30T10:00:00Z"),
-        attributes=("weight", "agent"),
+        fields=OwnFields(("weight",), categories=("agent",)),
     )
     assert [reject.row for reject in decoded.rejects] == [3]
     assert decoded.rows.tolist() == [0, 1, 2, 4]
@@ -92,7 +93,7 @@ def test_an_invalid_optional_time_does_not_save_an_event_that_is_too_far_ahead()
 
 
 def test_an_event_may_have_five_hundred_attributes() -> None:
-    decoded = decode(event(attributes={f"a{i}": i for i in range(512)}), attributes=("a0", "a511"))
+    decoded = decode(event(attributes={f"a{i}": i for i in range(512)}), fields=OwnFields(("a0", "a511")))
     assert decoded.batch.attributes.tolist() == [[0, 511]]
     assert not decoded.ignored
 
@@ -111,11 +112,13 @@ def test_absent_values_are_missing() -> None:
 
 
 def test_declared_attributes_become_columns() -> None:
-    decoded = decode(event(), event(attributes={"weight": 1e300}), attributes=("weight", "basket", "absent"))
+    decoded = decode(
+        event(), event(attributes={"weight": 1e300}), fields=OwnFields(("weight", "absent"), categories=("basket",))
+    )
     first, second = decoded.batch.attributes
     assert first[0] == 1.5
-    assert 0 < first[1] < 2**24
-    assert np.isnan(first[2])
+    assert np.isnan(first[1])
+    assert first[2] == hash_category("shoes")
     assert second[0] == np.finfo(np.float32).max
 
 

@@ -7,12 +7,27 @@ import pytest
 
 from fraud.explanations.formatting import Quantity
 from fraud.explanations.reasons import ReasonBuilder, Row
-from fraud.features.encoder import SPEC, FeatureSpec, default_spec, features_fingerprint
+from fraud.features.encoder import SPEC, FeatureSpec, features_fingerprint, spec_of
+from fraud.features.platform import parse_platform
 from fraud.history.history import HistoryConfig
 from tests.support.reasons import named_columns
 
 NAN = float("nan")
 TELLER = ReasonBuilder(SPEC)
+SHOP = parse_platform(
+    """
+    [fields]
+    "odd {name} | x" = {kind = "number"}
+    basket_risk = {kind = "number", said = "basket risk {value:.0f} of 100"}
+    gift = {kind = "flag", said = "sent as a gift"}
+    tier = {kind = "category", said = "customer of tier {text}"}
+    lane = {kind = "category"}
+    shop = {kind = "entity", said = "store"}
+    "van {7}" = {kind = "entity"}
+    """,
+    where="test",
+)
+OWN = ReasonBuilder(spec_of(SHOP))
 
 
 def row(**values: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -142,11 +157,52 @@ def test_categories_and_money_are_told_by_the_events_own_words() -> None:
     assert [reason.text for reason in told] == ["e-mail at mail.test, merchant category 7995", "amount EUR 1,250.50"]
 
 
+def own_row(**named: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    names, width = spec_of(SHOP).names, spec_of(SHOP).width
+    features, contributions = np.full(width, 9, np.float32), np.zeros(width, np.float32)
+    for name, (value, contribution) in named.items():
+        features[names.index(f"attribute_{name}")] = value
+        contributions[names.index(f"attribute_{name}")] = contribution
+    return features, contributions
+
+
+def test_own_fields_are_told_as_they_were_declared() -> None:
+    features, contributions = own_row(
+        basket_risk=(87.4, 3), gift=(1, 2.8), tier=(77, 1), tier_seen_24h=(3, 0.9), tier_risk_7d=(4, 0.8), lane=(8, 0.5)
+    )
+    told = OWN.reasons(features, contributions, texts={"attributes": {"tier": "gold", "lane": 5.0}})
+    assert [(reason.code, reason.text) for reason in told] == [
+        ("attribute_basket_risk", "basket risk 87 of 100"),
+        ("attribute_gift", "sent as a gift"),
+        (
+            "attribute_tier",
+            "customer of tier gold, 3 payments with this tier in 24 h, known fraud of this tier 4.0 times the average "
+            "in 7 days",
+        ),
+        ("attribute_lane", "lane 5"),
+    ]
+
+
+def test_an_own_entity_is_told_by_its_noun_like_a_merchant() -> None:
+    told = OWN.reasons(*own_row(shop_attempts_24h=(12, 2), shop_cards_24h=(8, 1), shop_risk_30d=(3, 0.5)))
+    assert [reason.text for reason in told] == [
+        "12 earlier attempts at this store in 24 h, 8 cards, known fraud of this store 3.0 times the average in 30 days"
+    ]
+    features, contributions = own_row(shop_attempts_24h=(NAN, 1))
+    features[spec_of(SHOP).columns("attribute_shop")] = NAN
+    assert [reason.text for reason in OWN.reasons(features, contributions)] == ["no store given"]
+
+
+def test_what_was_not_given_of_an_own_field_is_said_once() -> None:
+    told = OWN.reasons(*own_row(tier=(NAN, 1), tier_seen_24h=(NAN, 0.9), tier_seen_30d=(NAN, 0.8)))
+    assert [reason.text for reason in told] == ["tier not given"]
+
+
 @pytest.mark.parametrize("value", [0.0, 1.0, 8.0, 123456.789, NAN])
 def test_every_feature_can_be_worded(value: float) -> None:
-    spec = default_spec(["odd {name} | x"])
+    spec = spec_of(SHOP)
     teller = ReasonBuilder(spec)
-    texts = {name: f"<{name}>" for name in spec.names}
+    texts = {name: f"<{name}>" for name in spec.names} | {"attributes": {"tier": "gold"}}
     one = Row([value] * spec.width, [1.0] * spec.width, texts, "EUR")
     for column in range(spec.width):
         text = teller.phrase(one, column)

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ def builder(ids: list[int], days: list[float], reported: list[float], strength: 
 
 
 def risks(table: RiskTable, *ids: int) -> list[list[float]]:
-    found: list[list[float]] = table.of(np.array(ids, np.uint64)).tolist()
+    times = np.full(len(ids), table.effective_from)
+    found: list[list[float]] = RiskTables([table]).lookup(table.entity, np.array(ids, np.uint64), times).tolist()
     return found
 
 
@@ -110,3 +112,37 @@ def test_the_spec_reads_every_window_of_its_entities() -> None:
     for entity, (columns, windows) in SPEC.risk_columns().items():
         assert [SPEC.features[column].source[1] for column in columns] == list(risk_measures(entity))
         assert windows == list(range(WIDTH))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_table_is_what_counting_payment_by_payment_gives(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    count, strength, delay = 400, 0.3, 2 * DAY
+    ids = draw.integers(0, 12, count).astype(np.uint64)
+    times = np.sort(draw.integers(0, 60 * DAY, count))
+    received = np.where(draw.random(count) < 0.2, times + draw.integers(0, 20 * DAY, count), 0)
+    counted = RiskBuilder("ip", ids=ids, times=times, fraud_received=received, strength=strength)
+    for date in draw.integers(5 * DAY, 70 * DAY, 20).tolist():
+        wanted: dict[int, list[float]] = {}
+        for place, days in enumerate(RISK_WINDOWS_DAYS):
+            inside = [i for i in range(count) if ids[i] and date - delay - days * DAY < times[i] <= date - delay]
+            frauds = [i for i in inside if 0 < received[i] < date]
+            rate = len(frauds) / max(len(inside), 1)
+            for one in {int(ids[i]) for i in frauds}:
+                known = sum(ids[i] == one for i in frauds)
+                expected = sum(ids[i] == one for i in inside) * rate
+                risk = (known + strength) / (expected + strength)
+                if np.float32(risk) > 1:
+                    wanted.setdefault(one, [1.0] * WIDTH)[place] = risk
+        table = counted.table(date, delay=delay)
+        assert table.keys.tolist() == sorted(wanted)
+        assert np.allclose(table.risk, np.array([wanted[key] for key in sorted(wanted)]).reshape(-1, WIDTH))
+
+
+def test_files_of_own_fields_have_safe_names_whatever_the_fields_are_called(tmp_path: Path) -> None:
+    names = ["attribute_../../etc/passwd", "attribute_a b", "attribute_ä", "merchant"]
+    keys, high = np.array([7], np.uint64), np.full((1, WIDTH), 2, np.float32)
+    RiskTables([RiskTable(name, DAY, keys, high) for name in names]).to_file(tmp_path / "risk")
+    assert all(re.fullmatch(r"\w+\.npz", path.name) for path in (tmp_path / "risk").iterdir())
+    read = RiskTables.from_dir(tmp_path / "risk")
+    assert sorted(table.entity for table in read.tables) == sorted(names)

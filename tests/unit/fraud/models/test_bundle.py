@@ -134,7 +134,7 @@ def test_golden_rows_pass_within_the_tolerance_and_not_beyond(tmp_path: Path) ->
         check_golden(path, manifest, lambda rows: (scorer(rows)[0] * np.float32(np.nan), scorer(rows)[1]))
 
 
-def test_golden_rows_that_are_pickles_or_of_another_width_are_refused(tmp_path: Path) -> None:
+def test_golden_rows_that_are_pickles_complex_or_of_another_width_are_refused(tmp_path: Path) -> None:
     path = write_bundle(tmp_path / "3")
     manifest = read_manifest(path)
     np.savez(path / "golden.npz", features=np.zeros((2, 3)), score=np.zeros(2), raw=np.zeros(2))
@@ -142,6 +142,9 @@ def test_golden_rows_that_are_pickles_or_of_another_width_are_refused(tmp_path: 
         check_golden(path, manifest, scorer)
     np.savez(path / "golden.npz", features=np.array([{}], dtype=object), score=np.zeros(1), raw=np.zeros(1))
     with pytest.raises(InvalidBundle, match=r"golden\.npz"):
+        check_golden(path, manifest, scorer)
+    np.savez(path / "golden.npz", features=np.ones((2, 3)), score=np.full(2, 1 + 2j), raw=np.zeros(2))
+    with pytest.raises(InvalidBundle, match="complex"):
         check_golden(path, manifest, scorer)
 
 

@@ -41,7 +41,7 @@ def shares() -> list[list[dict[str, object]]]:
 
 
 def test_a_million_numeric_ids_are_decoded_untouched(shares: list[list[dict[str, object]]]) -> None:
-    decoder = Decoder(rates=Rates.default("EUR"), attributes=(), max_ahead_us=10**15, pan_token=TOKEN)
+    decoder = Decoder(rates=Rates.default("EUR"), max_ahead_us=10**15, pan_token=TOKEN)
     seen = alike = 0
     for share in shares:
         decoded = decoder.decode([json.dumps(event).encode() for event in share], [at_us()] * len(share))

@@ -1,13 +1,16 @@
 """The trainer from the command line: each command says what it wrote, and bad input is one clear line."""
 
+import csv
 import json
 import resource
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
@@ -15,6 +18,7 @@ from click.testing import CliRunner, Result
 from simulator.__main__ import simulate_command
 from tests.support.shop_tables import events_table, labels_table
 from training.__main__ import COMMANDS, main
+from training.data.schema import LABELS, conform
 
 CREDIBLE = ["--days", "60", "--base-rate", "0.02"]
 
@@ -133,13 +137,97 @@ def test_a_forecast_tells_what_each_day_would_have_given_and_whether_to_transfer
     assert early["frauds"] < late["frauds"]
     assert early["test_frauds"] >= 3
     assert 0 <= late["recall"] <= 1
-    assert late["gain"][1] <= late["gain"][0] <= late["gain"][2]
+    for gain in (late["gain"], late["money_gain"]):
+        assert gain[1] <= gain[0] <= gain[2]
+    assumed = found["assumed"]
+    assert isinstance(assumed, dict)
+    assert assumed["analysts"] > 0
+    assert any("silence counts as genuine" in line for line in assumed["said"])
+
+
+def test_a_forecast_of_labels_that_are_all_late_presumes_what_it_must_and_says_so(world: Path, tmp_path: Path) -> None:
+    """As an imported file with a declared delay: frauds only, each reported 20 days later."""
+    events, truth = (pq.read_table(world / f"target/{name}.parquet") for name in ("events", "truth"))
+    frauds = truth.filter(truth["is_fraud"])
+    received = pc.add(frauds["event_time"], pa.scalar(timedelta(days=20)))
+    ids = frauds["transaction_id"]
+    labels = pa.table(
+        {
+            "label_id": ids,
+            "transaction_id": ids,
+            "verdict": pa.array(["unauthorised"] * len(ids)),
+            "source": pa.array(["chargeback"] * len(ids)),
+            "occurred_at": received,
+            "received_at": received,
+        }
+    )
+    pq.write_table(events, tmp_path / "events.parquet")
+    pq.write_table(
+        conform(labels, LABELS).replace_schema_metadata({"fraudstream.maturity_days": "120"}),
+        tmp_path / "labels.parquet",
+    )
+    given = ["forecast", "--target", tmp_path / "events.parquet", "--models", world / "models"]
+    found = said(*given, "--days", 14, "--days", 40, "--strategy", "boosted")
+    points = found["points"]
+    assert isinstance(points, list)
+    early, late = points
+    assert (early["labels"], early["presumed"]) == (0, 0)
+    assert early["recall_alone"] is None
+    assert late["presumed"] > 10 * late["frauds"] > 0
+    assert late["recall_alone"] is not None
+    assumed = found["assumed"]
+    assert isinstance(assumed, dict)
+    assert assumed["presumed_after_days"] == pytest.approx(20)
+    assert assumed["analysts"] == 0
+    assert "never enough labels" not in str(found["reason"])
 
 
 def test_a_forecast_of_what_it_compares_with_is_refused(world: Path) -> None:
     given = ["forecast", "--target", world / "target/events.parquet", "--models", world / "models"]
     assert "is what transfer is compared with" in refused(world, [*given, "--strategy", "target_only"])
     assert "too short for a forecast" in refused(world, [*given, "--days", 4_000])
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_a_label_queue_offers_what_nobody_has_judged(suffix: str, world: Path, version: int, tmp_path: Path) -> None:
+    given = ["label-queue", "--version", version, "--data", world / "target/events.parquet"]
+    given += ["--models", world / "models", "--count", 40, "--as-of", "2025-02-20", "--out", tmp_path / f"q.{suffix}"]
+    told = said(*given)
+    assert told["chosen"] == 40
+    assert (told["top"], told["near"], told["random"]) == (24, 10, 6)
+    text = (tmp_path / f"q.{suffix}").read_text()
+    rows = (
+        list(csv.DictReader(text.splitlines())) if suffix == "csv" else [json.loads(line) for line in text.splitlines()]
+    )
+    labels = pq.read_table(world / "target/labels.parquet").to_pandas()
+    known = set(labels[labels.received_at < "2025-02-20"].transaction_id)
+    chosen = [row["transaction_id"] for row in rows]
+    assert len(set(chosen)) == 40
+    assert not set(chosen) & known
+    assert all(row["event_time"] < "2025-02-20" for row in rows)
+    certain = [float(row["score"]) for row in rows if row["chosen_by"] == "top"]
+    assert {float(row["propensity"]) for row in rows if row["chosen_by"] == "top"} == {1.0}
+    assert min(certain) >= max(float(row["score"]) for row in rows if row["chosen_by"] != "top")
+    again = (tmp_path / f"q.{suffix}").read_bytes()
+    said(*given)
+    assert (tmp_path / f"q.{suffix}").read_bytes() == again
+
+
+def test_a_label_queue_that_cannot_be_made_is_one_line(world: Path, version: int, tmp_path: Path) -> None:
+    given = [
+        "label-queue",
+        "--version",
+        version,
+        "--data",
+        world / "target/events.parquet",
+        "--models",
+        world / "models",
+    ]
+    assert "written as .csv or .jsonl" in refused(world, [*given, "--out", tmp_path / "queue.txt"])
+    out = ["--out", tmp_path / "queue.csv"]
+    assert "no parts of one queue" in refused(world, [*given, *out, "--top", 0.9, "--near", 0.5])
+    assert "is without a label" in refused(world, [*given, *out, "--since", "2031-01-01"])
+    assert "absent/queue.csv: No such file" in refused(world, [*given, "--out", tmp_path / "absent" / "queue.csv"])
 
 
 def files(root: Path) -> set[str]:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from fraud.features.catalogue import SPEC
 from fraud.features.risk_tables import RiskTables
 from tests.support.shop_tables import DAY, T0, events_table, labels_table
 from training.data.cache import load, save
@@ -66,7 +67,9 @@ def test_features_do_not_depend_on_what_is_known_later(tmp_path: Path, dataset: 
 def test_looking_risk_up_later_gives_what_the_encoder_gives(tmp_path: Path, dataset: Dataset) -> None:
     without = build(*files(tmp_path), risk=RiskTables())
     assert without.features.tobytes() != dataset.features.tobytes()
-    tables = count_risk(read_stream([tmp_path / "events.parquet"], tmp_path / "labels.parquet", FeatureContext()), PLAN)
+    tables = count_risk(
+        read_stream([tmp_path / "events.parquet"], tmp_path / "labels.parquet", FeatureContext()), PLAN, SPEC
+    )
     assert without.with_risk(tables).features.tobytes() == dataset.features.tobytes()
 
 
@@ -74,7 +77,7 @@ def test_a_later_report_changes_only_tables_after_it() -> None:
     ids = {"merchant": np.arange(60, dtype=np.uint64) % 3 + 1}
     time = T0 + np.arange(60) * DAY // 4
     received = np.where(np.arange(60) % 6 == 0, time + 3 * DAY, 0)
-    plan = replace(PLAN, entities=("merchant",), every_days=1)
+    plan = replace(PLAN, every_days=1)
     before = risk_tables(ids, time, received, plan).tables
     late = received.copy()
     late[1] = T0 + 8 * DAY

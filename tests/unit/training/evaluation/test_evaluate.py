@@ -2,24 +2,30 @@
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
 from fraud.decisions.policy import Policy
+from fraud.decoding.batch import hash_ids
 from fraud.features.encoder import SPEC, features_fingerprint
 from fraud.history.history import HistoryConfig
+from fraud.models.bundle import LEARNT, checksum, read_manifest, write_manifest
 from tests.support.published_models import publish
 from tests.support.scored_payments import scored
-from tests.support.shop_tables import events_table, labels_table
+from tests.support.shop_tables import T0, events_table, labels_table
 from training.commands.evaluate import evaluate_command
 from training.commands.promote import promote_command
 from training.evaluation.evaluate import compare, evaluate
 from training.evaluation.report import evaluation_report
 from training.registry import versions as registry
+from training.registry.learnt import write_learnt
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +128,42 @@ def test_promotion_over_a_champion_asks_the_gate_and_a_refusal_stays_beside_the_
     assert finding["frauds"] == 10
     assert refused["evidence"]["unseen"][0].startswith("no frozen holdout: 10 frauds were known")
     assert registry.champion(root, features_fingerprint(SPEC, HistoryConfig())) == 1
+
+
+def test_what_a_version_learnt_from_is_left_out_unless_its_figures_are_marked_as_in_sample(
+    world: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "models"
+    path = registry.find(root, publish(root, "amount"))[1]
+    learnt = [f"t{i}" for i in range(18)]
+    write_learnt(path, np.asarray(hash_ids(learnt, len(learnt))))
+    data = ["--data", str(world / "events.parquet"), "--models", str(root), "--version", "1", "--json"]
+    # The version's files were verified before: its manifest must name the new one.
+    manifest = read_manifest(path)
+    files = manifest.files | {LEARNT: checksum(path / LEARNT)}
+    write_manifest(path, manifest.model_copy(update={"files": files}), None)
+    honest = json.loads(CliRunner().invoke(evaluate_command, data).stdout)
+    assert (honest["rows"], honest["left_out"], honest["in_sample"]) == (42, 18, False)
+    flattered = json.loads(CliRunner().invoke(evaluate_command, [*data, "--include-training-rows"]).stdout)
+    assert (flattered["rows"], flattered["left_out"], flattered["in_sample"]) == (60, 0, True)
+    told = CliRunner().invoke(evaluate_command, data[:-1])
+    assert "18 payments left out, which a version had learnt from" in told.output
+    few = CliRunner().invoke(evaluate_command, [*data, "--until", "2023-11-20"])
+    assert few.exit_code == 1
+    assert "were learnt from by the versions that are measured" in few.output
+
+
+def test_by_default_labels_count_as_known_now_so_that_young_silence_is_not_genuine(tmp_path: Path) -> None:
+    recent = datetime.now(UTC) - timedelta(days=40)
+    move = int(recent.timestamp() * 1e6) - T0
+    for name, table in (("events", events_table()), ("labels", labels_table())):
+        frame = table.to_pandas()
+        for column in frame.columns.intersection(["event_time", "occurred_at", "received_at"]):
+            frame[column] += pd.Timedelta(move, unit="us")
+        pq.write_table(pa.Table.from_pandas(frame, table.schema, preserve_index=False), tmp_path / f"{name}.parquet")
+    publish(tmp_path / "models", "amount")
+    data = ["--data", str(tmp_path / "events.parquet"), "--models", str(tmp_path / "models"), "--version", "1"]
+    today = json.loads(CliRunner().invoke(evaluate_command, [*data, "--json"]).stdout)
+    assert (today["rows"], today["frauds"]) == (10, 10)
+    final = json.loads(CliRunner().invoke(evaluate_command, [*data, "--json", "--labels-final"]).stdout)
+    assert (final["rows"], final["frauds"], final["as_of"]) == (60, 10, None)

@@ -1,5 +1,7 @@
 """The figures of an evaluation against the libraries', against the handbook's own code, and by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -104,7 +106,34 @@ def test_the_rankings_average_precision_is_sklearns_with_ties_and_weights() -> N
     customer = random.integers(0, 50, 500).astype(np.intp)
     weight = random.integers(0, 4, 50).astype(np.float64)
     expected = average_precision_score(fraud, score, sample_weight=weight[customer])
-    assert Ranking.of(score, fraud, customer).average_precision(weight) == pytest.approx(expected)
+    assert Ranking.of(score, fraud, customer).average_precision(weight[:, None]) == pytest.approx([expected])
+
+
+def episodes(seed: int, *, size: int = 8, count: int = 30) -> Scored:
+    """Frauds in episodes of equal score, each attempt by a new customer, among genuine payments."""
+    random = np.random.default_rng(seed)
+    episode = np.repeat(np.arange(count), size)
+    genuine = 3_000
+    score = np.concatenate([random.normal(2, 1, count)[episode], random.normal(size=genuine)])
+    fraud = np.arange(len(score)) < len(episode)
+    component = np.concatenate([episode, np.arange(count, count + genuine)])
+    return of(score.tolist(), fraud.tolist(), component=component)
+
+
+def test_an_interval_by_episode_is_as_wide_as_the_figure_varies_and_one_by_customer_is_not() -> None:
+    worlds = [episodes(seed) for seed in range(60)]
+    found = [interval(world, "average_precision", seed=1, repeats=200) for world in worlds]
+    spread = float(np.std([i.value for i in found]))
+    by_customer = replace(worlds[0], component=np.arange(len(worlds[0])))
+    assert np.mean([i.error for i in found]) == pytest.approx(spread, rel=0.25)
+    assert interval(by_customer, "average_precision", seed=1, repeats=200).error < 0.6 * spread
+    assert found[0].clusters == pytest.approx(30)
+
+
+def test_a_row_drawn_by_lot_counts_as_often_as_it_stands_for() -> None:
+    rows = of([3, 2, 1, 0.5], [1, 0, 1, 0], weight=np.array([1.0, 1.0, 3.0, 1.0]))
+    expected = average_precision_score(rows.fraud, rows.score, sample_weight=rows.weight)
+    assert interval(rows, "average_precision", seed=1, repeats=2).value == pytest.approx(expected)
 
 
 def test_the_interval_of_a_clear_difference_excludes_zero_and_that_of_none_holds_it() -> None:

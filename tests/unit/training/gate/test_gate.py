@@ -10,10 +10,12 @@ from fraud.decisions.policy import Policy
 from tests.support.scored_payments import scored
 from training.evaluation.scores import Scored
 from training.gate.label_sanity import sane
-from training.gate.rule import GateAnswer, GateConfig, Holdout, Judgement, Traffic, judge
+from training.gate.rule import BEST, CHAMPION, CHANCE, GateAnswer, GateConfig, Holdout, Judgement, judge
+from training.gate.volume import Traffic, at_rate, volume
 
 POLICY = Policy.default("EUR")
 ROWS = scored(8_000, seed=1, skill=2.5)
+CONFIG = GateConfig(figure="average_precision", repeats=200)
 Floats = npt.NDArray[np.float64]
 
 
@@ -22,107 +24,141 @@ def noisy(rows: Scored, noise: float, seed: int = 2) -> Floats:
     return 1 / (1 + np.exp(-logit))
 
 
-def judged(rows: Scored, champion: Floats | None, *, frozen: Holdout | None = None, **config: float) -> Judgement:
-    holdouts = [Holdout("matured", rows, champion)] + ([frozen] if frozen else [])
-    settings = GateConfig.model_validate({"volume_band": 9.0} | config)
-    traffic = None if champion is None else Traffic(rows.amount, rows.score, champion)
-    return judge(holdouts, candidate_policy=POLICY, champion_policy=POLICY, traffic=traffic, config=settings, seed=1)
+def against(rows: Scored, scores: Floats, rival: str = CHAMPION, name: str = "matured") -> Holdout:
+    return Holdout(name, rival, rows, scores)
+
+
+def judged(*holdouts: Holdout, learnt: tuple[int, int] = (0, 0), config: GateConfig = CONFIG) -> Judgement:
+    return judge(holdouts, candidate_policy=POLICY, champion_policy=POLICY, learnt=learnt, config=config, seed=1)
 
 
 def test_a_clearly_better_candidate_is_accepted() -> None:
-    assert judged(ROWS, noisy(ROWS, 2.0)).answer is GateAnswer.ACCEPT
+    judgement = judged(against(ROWS, noisy(ROWS, 3.0)))
+    assert judgement.answer is GateAnswer.ACCEPT
+    assert judgement.raises
 
 
-def test_an_equal_candidate_is_accepted_within_the_margin() -> None:
-    assert judged(ROWS, noisy(ROWS, 0.05)).answer is GateAnswer.ACCEPT
+def test_an_equal_candidate_is_not() -> None:
+    judgement = judged(against(ROWS, noisy(ROWS, 0.05)))
+    assert (judgement.answer, judgement.due) == (GateAnswer.TOO_LITTLE_EVIDENCE, False)
 
 
 def test_a_clearly_worse_candidate_is_refused_with_the_reason() -> None:
-    worse = replace(ROWS, score=noisy(ROWS, 3.0))
-    judgement = judged(worse, ROWS.score)
+    judgement = judged(against(replace(ROWS, score=noisy(ROWS, 3.0)), ROWS.score))
     assert judgement.answer is GateAnswer.REFUSE
-    assert "against the champion, matured holdout" in judgement.reason
+    assert "against the champion, matured holdout of" in judgement.reason
+
+
+def test_a_candidate_that_learnt_from_twice_the_frauds_and_looks_no_worse_is_due() -> None:
+    slightly = against(ROWS, noisy(ROWS, 0.1))
+    assert judged(slightly, learnt=(80, 40)).due
+    assert not judged(slightly, learnt=(79, 40)).due
+    worse = against(replace(ROWS, score=noisy(ROWS, 0.3)), ROWS.score)
+    judgement = judged(worse, learnt=(80, 40))
+    assert not judgement.due
+    few = scored(120, seed=3, rate=0.05)
+    assert not judged(against(few, noisy(few, 3.0)), learnt=(80, 40)).due
+
+
+def test_one_that_fell_behind_the_best_champion_so_far_is_neither_accepted_nor_due() -> None:
+    champion = against(ROWS, noisy(ROWS, 3.0))
+    best = replace(ROWS, score=noisy(ROWS, 0.3))
+    gap = judged(champion, against(best, ROWS.score, BEST)).findings[-1].numbers
+    assert -0.2 < gap["value"] < -0.02
+    fallen = judged(champion, against(best, ROWS.score, BEST), learnt=(80, 1))
+    assert fallen.answer is not GateAnswer.ACCEPT
+    assert not fallen.due
+    lenient = GateConfig(figure="average_precision", repeats=200, margin=0.2)
+    within = judged(champion, against(best, ROWS.score, BEST), config=lenient)
+    assert within.answer is GateAnswer.ACCEPT
+    assert not within.raises
 
 
 def test_a_candidate_that_forgot_what_was_known_before_is_refused_on_the_frozen_holdout() -> None:
     old = scored(8_000, seed=7, skill=2.5)
-    frozen = Holdout("frozen", replace(old, score=noisy(old, 3.0)), old.score)
-    judgement = judged(ROWS, noisy(ROWS, 2.0), frozen=frozen)
+    frozen = against(replace(old, score=noisy(old, 3.0)), old.score, name="frozen")
+    judgement = judged(against(ROWS, noisy(ROWS, 3.0)), frozen)
     assert judgement.answer is GateAnswer.REFUSE
     assert "frozen holdout" in judgement.reason
 
 
 def test_few_frauds_keep_the_champion_whatever_they_say() -> None:
-    few = scored(300, seed=3, rate=0.02)
-    judgement = judged(few, noisy(few, 3.0))
-    assert judgement.answer is GateAnswer.TOO_LITTLE_EVIDENCE
+    few = scored(120, seed=3, rate=0.05)
+    assert judged(against(few, noisy(few, 3.0))).answer is GateAnswer.TOO_LITTLE_EVIDENCE
 
 
-def test_the_first_candidate_is_accepted_without_a_champion() -> None:
-    assert judged(ROWS, None).answer is GateAnswer.ACCEPT
+def test_frauds_of_one_ring_are_one_observation() -> None:
+    fraud = ROWS.fraud
+    ring = replace(ROWS, component=np.where(fraud, 0, np.arange(len(ROWS))))
+    assert judged(against(ring, noisy(ROWS, 3.0))).answer is GateAnswer.TOO_LITTLE_EVIDENCE
 
 
-def test_the_best_baseline_must_be_matched_too() -> None:
+def test_the_first_candidate_needs_no_champion_but_must_be_better_than_chance() -> None:
+    assert judged().answer is GateAnswer.ACCEPT
+    chance = np.random.default_rng(3).random(len(ROWS))
+    assert judged(against(ROWS, chance, CHANCE)).answer is GateAnswer.ACCEPT
+    blind = replace(ROWS, score=np.random.default_rng(4).random(len(ROWS)))
+    assert judged(against(blind, chance, CHANCE)).answer is not GateAnswer.ACCEPT
+
+
+def test_no_baseline_may_be_shown_to_be_better() -> None:
     candidate = replace(ROWS, score=noisy(ROWS, 2.0))
-    holdout = Holdout("matured", candidate, noisy(ROWS, 4.0), {"trees": ROWS.score, "weak": noisy(ROWS, 4.0)})
-    judgement = judge(
-        [holdout], candidate_policy=POLICY, champion_policy=POLICY, config=GateConfig(volume_band=9), seed=1
-    )
+    champion = against(candidate, noisy(ROWS, 9.0))
+    judgement = judged(champion, against(candidate, ROWS.score, "baseline trees"))
     assert judgement.answer is GateAnswer.REFUSE
     assert "baseline trees" in judgement.reason
+    assert judged(champion, against(candidate, noisy(ROWS, 4.0), "baseline weak")).answer is GateAnswer.ACCEPT
 
 
 def test_a_segment_that_got_clearly_worse_refuses_although_the_whole_got_better() -> None:
     segment = np.where(np.arange(len(ROWS)) % 4 == 0, "new", "returning")
     score = np.where(segment == "new", noisy(ROWS, 4.0), ROWS.score)
-    champion = np.where(segment == "new", ROWS.score, noisy(ROWS, 3.0))
-    holdout = Holdout("matured", replace(ROWS, score=score), champion, segments={"customer": segment})
-    judgement = judge(
-        [holdout], candidate_policy=POLICY, champion_policy=POLICY, config=GateConfig(volume_band=9), seed=1
-    )
+    champion = np.where(segment == "new", ROWS.score, noisy(ROWS, 5.0))
+    judgement = judged(Holdout("matured", CHAMPION, replace(ROWS, score=score), champion, {"customer": segment}))
     assert judgement.answer is GateAnswer.REFUSE
     assert "customer new" in judgement.reason
 
 
+def alerts(traffic: Traffic) -> bool:
+    return volume(traffic, POLICY, POLICY, band=0.2, least=50).within
+
+
 @pytest.mark.parametrize("factor", [0.4, 2.5])
 def test_alert_volume_outside_its_band_is_refused(factor: float) -> None:
-    rows = replace(ROWS, score=ROWS.score * 0.1)
-    judgement = judged(rows, rows.score / factor, volume_band=0.2)
+    low = ROWS.score * 0.1
+    traffic = Traffic(ROWS.amount, low, low / factor)
+    judgement = judge([], candidate_policy=POLICY, champion_policy=POLICY, traffic=traffic, config=CONFIG, seed=1)
     assert judgement.answer is GateAnswer.REFUSE
     assert "alerts where the champion raises" in judgement.reason
 
 
 def test_a_champion_that_alerts_too_little_does_not_hold_back_a_candidate_within_the_shops_budget() -> None:
     traffic = Traffic(ROWS.amount, ROWS.score * 0.1, ROWS.score * 0.04)
-    rows = Holdout("matured", ROWS, None)
-    refused = judge([rows], candidate_policy=POLICY, champion_policy=POLICY, traffic=traffic, seed=1)
-    assert refused.answer is GateAnswer.REFUSE
-    budget = replace(traffic, budget=0.9)
-    accepted = judge([rows], candidate_policy=POLICY, champion_policy=POLICY, traffic=budget, seed=1)
-    assert accepted.answer is GateAnswer.ACCEPT
+    assert not alerts(traffic)
+    assert alerts(replace(traffic, budget=0.9))
 
 
 def test_a_champion_that_outgrew_the_shops_budget_does_not_hold_back_a_candidate_that_keeps_it() -> None:
     traffic = Traffic(ROWS.amount, ROWS.score * 0.04, ROWS.score * 0.1)
-    rows = Holdout("matured", ROWS, None)
-    refused = judge([rows], candidate_policy=POLICY, champion_policy=POLICY, traffic=traffic, seed=1)
-    assert refused.answer is GateAnswer.REFUSE
+    assert not alerts(traffic)
     kept = float(POLICY.decide(traffic.candidate, traffic.amount).flagged.mean())
-    budget = replace(traffic, budget=kept)
-    assert (
-        judge([rows], candidate_policy=POLICY, champion_policy=POLICY, traffic=budget, seed=1).answer
-        is GateAnswer.ACCEPT
-    )
+    assert alerts(replace(traffic, budget=kept))
+
+
+@pytest.mark.parametrize("over", [0.2, 5.0])
+def test_a_champion_whose_scores_do_not_stand_at_the_rate_of_fraud_is_no_measure(over: float) -> None:
+    true = at_rate(ROWS.score, 0.01)
+    wrong = at_rate(ROWS.score, 0.01 * over)
+    assert not alerts(Traffic(ROWS.amount, true, wrong))
+    assert alerts(Traffic(ROWS.amount, true, wrong, rate=(0.009, 0.011)))
+    assert not alerts(Traffic(ROWS.amount, at_rate(ROWS.score, 0.2), wrong, rate=(0.009, 0.011)))
 
 
 def test_recall_at_the_budget_counts_frauds_above_zero_and_no_order_beyond() -> None:
     fraud = np.arange(len(ROWS)) % 10 == 0
     score = np.where(fraud, 0.1, -0.5)
     champion = np.where(fraud & (np.arange(len(ROWS)) % 20 == 0), -0.1, score)
-    rows = Holdout("matured", replace(ROWS, score=score, fraud=fraud), champion)
-    config = GateConfig(figure="recall_at_budget")
-    judgement = judge([rows], candidate_policy=POLICY, champion_policy=POLICY, config=config, seed=1)
-    [better] = [f for f in judgement.findings if f.check == "better.matured.champion"]
+    [better] = judged(against(replace(ROWS, score=score, fraud=fraud), champion), config=GateConfig()).findings
     assert better.numbers["value"] == pytest.approx(0.5)
     assert better.text.startswith("recall at budget +0.500")
 

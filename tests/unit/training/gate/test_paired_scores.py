@@ -18,7 +18,7 @@ from training.data.dataset import END_OF_TIME
 from training.data.feature_context import FeatureContext
 from training.data.replayed_stream import from_stream, read_stream, to_stream
 from training.evaluation.evaluate import Model
-from training.gate.paired_scores import GateInputs, Ruling, rule
+from training.gate.paired_scores import GateInputs, Rival, Ruling, in_its_time, rule
 from training.gate.rule import GateConfig
 from training.registry import versions as registry
 
@@ -45,7 +45,8 @@ def inputs(folder: Path, **changes: object) -> GateInputs:
     stream = read_stream([folder / "events.parquet"], folder / "labels.parquet", FeatureContext())
     data = from_stream(stream, FeatureContext(), risk=candidate.risk)
     facts = {
-        "candidate": candidate, "champion": champion, "data": data, "judges": np.ones(len(data), np.bool_),
+        "candidate": candidate, "ranks": in_its_time(candidate.scores(data.features), data.time, 0.01),
+        "champion": Rival.of(folder / "models", champion, data, 0.01), "data": data,
         "ledger": stream.ledger, "at": END_OF_TIME, "promoted": T0 + 40 * DAY, "trusted": T0 + 30 * DAY,
     }  # fmt: skip
     return GateInputs(**(facts | changes))  # type: ignore[arg-type]  # built by name
@@ -59,8 +60,8 @@ def test_matured_and_frozen_holdout_baselines_labels_and_volume_are_all_looked_a
     random = np.random.default_rng(1).random(240)
     ruling = rule(inputs(folder, baselines={"noise": random}), config=SMALL, seed=1)
     assert {
-        "better.matured.champion", "better.matured.baseline noise", "better.frozen.champion", "labels.fraud_rate",
-        "labels.contradictions", "labels.source.chargeback", "volume",
+        "better.matured.champion", "better.matured.chance", "better.matured.baseline noise", "better.frozen.champion",
+        "labels.fraud_rate", "labels.contradictions", "labels.source.chargeback", "volume",
     } <= checks(ruling)  # fmt: skip
     assert ruling.unseen == ()
 
@@ -127,10 +128,11 @@ def test_promote_says_what_its_gate_could_not_look_at(folder: Path, tmp_path: Pa
     models = tmp_path / "models"
     for _ in range(2):
         publish(models, "amount")
-    registry.promote(models, 1, reason="first", at=moment(40))
+    registry.promote(models, 1, reason="first", at=moment(4))
     data = ["--models", str(models), "--data", str(folder / "events.parquet"), "--json", "--version", "2"]
     result = CliRunner().invoke(promote_command, data)
-    assert result.exit_code == 0, result.output
-    [frozen, baseline] = json.loads(result.output)["unseen"]
+    assert "the gate keeps version 1 (too_little_evidence)" in result.output
+    refused = json.loads((models / "candidates" / "2" / "REFUSED.json").read_text(encoding="utf-8"))
+    [frozen, baseline] = refused["evidence"]["unseen"]
     assert frozen.startswith("no frozen holdout")
     assert baseline == "no baseline was trained beside it"

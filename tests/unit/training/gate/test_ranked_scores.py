@@ -25,9 +25,15 @@ def test_as_many_payments_as_the_budget_allows_are_above_zero_in_every_month() -
     assert [(ranks[start : start + 3_000] > 0).mean() for start in (0, 3_000)] == pytest.approx([0.05, 0.05], abs=1e-3)
 
 
-def test_with_an_alert_budget_the_gate_compares_recall_within_it() -> None:
-    assert LoopConfig().judging.figure == "average_precision"
-    assert LoopConfig(alert_share=0.03).judging.figure == "recall_at_budget"
+def test_each_models_scores_are_ranked_among_themselves() -> None:
+    time = np.zeros(4, np.int64)
+    ranks = in_its_time(np.array([1.0, 2.0, 80.0, 90.0]), time, 1.0, np.array([0, 0, 1, 1]))
+    assert ranks == pytest.approx([0.5, 1.0, 0.5, 1.0])
+    assert np.isnan(in_its_time(np.array([1.0, np.nan]), time[:2], 1.0)).tolist() == [False, True]
+
+
+def test_the_gate_compares_recall_within_the_shops_budget_or_a_hundredth() -> None:
+    assert LoopConfig().gate.figure == "recall_at_budget"
     assert (LoopConfig().budget, LoopConfig(alert_share=0.03).budget) == (0.01, 0.03)
     assert LoopConfig.of(load_settings(loop_margin=0.1)).gate.margin == 0.1
 

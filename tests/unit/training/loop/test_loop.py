@@ -254,8 +254,8 @@ def test_settings_come_from_the_environment_and_wrong_ones_are_named(
     with pytest.raises(Misconfigured, match="FRAUD_LOOP_INTERVALL"):
         load_settings()
     monkeypatch.delenv("FRAUD_LOOP_INTERVALL")
-    monkeypatch.setenv("FRAUD_LOOP_HOLDOUT_SHARE", "2")
-    with pytest.raises(Misconfigured, match="FRAUD_LOOP_HOLDOUT_SHARE"):
+    monkeypatch.setenv("FRAUD_LOOP_FOLDS", "1")
+    with pytest.raises(Misconfigured, match="FRAUD_LOOP_FOLDS"):
         load_settings()
 
 

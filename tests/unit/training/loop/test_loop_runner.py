@@ -37,6 +37,9 @@ class Ready(Trainer):
 
     answer: GateAnswer = GateAnswer.ACCEPT
     check: str = "better"
+    due: bool = False
+    raises: bool = False
+    alerts: tuple[float, float] | None = None
     dies: list[bool] = field(default_factory=list)
     seen: list[BegunRun] = field(default_factory=list)
 
@@ -44,8 +47,11 @@ class Ready(Trainer):
         self.seen.append(begun)
         if self.dies and self.dies.pop():
             raise KeyboardInterrupt
-        finding = Finding(self.check, self.answer, "because", {})
-        judgement = Judgement(self.answer, "because", (finding,))
+        findings = [Finding(self.check, self.answer, "because", {})]
+        if self.alerts:
+            shares = {"least_share": self.alerts[0], "most_share": self.alerts[1]}
+            findings.append(Finding("volume", GateAnswer.ACCEPT, "as expected", shares))
+        judgement = Judgement(self.answer, "because", tuple(findings), self.due, self.raises)
         champion = (
             registry.champion(self.root, registry.versions(self.root)[0].manifest.features_fingerprint)
             if (registry.versions(self.root))
@@ -225,6 +231,55 @@ def test_a_shadow_that_alerts_about_as_often_as_the_champion_takes_over_after_it
     assert shop.champion == 2
     assert [(a.type, a.version) for a in shop.said.all] == [("promotion", 1), ("shadow", 2), ("promotion", 2)]
     assert "probation over 600 payments" in shop.said.all[-1].reason
+
+
+def test_a_candidate_that_is_due_takes_over_after_a_probation_and_one_that_is_not_never_does(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, probation=2 * DAY)
+    shop.label(range(5))
+    shop.loop().turn(NOW)
+    unsure = replace(shop.trainer, answer=GateAnswer.TOO_LITTLE_EVIDENCE)
+    shop.trainer = unsure
+    shop.label(range(5, 9), first=5)
+    kept = shop.loop().turn(NOW + DAY).run
+    assert kept is not None
+    assert kept.decision == "keep"
+    # It alerts five times less than the champion, as the gate expects of it.
+    shop.trainer = replace(unsure, due=True, alerts=(0.008, 0.012))
+    shop.label(range(9, 12), first=9)
+    shadow = shop.loop().turn(NOW + 2 * DAY).run
+    assert shadow is not None
+    assert (shadow.decision, shadow.candidate) == ("shadow", 3)
+    decided(shop, version=1, flagged=30, shadow=3)
+    shop.loop().turn(NOW + 4 * DAY + HOUR_US)
+    assert shop.champion == 3
+
+
+def test_whoever_was_shown_to_be_best_stays_what_later_ones_are_held_against(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, keep_versions=1)
+    shop.label(range(5))
+    shop.loop().turn(NOW)
+    assert load_state(tmp_path).best == 1
+    for day, raises, best in ((1, False, 1), (2, False, 1), (3, True, 4)):
+        shop.trainer = replace(shop.trainer, raises=raises)
+        shop.label(range(5 + day, 6 + day), first=4 + day)
+        loop = shop.loop()
+        loop.turn(NOW + day * DAY)
+        loop.tidy(NOW + day * DAY)
+        assert load_state(tmp_path).best == best
+        assert registry.find(shop.trainer.root, best)
+
+
+def test_a_new_champion_that_alerts_as_rarely_as_the_gate_expected_is_not_rolled_back(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, watch=3 * DAY)
+    shop.label(range(5))
+    shop.loop().turn(NOW)
+    shop.trainer = replace(shop.trainer, alerts=(0.005, 0.02))
+    shop.label(range(5, 9), first=5)
+    shop.loop().turn(NOW + DAY)
+    decided(shop, version=1, flagged=60)
+    decided(shop, version=2, flagged=6, first=600, shadow=1)
+    assert shop.loop().turn(NOW + 2 * DAY).rolled_back is None
+    assert shop.champion == 2
 
 
 def test_a_new_champion_that_floods_the_analysts_goes_back_by_itself_and_this_is_announced(tmp_path: Path) -> None:

@@ -1,23 +1,30 @@
 """Trees in the graph say what LightGBM says, whatever is in the row; their explanations add up."""
 
+import lightgbm
 import numpy as np
 import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
 from training.data.sample import Sample
+from training.modelling.base import MappedTrees
 from training.modelling.boosting import (
     CATEGORY_CODES,
+    MAX_TARGET_WEIGHT,
     BoostOptions,
     booster_logits,
     encode_categories,
     fit_booster,
+    fit_forest,
+    forest_logits,
     pooled,
 )
 from training.modelling.boosting_graph import Forest
 from training.modelling.contributions import ForestAttribution
+from training.modelling.stack_graph import log_odds
 
 Floats = npt.NDArray[np.float32]
+Boosted = tuple[lightgbm.Booster, Forest]
 KINDS = ("number", "number", "category", "flag", "category", "number")
 MANY = BoostOptions(trees=150, leaves=15, min_leaf=5, threads=1)
 
@@ -47,7 +54,7 @@ def labels(features: Floats, seed: int = 1) -> npt.NDArray[np.int8]:
 
 
 @pytest.fixture(scope="module")
-def boosted() -> tuple[object, Forest]:
+def boosted() -> Boosted:
     features = rows(2_500, seed=1)
     booster = fit_booster(features, labels(features), KINDS, seed=1, options=MANY)
     return booster, Forest(booster, KINDS)
@@ -58,7 +65,7 @@ def same(booster: object, forest: Forest, features: Floats) -> None:
     np.testing.assert_allclose(forest(tf.constant(features)), expected, rtol=1e-6, atol=1e-6)
 
 
-def test_many_trees_with_gaps_and_categories_score_as_lightgbm_does(boosted: tuple[object, Forest]) -> None:
+def test_many_trees_with_gaps_and_categories_score_as_lightgbm_does(boosted: Boosted) -> None:
     booster, forest = boosted
     same(booster, forest, rows(3_000, seed=2))
     # The same rows hold splits of every kind; otherwise this would prove little.
@@ -68,7 +75,7 @@ def test_many_trees_with_gaps_and_categories_score_as_lightgbm_does(boosted: tup
     assert missing_as == {-np.inf, 0.0, np.inf}
 
 
-def test_rows_without_any_value_and_categories_never_seen_score_alike(boosted: tuple[object, Forest]) -> None:
+def test_rows_without_any_value_and_categories_never_seen_score_alike(boosted: Boosted) -> None:
     odd = np.full((6, 6), np.nan, np.float32)
     odd[1] = 0
     odd[2] = 2.0**24 - 1
@@ -78,7 +85,7 @@ def test_rows_without_any_value_and_categories_never_seen_score_alike(boosted: t
     same(*boosted, odd)
 
 
-def test_values_on_a_threshold_go_the_same_way(boosted: tuple[object, Forest]) -> None:
+def test_values_on_a_threshold_go_the_same_way(boosted: Boosted) -> None:
     booster, forest = boosted
     thresholds = np.unique(forest.table.numpy()[:, 1])[1:-1][:1_000]
     # What lies nearer to 0 than this, LightGBM reads as 0; no feature is that small. Leaves have an infinite one.
@@ -91,7 +98,9 @@ def test_values_on_a_threshold_go_the_same_way(boosted: tuple[object, Forest]) -
             same(booster, forest, on_edge)
 
 
-def test_a_number_that_was_never_missing_in_training_counts_as_zero_when_it_is(boosted: tuple[object, Forest]) -> None:
+def test_a_number_that_was_never_missing_in_training_counts_as_zero_when_it_is(
+    boosted: Boosted,
+) -> None:
     booster, forest = boosted
     gap, zero = rows(200, seed=4), rows(200, seed=4)
     gap[:, 5], zero[:, 5] = np.nan, 0.0
@@ -116,7 +125,9 @@ def test_the_same_seed_grows_the_same_trees() -> None:
     assert grown[0] != grown[2]
 
 
-def test_contributions_of_trees_add_up_to_the_score_less_what_the_roots_expect(boosted: tuple[object, Forest]) -> None:
+def test_contributions_of_trees_add_up_to_the_score_less_what_the_roots_expect(
+    boosted: Boosted,
+) -> None:
     _, forest = boosted
     features = tf.constant(rows(300, seed=5))
     contributions = ForestAttribution(forest, len(KINDS))(features).numpy()
@@ -135,6 +146,37 @@ def test_contributions_of_one_tree_are_the_changes_along_its_path() -> None:
     assert (contributions[label == 0, 1] < 0).all()
 
 
+def test_several_boosters_are_one_forest_that_adds_them_up(boosted: Boosted) -> None:
+    features = rows(1_500, seed=6)
+    other = fit_booster(features, labels(features, seed=7), KINDS, seed=2, options=MANY)
+    both = Forest([(boosted[0], 0.25), (other, 2.0)], KINDS)
+    expected = 0.25 * booster_logits(boosted[0], features, KINDS) + 2 * booster_logits(other, features, KINDS)
+    np.testing.assert_allclose(both(tf.constant(features)), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_random_forest_in_the_graph_is_the_mean_of_its_trees() -> None:
+    features = rows(1_500, seed=1)
+    forest = fit_forest(features, labels(features), KINDS, seed=1, threads=1)
+    fresh = rows(800, seed=8)
+    mean = Forest(forest, KINDS)(tf.constant(fresh))
+    np.testing.assert_allclose(mean, forest.predict(encode_categories(fresh, KINDS)), atol=1e-6)
+    low, high = float(tf.reduce_min(mean)), float(tf.reduce_max(mean))
+    assert 0 <= low < 0.1
+    assert 0.9 < high <= 1
+    np.testing.assert_allclose(log_odds(mean), forest_logits(forest, fresh, KINDS), atol=1e-3)
+
+
+def test_trees_never_split_on_a_column_that_they_may_not_use() -> None:
+    features = rows(1_500, seed=1)
+    label = labels(features)
+    booster = fit_booster(features, label, KINDS, seed=1, options=MANY, columns=[0, 2, 3])
+    assert not booster.feature_importance()[[1, 4, 5]].any()
+    assert booster.feature_importance()[[0, 2, 3]].all()
+    altered = features.copy()
+    altered[:, [1, 4, 5]] = 7
+    np.testing.assert_array_equal(booster_logits(booster, altered, KINDS), booster_logits(booster, features, KINDS))
+
+
 def test_hashes_become_codes_and_absent_ones_stay_missing() -> None:
     features = np.array([[1, 2, 0, 1, np.nan, 1], [1, 2, 255, 1, 2**24 - 1, 1]], np.float32)
     coded = encode_categories(features, KINDS)
@@ -146,11 +188,27 @@ def test_hashes_become_codes_and_absent_ones_stay_missing() -> None:
     assert encode_categories(numbers, KINDS[:2]) is numbers
 
 
-def test_the_target_weighs_a_fifth_of_the_pool_however_few_rows_it_has() -> None:
+def test_the_target_weighs_a_fifth_of_the_pool_unless_its_rows_are_a_handful() -> None:
     def sample(count: int) -> Sample:
         return Sample(np.zeros((count, 1), np.float32), np.zeros(count, np.int8), np.arange(count))
 
     both, weight = pooled(sample(1_000), sample(10), target_share=0.2)
     assert len(both) == 1_010
     assert weight[1_000:].sum() / weight.sum() == pytest.approx(0.2)
+    assert pooled(sample(10_000), sample(10))[1][-1] == MAX_TARGET_WEIGHT
     assert pooled(sample(10), sample(1_000))[1].tolist() == [1.0] * 1_010  # never weighed down
+
+
+def test_trees_of_another_platform_score_as_they_do_outside_the_graph(boosted: Boosted) -> None:
+    booster, _ = boosted
+    features = rows(600, seed=11)
+    # The target has the columns in another order, and lacks two: a number and the category.
+    lacking = {1, 2}
+    kept = [column for column in reversed(range(features.shape[1])) if column not in lacking]
+    columns = np.array([kept.index(c) if c in kept else -1 for c in range(features.shape[1])], np.intp)
+    kinds = [KINDS[column] for column in kept]
+    mapped = MappedTrees(booster, columns)
+    theirs = features[:, kept]
+    expected = booster_logits(mapped, theirs, kinds)
+    assert np.unique(expected).size > 100
+    np.testing.assert_allclose(Forest([(mapped, 1.0)], kinds)(tf.constant(theirs)), expected, atol=1e-5)

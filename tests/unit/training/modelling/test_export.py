@@ -27,7 +27,7 @@ from training.modelling.export import Candidate, ExportError, ServingModule, exp
 from training.modelling.network import predict
 from training.registry import versions as registry
 
-IDENTITY = Identity("f" * 16, "a" * 16, 1, "pre_auth", "EUR", ("simulator/1",))
+IDENTITY = Identity("f" * 16, "a" * 16, sources=("simulator/1",))
 POLICY = Policy.default("EUR").model_dump_json().encode()
 ROWS = toy.target_test().features
 
@@ -188,7 +188,7 @@ def fill(path):
     (path / "half").write_text("written")
     os.kill(os.getpid(), signal.SIGKILL)
 
-identity = Identity("f" * 16, "a" * 16, 1, "pre_auth", "EUR")
+identity = Identity("f" * 16, "a" * 16)
 write_version(Path(sys.argv[1]), "candidates", fill, {}, identity=identity, created_at=datetime.now(UTC))
 """
 

@@ -186,7 +186,7 @@ def test_a_base_survives_being_written(base: Base, tmp_path: Path) -> None:
         one, other = (b.teacher(number, seed=9) for b in (base, again))
         np.testing.assert_array_equal(predict(one, ROWS), predict(other, ROWS))
     np.testing.assert_array_equal(again.held_out.features, base.held_out.features)
-    np.testing.assert_array_equal(again.booster.predict(np.nan_to_num(ROWS)), base.booster.predict(np.nan_to_num(ROWS)))
+    np.testing.assert_array_equal(again.trees.predict(np.nan_to_num(ROWS)), base.trees.predict(np.nan_to_num(ROWS)))
 
 
 def test_a_teacher_with_adapters_is_the_teacher_at_first(base: Base) -> None:

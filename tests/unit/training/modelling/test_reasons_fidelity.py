@@ -73,7 +73,7 @@ def model(
         parent=None,
         policy=Policy.default("EUR").model_dump_json().encode(),
     )
-    expected = Expected(identity.features_fingerprint, 1, "pre_auth", "EUR", tuple(SPEC.names))
+    expected = Expected(identity.features_fingerprint, identity.platform, tuple(SPEC.names))
     loaded = load(root / "candidates" / str(number), expected, batch_records=10, shadow=True)
     return loaded, candidate.reference
 

@@ -11,15 +11,14 @@ import pandas as pd
 import pytest
 
 from fraud.models.bundle import read_manifest, verify_files
-from tests.support.toy_models import OPTIONS, SIZES
+from tests.support.toy_models import OPTIONS
 from training.data.errors import InvalidDataset
 from training.data.importing.mapping import InvalidMapping
 from training.registry.versions import find
-from training.trial.learning import Effort
 from training.trial.program import Plan, Tried, run
 
 ROWS = 2_500
-EFFORT = Effort(replace(SIZES, teachers=1, steps=20), replace(OPTIONS, teachers=1, steps=20))
+EFFORT = replace(OPTIONS, teachers=1, steps=20)
 
 
 def payments(rows: int = ROWS, *, rate: float = 0.04) -> pd.DataFrame:
