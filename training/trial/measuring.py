@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from sklearn.metrics import average_precision_score
 
 from fraud.decisions.policy import Policy
 from fraud.features.spec import RISK
@@ -62,6 +63,7 @@ class Outcome:
         rival: the same with the rival's.
         policy: the model's.
         figures: name of a model -> its figures.
+        early: average precision of the rival's first few trees.
         difference: the model minus its rival, by figure.
         budgets, days, importance: see there.
         moved: feature -> how far its distribution has moved between past and test.
@@ -71,6 +73,7 @@ class Outcome:
     rival: Scored
     policy: Policy
     figures: dict[str, Json]
+    early: float
     difference: dict[str, Any]
     budgets: tuple[Budget, ...]
     days: tuple[Day, ...]
@@ -80,7 +83,7 @@ class Outcome:
 
 def measure(model: Model, parts: Split, *, seed: int) -> Outcome:
     """Everything of one version on the test, and of its rival."""
-    score, other = model.scores(parts.test.features), plain_scores(parts, seed=seed)
+    score, (other, early) = model.scores(parts.test.features), plain_scores(parts, seed=seed)
     scored, rival = to_scored(parts.test, score), to_scored(parts.test, other)
     figures = {name: evaluate(held, model.policy, seed=seed) for name, held in ((MODEL, scored), (RIVAL, rival))}
     return Outcome(
@@ -88,6 +91,7 @@ def measure(model: Model, parts: Split, *, seed: int) -> Outcome:
         rival=rival,
         policy=model.policy,
         figures=figures,
+        early=float(average_precision_score(scored.fraud, to_scored(parts.test, early).score)),
         difference=compare(scored, {RIVAL: rival.score}, seed=seed),
         budgets=tuple(_budget(scored, rival, share) for share in BUDGETS if share * len(scored) >= 1),
         days=tuple(by_day(scored, model.policy)),
@@ -137,9 +141,10 @@ def importance(model: Model, parts: Split, score: Floats, *, seed: int) -> list[
 def moved(parts: Split) -> dict[str, float]:
     """Features whose values are distributed otherwise in the test than before it, the farthest first.
 
-    Risk tables are left aside: every one has rates of its own.
+    Risk tables are left aside, for every one has rates of its own, and the time of day, which a short file cannot help.
     """
-    kept = [column for column, feature in enumerate(parts.spec.features) if feature.source[0] != RISK]
+    features = enumerate(parts.spec.features)
+    kept = [column for column, feature in features if feature.source[0] != RISK and feature.group != "time"]
     far = {parts.spec.names[j]: psi(_some(parts.past.features[:, j]), _some(parts.test.features[:, j])) for j in kept}
     return {name: value for name, value in sorted(far.items(), key=lambda pair: -pair[1]) if value > MOVED}
 

@@ -96,7 +96,7 @@ _RULES: Final[tuple[tuple[str, bool, _NameTest], ...]] = (
 """Field, whether its values are personal as they stand, and what its column is like; the first column counts."""
 
 
-def _named_id(column: ColumnProfile, things: set[str]) -> bool:
+def _named_id(column: ColumnProfile, things: frozenset[str]) -> bool:
     """Named after the thing alone, or as its id: "card_id", "merchant", "cc_num", not "card_type"."""
     rest = [word for word in words(column.name) if word not in things]
     return not rest or bool(set(rest) & (ID_WORDS | {"name", "code"})) or all(word.isdigit() for word in rest)

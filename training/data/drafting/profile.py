@@ -77,7 +77,8 @@ class ColumnProfile:
     def texts(self) -> "pd.Series[str]":
         """Values of the sample as text, without the empty ones; the index is the row's place in the sample."""
         missing = (*MISSING_WORDS, NAMIBIA) if self.mostly_numbers else MISSING_WORDS
-        return columns.as_text(self.sample, missing).to_pandas().astype("str").dropna()
+        texts: pd.Series[str] = columns.as_text(self.sample, missing).to_pandas().astype("str").dropna()
+        return texts
 
     @cached_property
     def present(self) -> npt.NDArray[np.bool_]:

@@ -143,10 +143,8 @@ def _label(draft: Draft) -> list[str]:
     label = draft.label
     if label is None:
         return []
-    values = draft.table.values.get(label.column, {})
-    counts = ", ".join(
-        f'"{value}" {count:,}' for value, count in sorted(values.items(), key=lambda pair: -pair[1])[:10]
-    )
+    common = draft.table.values[label.column].most_common(10)
+    counts = ", ".join(f'"{value}" {count:,}' for value, count in common)
     lines = [
         "",
         "[label]",

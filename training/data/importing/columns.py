@@ -93,7 +93,8 @@ def written_numbers(texts: "pd.Series[str]", decimal: Literal[".", ","]) -> npt.
 
 
 def _finite(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.where(np.isfinite(values), values, np.nan)
+    finite: npt.NDArray[np.float64] = np.where(np.isfinite(values), values, np.nan)
+    return finite
 
 
 def as_time(column: pa.ChunkedArray, source: TimeSource, missing: Sequence[str]) -> "pd.Series[pd.Timestamp]":

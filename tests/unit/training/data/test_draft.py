@@ -330,7 +330,8 @@ def test_seconds_since_nobody_knows_when_are_a_time_and_that_is_told(tmp_path: P
 
 
 def test_parquet_keeps_its_types(tmp_path: Path) -> None:
-    frame = table().assign(is_fraud=lambda held: held["is_fraud"].astype(bool), tags=[["a"]] * ROWS)
+    frame = table().assign(is_fraud=lambda held: held["is_fraud"].astype(bool))
+    frame["tags"] = pd.Series([["a"]] * ROWS)
     frame["paid_at"] = pd.to_datetime(frame["paid_at"])
     path = tmp_path / "shop.parquet"
     frame.to_parquet(path)
