@@ -143,12 +143,12 @@ def measure(
     ranking = Ranking.of(score.astype(np.float64), truth, customer)
     count = int(customer.max()) + 1
     rng = np.random.default_rng(seed)
-    once = np.ones(count)
-    draws = [rng.multinomial(count, once / count).astype(np.float64) for _ in range(DRAWS if drawn else 0)]
+    once, share = np.ones((count, 1)), np.full(count, 1 / count)
+    draws = [rng.multinomial(count, share).astype(np.float64)[:, None] for _ in range(DRAWS if drawn else 0)]
     return Measured(
-        ap=round(ranking.average_precision(once), 5),
-        recall_at_1pct=round(ranking.recall_at_1pct(once), 5),
+        ap=round(float(ranking.average_precision(once)[0]), 5),
+        recall_at_1pct=round(float(ranking.recall_at_1pct(once)[0]), 5),
         seconds=round(seconds, 1),
         code=code,
-        draws=tuple(round(ranking.average_precision(weight) * SCALE) for weight in draws),
+        draws=tuple(round(float(ranking.average_precision(weight)[0]) * SCALE) for weight in draws),
     )

@@ -98,7 +98,7 @@ class Ranking:
 
 
 def _share(part: Floats, whole: Floats) -> Floats:
-    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    return np.asarray(np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0), np.float64)
 
 
 Measure: TypeAlias = Callable[[Ranking, Floats], Floats]

@@ -91,7 +91,7 @@ def train_candidate(
         scores = np.asarray(predict(candidate.scorer, data.features), np.float64)
         return TrainedCandidate(candidate, strategy, 0, 0, in_its_time(scores, data.time, config.budget), {})
     fold = folds(data, taught, config.folds)
-    fits = {"": _fit_strategy(strategy)} | (_BASELINES if config.baselines else {})
+    fits = {"": _fit_strategy(strategy), **(_BASELINES if config.baselines else {})}
     ranks = {name: cross_fitted(task, data, taught, fold, fit, budget=config.budget) for name, fit in fits.items()}
     return TrainedCandidate(candidate, strategy, taught.labelled, taught.sample.frauds, ranks.pop(""), ranks)
 
@@ -147,7 +147,7 @@ def _places(data: Dataset, taught: TrainingRows) -> npt.NDArray[np.intp]:
 
 
 def _frauds(taught: TrainingRows) -> npt.NDArray[np.uint64]:
-    return taught.transaction[taught.sample.label == 1]
+    return np.asarray(taught.transaction[taught.sample.label == 1], np.uint64)
 
 
 def _fit_strategy(name: str) -> Fit:
