@@ -24,7 +24,7 @@ from scipy.stats import binomtest, norm
 from benchmarks.report import Figure, report
 from fraud.decisions.policy import Policy
 from training.evaluation.scores import Scored
-from training.gate.rule import BEST, CHAMPION, GateAnswer, GateConfig, Holdout, Judgement, judge
+from training.gate.rule import BEST, CHAMPION, UNCHOSEN, GateAnswer, GateConfig, Holdout, Judgement, judge
 
 Floats = npt.NDArray[np.float64]
 
@@ -94,6 +94,7 @@ def ruled(mine: Floats, rivals: dict[str, Floats], frauds: Frauds, learnt: tuple
     ids, ones = frauds.episode.astype(np.uint64), np.ones(n, np.int64)
     rows = Scored(mine, np.ones(n, np.bool_), ones, ones, ids, ids, frauds.episode)
     holdouts = [Holdout("matured", name, rows, scores) for name, scores in rivals.items()]
+    holdouts.append(Holdout(UNCHOSEN, CHAMPION, rows, rivals[CHAMPION]))
     return judge(holdouts, candidate_policy=POLICY, champion_policy=POLICY, learnt=learnt, config=CONFIG, seed=seed)
 
 

@@ -63,6 +63,7 @@ class Dataset:
         label: int8 [n], 1 fraud, 0 mature genuine, -1 not known as of the chosen time.
         received: int64 [n], when the deciding label was received, 0 without one.
         silent: bool [n], True where nobody has said anything yet, though somebody could have.
+        chosen: bool [n], True where only an analyst spoke: somebody had chosen to have the payment looked at.
         propensity: float32 [n], probability with which the payment was let through to be observed; 1 usually.
         segments: name -> str [n]: groups that the gate guards ("customer": new or returning, "country", "method").
         risk_ids: entity -> uint64 [n], hashed ids by which risk tables are looked up.
@@ -81,6 +82,7 @@ class Dataset:
     label: npt.NDArray[np.int8]
     received: npt.NDArray[np.int64]
     silent: npt.NDArray[np.bool_]
+    chosen: npt.NDArray[np.bool_]
     propensity: npt.NDArray[np.float32]
     segments: Mapping[str, npt.NDArray[np.str_]]
     risk_ids: Mapping[str, npt.NDArray[np.uint64]] = field(default_factory=dict)
@@ -139,6 +141,7 @@ class Dataset:
             label=known["label"].to_numpy(np.int8),
             received=known["received_at"].to_numpy(np.int64),
             silent=(known["state"] == State.IMMATURE).to_numpy(np.bool_),
+            chosen=(known["source"] == "analyst").to_numpy(np.bool_),
             propensity=known["propensity"].to_numpy(np.float32),
         )
 
@@ -180,6 +183,7 @@ COLUMNS: Final = (
     "label",
     "received",
     "silent",
+    "chosen",
     "propensity",
 )
 """The per-row arrays of a data set, but for its segments."""

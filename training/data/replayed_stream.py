@@ -173,6 +173,7 @@ def from_stream(
         label=np.full(len(rows), -1, np.int8),
         received=np.zeros(len(rows), np.int64),
         silent=np.ones(len(rows), np.bool_),
+        chosen=np.zeros(len(rows), np.bool_),
         propensity=np.ones(len(rows), np.float32),
         segments=segments_of(chosen, kept),
         risk_ids=context.spec.risk_ids(kept),

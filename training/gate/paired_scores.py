@@ -14,7 +14,7 @@ from training.data.training_rows import FraudRate
 from training.evaluation.evaluate import Floats, Model, to_scored
 from training.evaluation.scores import Scored
 from training.gate.label_sanity import LabelBands, sane
-from training.gate.rule import BEST, CHAMPION, CHANCE, Finding, GateConfig, Holdout, Judgement, judge
+from training.gate.rule import BEST, CHAMPION, CHANCE, UNCHOSEN, Finding, GateConfig, Holdout, Judgement, judge
 from training.gate.volume import Traffic
 from training.labels.ledger import DAY_US, Ledger
 from training.registry.learnt import Learnt, read_ranks
@@ -171,7 +171,11 @@ def matured_holdouts(inputs: GateInputs, config: GateConfig, seed: int) -> list[
     """Payments of known label against each rival: those that it had not learnt from; chance and baselines on all."""
     c = inputs
     everything = np.ones(len(c.data), np.bool_)
-    made = [] if c.champion is None else [_against(c, CHAMPION, c.champion.ranks, c.champion.unseen, segments=True)]
+    made: list[Holdout] = []
+    if c.champion is not None:
+        unseen, ranks = c.champion.unseen, c.champion.ranks
+        made.append(_against(c, CHAMPION, ranks, unseen, segments=True))
+        made.append(_against(c, CHAMPION, ranks, unseen & ~c.data.chosen, name=UNCHOSEN))
     made += [] if c.best is None else [_against(c, BEST, c.best.ranks, c.best.unseen)]
     chance = _against(c, CHANCE, np.random.default_rng(seed).random(len(c.data)) - (1 - c.budget), everything)
     at_random = (

@@ -30,6 +30,9 @@ Floats = npt.NDArray[np.float64]
 
 CHAMPION: Final = "champion"
 BEST: Final = "best champion so far"
+UNCHOSEN: Final = "unchosen"
+"""Name of the holdout of payments that nobody chose to look at: banks and customers reported, or silence grew old."""
+
 CHANCE: Final = "chance"
 """Names of rivals; any other is a baseline."""
 
@@ -85,7 +88,7 @@ class Holdout:
     """Payments of known label that candidate and rival both rank without having learnt from them.
 
     Attributes:
-        name: "matured" or "frozen".
+        name: "matured", `UNCHOSEN`, or "frozen".
         rival: `CHAMPION`, `BEST`, `CHANCE`, or a baseline's name.
         rows: with the candidate's scores.
         scores: float64 [n], the rival's scores.
@@ -153,7 +156,8 @@ def judge(
     """Whether the candidate passes.
 
     Args:
-        holdouts: matured ones against each rival; a frozen one where there has been a promotion.
+        holdouts: matured ones against each rival, and of the champion's what nobody chose; a frozen one where there has
+            been a promotion.
         candidate_policy: decides what the candidate would flag.
         champion_policy: the same for the champion.
         traffic: where alerts are counted; without it the volume is not looked at.
@@ -193,14 +197,23 @@ def summed_up(
 
 
 def is_due(findings: Sequence[Finding], learnt: tuple[int, int], config: GateConfig) -> bool:
-    """Whether it learnt from enough more frauds than the champion, and looks no worse than that or the best one."""
+    """Whether it learnt from enough more frauds than the champion, and looks no worse than that or the best one.
+
+    The first frauds that are known are those that analysts were shown: whoever learnt from these finds their like, and
+    may find less of all others. It must look no worse on frauds that nobody had chosen.
+    """
     mine, theirs = learnt
     if mine < config.renewal * max(theirs, 1):
         return False
-    allowed = {CHAMPION: 0.0, BEST: -config.margin, CHANCE: 0.0}
-    seen = {rival: f for f in findings for rival in allowed if f.check == f"better.matured.{rival}"}
-    return CHAMPION in seen and all(
-        f.numbers["frauds"] >= config.min_frauds and f.numbers["value"] >= allowed[rival] for rival, f in seen.items()
+    allowed = {
+        f"better.matured.{CHAMPION}": 0.0,
+        f"better.{UNCHOSEN}.{CHAMPION}": 0.0,
+        f"better.matured.{BEST}": -config.margin,
+        f"better.matured.{CHANCE}": 0.0,
+    }
+    seen = {finding.check: finding.numbers for finding in findings if finding.check in allowed}
+    return f"better.{UNCHOSEN}.{CHAMPION}" in seen and all(
+        numbers["frauds"] >= config.min_frauds and numbers["value"] >= allowed[check] for check, numbers in seen.items()
     )
 
 
@@ -226,7 +239,7 @@ def _answer(holdout: Holdout, gap: Interval, bound: float, config: GateConfig) -
         return GateAnswer.TOO_LITTLE_EVIDENCE if needed else GateAnswer.ACCEPT
     if shown_worse:
         return GateAnswer.REFUSE
-    if holdout.name == "frozen":
+    if holdout.name != "matured":
         return GateAnswer.ACCEPT
     passed = {
         CHAMPION: bound > 0,

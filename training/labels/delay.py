@@ -81,8 +81,8 @@ class DelayCurve(BaseModel):
         by_age = np.append(known[1:], 1.0)
         # Without hazards everything is known at once, also at age 0.
         start = by_age[0] if self.frauds == 0 else 0.0
-        known_by = np.interp(age / DAY_US, ends, np.concatenate([[start], by_age]))
-        return np.asarray((1 - self.unreported) * known_by, np.float64)
+        shares = np.interp(age / DAY_US, ends, np.concatenate([[start], by_age]))
+        return np.asarray((1 - self.unreported) * shares, np.float64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from training.data.components import components
 
 def linked(customer: list[int], device: list[int], *, max_customers: int = 20) -> list[int]:
     ids = {"customer": np.array(customer, np.uint64), "device": np.array(device, np.uint64)}
-    return [int(component) for component in components(ids, max_customers=max_customers)]
+    return [int(number) for number in components(ids, max_customers=max_customers)]
 
 
 def test_payments_are_linked_through_customers_and_devices_in_turn() -> None:

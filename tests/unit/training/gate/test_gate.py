@@ -10,7 +10,7 @@ from fraud.decisions.policy import Policy
 from tests.support.scored_payments import scored
 from training.evaluation.scores import Scored
 from training.gate.label_sanity import sane
-from training.gate.rule import BEST, CHAMPION, CHANCE, GateAnswer, GateConfig, Holdout, Judgement, judge
+from training.gate.rule import BEST, CHAMPION, CHANCE, UNCHOSEN, GateAnswer, GateConfig, Holdout, Judgement, judge
 from training.gate.volume import Traffic, at_rate, volume
 
 POLICY = Policy.default("EUR")
@@ -50,14 +50,21 @@ def test_a_clearly_worse_candidate_is_refused_with_the_reason() -> None:
 
 
 def test_a_candidate_that_learnt_from_twice_the_frauds_and_looks_no_worse_is_due() -> None:
-    slightly = against(ROWS, noisy(ROWS, 0.1))
-    assert judged(slightly, learnt=(80, 40)).due
-    assert not judged(slightly, learnt=(79, 40)).due
+    slightly = (against(ROWS, noisy(ROWS, 0.1)), against(ROWS, noisy(ROWS, 0.1), name=UNCHOSEN))
+    assert judged(*slightly, learnt=(80, 40)).due
+    assert not judged(*slightly, learnt=(79, 40)).due
     worse = against(replace(ROWS, score=noisy(ROWS, 0.3)), ROWS.score)
-    judgement = judged(worse, learnt=(80, 40))
-    assert not judgement.due
+    assert not judged(worse, slightly[1], learnt=(80, 40)).due
     few = scored(120, seed=3, rate=0.05)
-    assert not judged(against(few, noisy(few, 3.0)), learnt=(80, 40)).due
+    assert not judged(against(few, noisy(few, 3.0)), slightly[1], learnt=(80, 40)).due
+
+
+def test_what_analysts_were_shown_does_not_make_it_due_nor_better_where_it_finds_less_of_what_nobody_chose() -> None:
+    better = against(ROWS, noisy(ROWS, 3.0))
+    assert not judged(against(ROWS, noisy(ROWS, 0.1)), learnt=(80, 40)).due
+    worse = against(replace(ROWS, score=noisy(ROWS, 0.3)), ROWS.score, name=UNCHOSEN)
+    assert not judged(against(ROWS, noisy(ROWS, 0.1)), worse, learnt=(80, 40)).due
+    assert judged(better, worse).answer is GateAnswer.REFUSE
 
 
 def test_one_that_fell_behind_the_best_champion_so_far_is_neither_accepted_nor_due() -> None:

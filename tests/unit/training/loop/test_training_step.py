@@ -37,6 +37,7 @@ def payments(count: int, *, labelled: bool, seed: int = 7) -> Dataset:
         label=sample.label if labelled else np.full(count, -1, np.int8),
         received=np.zeros(count, np.int64),
         silent=np.full(count, not labelled),
+        chosen=np.zeros(count, np.bool_),
         propensity=np.ones(count, np.float32),
         segments={},
     )
