@@ -37,6 +37,7 @@ def past() -> Dataset:
         propensity=np.ones(n, np.float32),
         component=np.arange(n),
         silent=np.zeros(n, np.bool_),
+        chosen=np.zeros(n, np.bool_),
         segments={},
     )
 
