@@ -12,6 +12,9 @@ from fraud.money import InvalidRates, Rates
 from runtime.errors import Misconfigured
 from runtime.kafka.settings import BrokerSettings
 
+PLATFORM: Final = "platform.toml"
+"""Looked for beside events, as their labels are."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeclaredPlatform:

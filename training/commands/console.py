@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from fraud.features.platform import InvalidPlatform
 from fraud.models.bundle import InvalidBundle
 from runtime.errors import Misconfigured
-from runtime.platform_file import read_platform
+from runtime.platform_file import PLATFORM, read_platform
 from runtime.settings import revealed
 from training.data.errors import (
     InvalidDataset,
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 FILE: Final = click.Path(path_type=Path, dir_okay=False)
 FOLDER: Final = click.Path(path_type=Path, file_okay=False)
 TIME: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
-
-PLATFORM: Final = "platform.toml"
-"""Looked for beside events, as their labels are."""
 
 models_option = click.option("--models", "root", type=FOLDER, required=True, help="The model directory.")
 seed_option = click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of everything drawn.")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.option("--version", "numbers", type=int, multiple=True, required=True, help="Repeat it to compare versions.")
 @click.option("--data", "events", type=FILE, required=True, help="Event file, labels.parquet beside it.")
 @click.option("--label-file", type=FILE, help="Label file, when it is not beside the events.")
+@click.option("--platform", "platform_file", type=FILE, help="Where the versions' own rates lie beside.")
 @click.option("--since", type=TIME, help="First event time (UTC).")
 @click.option("--until", type=TIME, help="End of the period (UTC).")
 @click.option("--as-of", type=TIME, help="Use labels received by then (UTC); now by default.")
@@ -49,6 +50,7 @@ def evaluate_command(
     numbers: Sequence[int],
     events: Path,
     label_file: Path | None,
+    platform_file: Path | None,
     since: datetime | None,
     until: datetime | None,
     as_of: datetime | None,
@@ -79,7 +81,7 @@ def evaluate_command(
     with one_line_errors():
         models = [Model.read(find(root, number)[1], bundle_key()) for number in numbers]
         learnt = Learnt() if in_sample else Learnt.of(root, *numbers)
-        stream, context = open_stream(events, labels_beside(events, label_file), models)
+        stream, context = open_stream(events, labels_beside(events, label_file), models, platform_file=platform_file)
         known_at = END_OF_TIME if labels_final else known_from(as_of, stream)
         done = [measure(m, stream, context, period=period, as_of=known_at, seed=seed, learnt=learnt) for m in models]
     differences = compare(done[0].scored, {m.name: m.scored.score for m in done[1:]}, seed=seed)

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fraud.money import Rates
-from runtime.platform_file import standing_for
+from runtime.platform_file import PLATFORM, read_platform, standing_for
 from training.data.errors import InvalidDataset
 from training.data.feature_context import FeatureContext
 from training.data.replayed_stream import Stream, from_stream, read_stream
@@ -40,7 +39,7 @@ class Measured:
 
 
 def open_stream(
-    events: Path, labels: Path | None, models: Sequence[Model], *, rates: Rates | None = None
+    events: Path, labels: Path | None, models: Sequence[Model], *, platform_file: Path | None = None
 ) -> tuple[Stream, FeatureContext]:
     """The stream as these versions must see it: by the platform that they were made for.
 
@@ -48,11 +47,11 @@ def open_stream(
         events: a file.
         labels: its labels, None without any.
         models: the versions.
-        rates: into their base currency; without them the built-in ones.
+        platform_file: the platform's declaration, where its rates lie beside; by default the one beside the events.
 
     Raises:
         InvalidDataset: they were made for different platforms.
-        Misconfigured: the platform's rates are in a file, and `rates` were not given.
+        Misconfigured: the platform's rates are in a file that cannot be used.
     """
     platform = models[0].manifest.platform
     for model in models[1:]:
@@ -62,7 +61,9 @@ def open_stream(
                 f"version {model.version} was made for {mismatch}, that of version {models[0].version}: evaluate them "
                 "apart"
             )
-    context = FeatureContext(platform, rates or standing_for(platform).rates)
+    built_in = platform.rates is None
+    declared = standing_for(platform) if built_in else read_platform(platform_file or events.with_name(PLATFORM))
+    context = FeatureContext(platform, declared.rates)
     return read_stream([events], labels, context), context
 
 

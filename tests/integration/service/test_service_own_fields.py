@@ -46,7 +46,7 @@ def events(draw: np.random.Generator) -> Iterator[dict[str, object]]:
     """Payments of a fortnight; half of them are declined, by outcomes without own fields."""
     for number in range(EVENTS):
         at = START + timedelta(minutes=number * 13)
-        said = {
+        said: dict[str, object] = {
             "schema_version": "1.0",
             "transaction_id": f"t{number}",
             "customer_id": f"c{draw.integers(80)}",
@@ -99,7 +99,8 @@ def test_own_fields_of_all_kinds_are_scored_with_the_features_that_training_sees
     assert len(wanted) == EVENTS
     assert found == wanted
     own = [name for name in dataset.names if name.startswith("attribute_")]
-    told = dict(zip(own, np.isfinite(dataset.in_columns(own).features).any(axis=0), strict=True))
+    known_columns: list[bool] = np.isfinite(dataset.in_columns(own).features).any(axis=0).tolist()
+    told = dict(zip(own, known_columns, strict=True))
     unknown = [name for name, known in told.items() if not known and "_risk_" not in name]
     assert unknown == []
     assert told["attribute_c1_risk_7d"]

@@ -48,7 +48,7 @@ def test_the_scorers_memory_holds_its_histories_twice() -> None:
     (workload,) = (one for one in manifests if one["kind"] == "StatefulSet")
     (container,) = workload["spec"]["template"]["spec"]["containers"]
     gib["kubernetes"] = container["resources"]["limits"]["memory"].removesuffix("Gi")
-    partitions = Settings.model_fields["partitions"].default
+    partitions = Settings().platform.partitions
     most = most_memory(HistoryConfig(), partitions)
     assert all(float(limit) * 2**30 >= most for limit in gib.values())
 

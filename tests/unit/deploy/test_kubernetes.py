@@ -9,6 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from fraud.features.platform import parse_platform
 from service.settings import Settings
 from training.settings import Settings as LoopSettings
 
@@ -92,14 +93,20 @@ def test_its_program_knows_every_setting_that_it_is_given(workload: dict[str, An
         names = {variable["name"] for variable in container.get("env", [])}
         names |= set().union(*(given[one["configMapRef"]["name"]] for one in container["envFrom"]))
         known = LoopSettings if container["image"] == "fraudstream/trainer" else Settings
-        fields = {name.removeprefix("FRAUD_").removesuffix("_FILE").lower() for name in names}
+        fields = {name.removeprefix("FRAUD_").lower() for name in names}
         assert fields <= set(known.model_fields) | {f"{f}_file" for f in known.model_fields}
+
+
+def test_the_platform_is_a_declaration_that_the_programs_read() -> None:
+    (declared,) = [one["data"] for one in kinds("ConfigMap") if one["metadata"]["name"] == "fraud-platform"]
+    assert parse_platform(declared["platform.toml"], where="fraud-platform").name == "shop"
 
 
 @every_workload
 def test_files_that_settings_name_are_mounted(workload: dict[str, Any]) -> None:
     (settings,) = [one["data"] for one in kinds("ConfigMap") if one["metadata"]["name"] == "fraud-settings"]
-    files = [value for value in settings.values() if value.startswith("/run/secrets/")]
+    files = [value for name, value in settings.items() if name.endswith(("_FILE", "_CAFILE"))]
+    assert "/etc/fraudstream/platform.toml" in files
     for container in workload["spec"]["template"]["spec"]["containers"]:
         mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
         assert all(any(file.startswith(f"{mount}/") for mount in mounts) for file in files)
