@@ -10,7 +10,7 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from local.broker.address import KafkaAddress
-from simulator.config import SimulationConfig
+from simulator.__main__ import config_of
 from simulator.output.publish import messages
 from simulator.simulation import simulate
 from tests.conftest import MakeTopic
@@ -53,10 +53,8 @@ def test_a_shop_that_is_stopped_and_sent_again_stands_in_its_topics_once(
     assert "then told to stop" in (tmp_path / "first").read_text()
     assert len(values(broker, events, labels)) > 0
     assert start("second").wait(120) == 0
-    shop = [
-        message.value
-        for message in messages(simulate(SimulationConfig(transactions=1500, days=60, base_rate=0.02)), labels=True)
-    ]
+    config = config_of("positive", "source", {"transactions": 1500, "days": 60, "base_rate": 0.02})
+    shop = [message.value for message in messages(simulate(config), labels=True)]
     assert sorted(values(broker, events, labels)) == sorted(shop)
     assert start("third").wait(120) == 0
     assert f"{len(shop):,} records of this shop are in" in (tmp_path / "third").read_text()
