@@ -11,7 +11,6 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from fraud.features.platform import InvalidPlatform
 from fraud.models.bundle import InvalidBundle
 from runtime.errors import Misconfigured
 from runtime.platform_file import PLATFORM, read_platform
@@ -59,7 +58,7 @@ def one_line_errors() -> Iterator[None]:
     """Turns what users can mend into one line and exit code 1, or 2 where it is a setting."""
     try:
         yield
-    except (InvalidDataset, InvalidMapping, InvalidPlatform, InvalidBundle, RegistryError, FloatingPointError) as error:
+    except (InvalidDataset, InvalidMapping, InvalidBundle, RegistryError, FloatingPointError) as error:
         raise click.ClickException(str(error)) from None
     except Misconfigured as error:
         raise WrongSettings(str(error)) from None

@@ -11,8 +11,9 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from fraud.features.platform import STANDARD, InvalidPlatform, Platform, parse_platform
-from training.data.importing.mapping import InvalidMapping, load_mapping, shipped
+from runtime.platform_file import read_platform
+from training.commands.console import one_line_errors
+from training.data.importing.mapping import load_mapping, shipped
 
 if TYPE_CHECKING:
     from training.data.importing.importer import Imported, RejectedRows
@@ -44,9 +45,9 @@ def import_command(
     """Map any table of payments to events, validate each row, and write labels and rejects beside them."""
     from training.data.importing.importer import import_file
 
-    try:
+    with one_line_errors():
         mapping = load_mapping(mapping_name)
-        platform = read_platform(platform_file)
+        platform = read_platform(platform_file).platform
         if not outcomes:
             mapping = mapping.model_copy(update={"outcome": None})
         console = Console(stderr=True)
@@ -55,26 +56,10 @@ def import_command(
             done = import_file(
                 file, mapping, out, platform=platform, limit=limit, advance=lambda rows: progress.advance(task, rows)
             )
-    except (InvalidMapping, InvalidPlatform) as error:
-        raise click.ClickException(str(error)) from None
     if as_json:
         click.echo(json.dumps(done.as_json()))
     else:
         tell(done)
-
-
-def read_platform(path: Path | None) -> Platform:
-    """The declaration in a file; the standard fields without one.
-
-    Raises:
-        InvalidPlatform: it cannot be used.
-    """
-    if path is None:
-        return STANDARD
-    try:
-        return parse_platform(path.read_text(encoding="utf-8"), where=str(path))
-    except (UnicodeDecodeError, OSError) as error:
-        raise InvalidPlatform(f"{path} cannot be read: {error}") from None
 
 
 def tell(done: "Imported") -> None:

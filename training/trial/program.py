@@ -90,7 +90,7 @@ def run(
         effort: what learning costs; None: as usual.
 
     Raises:
-        InvalidMapping, InvalidPlatform, InvalidDataset, RegistryError: one line: what, where, and how to mend it.
+        InvalidMapping, Misconfigured, InvalidDataset, RegistryError: one line: what, where, and how to mend it.
     """
     started = clock()
     known = understand(
@@ -106,7 +106,7 @@ def run(
     progress("importing", 0.0)
     imported = import_file(plan.file, known.mapping, plan.out / "events.parquet", platform=known.platform)
     progress("features", 0.0)
-    context = FeatureContext(known.platform)
+    context = FeatureContext(known.platform, known.rates)
     parts = split(read_stream([imported.events], imported.labels, context), context)
     learnt = learn(
         parts, plan.models, base=plan.base, seed=plan.seed, now=now, key=plan.key, progress=progress, effort=effort

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from fraud.features.platform import Platform, parse_platform
+from fraud.features.platform import Platform
+from fraud.money import Rates
+from runtime.platform_file import DeclaredPlatform, read_platform, standing_for
 from training.data.drafting.draft import Draft, Understood, draft
 from training.data.drafting.write import parsed, write_draft
 from training.data.importing.mapping import InvalidMapping, Mapping, load_mapping
@@ -15,18 +17,28 @@ class Understanding:
     """How the file is read.
 
     Attributes:
-        mapping, platform: as the commands take them.
+        mapping, declared: as the commands take them.
         mapping_file, platform_file: where they stand.
         columns: for people, in the order of the file.
         notes: what the draft could not tell.
     """
 
     mapping: Mapping
-    platform: Platform
+    declared: DeclaredPlatform
     mapping_file: Path
     platform_file: Path
     columns: tuple[Understood, ...]
     notes: tuple[str, ...]
+
+    @property
+    def platform(self) -> Platform:
+        """Whose payments they are."""
+        return self.declared.platform
+
+    @property
+    def rates(self) -> Rates:
+        """Into the platform's base currency."""
+        return self.declared.rates
 
 
 def understand(
@@ -41,7 +53,7 @@ def understand(
     """Drafts what was not given; an owner's own files count as they are.
 
     Raises:
-        InvalidMapping, InvalidPlatform: the draft has to be mended by hand, or the files do not fit together.
+        InvalidMapping, Misconfigured: the draft has to be mended by hand, or the files do not fit together.
     """
     if mapping_file is None:
         made = draft(file, label, advance=lambda share: progress(f"reading {file.name}", share))
@@ -50,12 +62,12 @@ def understand(
     beside = platform_file or mapping_file.with_name("platform.toml")
     if not beside.is_file():
         raise InvalidMapping(f"{beside} does not exist: give --platform, which says what the attributes are")
-    platform = parse_platform(beside.read_text(encoding="utf-8"), where=str(beside))
+    declared = read_platform(beside)
     if label is not None and (mapping.label is None or mapping.label.column != label):
         raise InvalidMapping(
             f"{mapping_file} does not name {label} as the label: leave --label out, or mend the mapping"
         )
-    return Understanding(mapping, platform, mapping_file, beside, tuple(_declared(mapping, platform)), ())
+    return Understanding(mapping, declared, mapping_file, beside, tuple(_declared(mapping, declared.platform)), ())
 
 
 def _drafted(made: Draft, out: Path, platform_file: Path | None) -> Understanding:
@@ -63,10 +75,9 @@ def _drafted(made: Draft, out: Path, platform_file: Path | None) -> Understandin
     if made.problems:
         raise InvalidMapping(f"{'; '.join(made.problems)}: mend {mapping_file} and give it with --mapping")
     mapping, platform = parsed(made)
-    if platform_file is not None:
-        platform = parse_platform(platform_file.read_text(encoding="utf-8"), where=str(platform_file))
+    declared = standing_for(platform) if platform_file is None else read_platform(platform_file)
     return Understanding(
-        mapping, platform, mapping_file, platform_file or drafted_platform, tuple(made.columns), tuple(made.notes)
+        mapping, declared, mapping_file, platform_file or drafted_platform, tuple(made.columns), tuple(made.notes)
     )
 
 
