@@ -22,7 +22,6 @@ from simulator.simulation import simulate
 from training.data.feature_context import FeatureContext
 from training.data.replayed_stream import build
 from training.data.sample import Sample
-from training.gate.rule import GateConfig
 from training.labels.store import LedgerStore, Record
 from training.loop.config import LoopConfig
 from training.loop.decision import Decision
@@ -120,10 +119,7 @@ class Shop:
 
     def turn(self, folder: Path, now: int) -> RunRecord | None:
         """One turn of the loop that lives in a folder."""
-        config = LoopConfig(
-            strategy="l2sp", teachers=1, alert_share=0.05, new_frauds=1, seed=3, baselines=False,
-            gate=GateConfig(margin=0.1),
-        )  # fmt: skip
+        config = LoopConfig(strategy="l2sp", teachers=1, alert_share=0.05, new_frauds=1, seed=3, baselines=False)
         loop = Loop(
             feed=Quiet(),
             store=LedgerStore(folder / "ledger"),
