@@ -68,7 +68,7 @@ class Quiet:
 def write_base(folder: Path) -> None:
     """Pre-trains a small base on a source platform."""
     source = simulate(
-        SimulationConfig(transactions=12_000, days=DAYS, base_rate=0.02, prior_shift=1, seed=5, labels=QUEUE)
+        SimulationConfig(transactions=12_000, days=DAYS, base_rate=0.02, prior_shift=1, seed=7, labels=QUEUE)
     )
     pq.write_table(source.events, folder / "events.parquet")
     pq.write_table(source.labels, folder / "labels.parquet")
@@ -88,7 +88,7 @@ class Shop:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         write_base(folder)
-        dials = {"days": DAYS, "base_rate": 0.02, "prior_shift": 1.0, "seed": 5, "labels": QUEUE}
+        dials = {"days": DAYS, "base_rate": 0.02, "prior_shift": 1.0, "seed": 7, "labels": QUEUE}
         made = simulate(SimulationConfig(transactions=20_000, platform="target", **dials))  # type: ignore[arg-type]  # built by name
         self.truth = made.truth.to_pandas().set_index("transaction_id")
         self.labels: pd.DataFrame = made.labels.to_pandas()
