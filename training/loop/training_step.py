@@ -88,6 +88,9 @@ def train_candidate(
     task, strategy = task_of(base, data, taught, config, seed=seed, progress=progress)
     candidate = adapt(task, strategy, frauds_counted=rate.frauds, rows_counted=rate.payments)
     if strategy == COLD_START:
+        # The source's rows only calibrated: of the target nothing was learnt.
+        nothing = {"rows": 0, "frauds": 0, "since": None, "until": None}
+        candidate = replace(candidate, trained_on=candidate.trained_on.model_copy(update=nothing))
         scores = np.asarray(predict(candidate.scorer, data.features), np.float64)
         return TrainedCandidate(candidate, strategy, 0, 0, in_its_time(scores, data.time, config.budget), {})
     fold = folds(data, taught, config.folds)

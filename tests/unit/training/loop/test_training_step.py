@@ -60,6 +60,8 @@ def test_without_labels_the_base_is_aligned_with_the_unlabelled_target_and_count
     cold: TrainedCandidate,
 ) -> None:
     assert (cold.strategy, cold.rows, cold.frauds, dict(cold.baselines)) == (COLD_START, 0, 0, {})
+    trained_on = cold.candidate.trained_on
+    assert (trained_on.rows, trained_on.frauds, trained_on.until) == (0, 0, None)
 
 
 def test_the_cold_start_ranks_the_target_already(cold: TrainedCandidate) -> None:
