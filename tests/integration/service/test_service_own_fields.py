@@ -99,8 +99,8 @@ def test_own_fields_of_all_kinds_are_scored_with_the_features_that_training_sees
     assert len(wanted) == EVENTS
     assert found == wanted
     own = [name for name in dataset.names if name.startswith("attribute_")]
-    known = np.isfinite(dataset.in_columns(own).features)
-    told = {name: bool(known[:, column].any()) for column, name in enumerate(own)}
+    columns = np.isfinite(dataset.in_columns(own).features)
+    told = {name: bool(columns[:, place].any()) for place, name in enumerate(own)}
     unknown = [name for name, known in told.items() if not known and "_risk_" not in name]
     assert unknown == []
     assert told["attribute_c1_risk_7d"]
