@@ -22,7 +22,7 @@ from training.commands.console import (
     seed_option,
 )
 from training.data.errors import InvalidDataset
-from training.modelling.strategies import DEFAULT, STRATEGIES
+from training.modelling.strategies import QUICK, STRATEGIES
 
 if TYPE_CHECKING:
     from training.evaluation.forecast import Forecast
@@ -34,7 +34,7 @@ DAYS: Final = (14, 30, 60, 90)
 @click.option("--target", "events", type=FILE, required=True, help="The target's past, labels.parquet beside it.")
 @click.option("--label-file", type=FILE, help="Label file, when it is not beside the events.")
 @click.option("--from", "parent", type=click.IntRange(1), help="Version of the base; the newest by default.")
-@click.option("--strategy", default=DEFAULT, show_default=True, help=f"One of {', '.join(STRATEGIES)}.")
+@click.option("--strategy", default=QUICK, show_default=True, help=f"One of {', '.join(STRATEGIES)}.")
 @click.option("--days", type=click.IntRange(1), multiple=True, default=DAYS, show_default=True, help="Since launch.")
 @platform_option
 @policy_option

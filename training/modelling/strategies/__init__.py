@@ -23,4 +23,7 @@ STRATEGIES: Final = {
 }
 """Name -> module:function."""
 
-DEFAULT: Final = "joint_distilled"
+DEFAULT: Final = "auto"
+
+QUICK: Final = "joint_distilled"
+"""Where adaptation is repeated day after day: a third of the time."""
