@@ -43,7 +43,8 @@ def bootstrap(models: Path, data: Path, *, transactions: int, days: int, labels:
     if (models / "serving.json").exists():
         return None
     for platform in ("source", "target"):
-        size = ("--transactions", str(transactions), "--days", str(days))
+        # The stack's service declares no platform of its own.
+        size = ("--transactions", str(transactions), "--days", str(days), "--no-own-fields")
         run("simulator", "--platform", platform, *size, "--out", str(data / platform))
     where = ("--models", str(models))
     quick = ("--teachers", "1", "--max-source-rows", "40000")

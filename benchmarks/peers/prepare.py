@@ -21,7 +21,9 @@ def stream(transactions: int) -> Path:
     path = out / "events.jsonl"
     if not path.exists():
         wanted = ["--platform", "target", "--transactions", str(transactions), "--seed", str(SEED)]
-        run_program("simulator", *wanted, "--out", str(out), "--format", "jsonl", log=FOLDER / "prepare.log")
+        run_program(
+            "simulator", *wanted, "--no-own-fields", "--out", str(out), "--format", "jsonl", log=FOLDER / "prepare.log"
+        )
     return path
 
 
@@ -34,7 +36,9 @@ def models() -> Path:
     log = FOLDER / "prepare.log"
     for platform in ("source", "target"):
         size = ["--platform", platform, "--transactions", str(SOURCE_TRANSACTIONS), "--days", "240"]
-        run_program("simulator", *size, "--seed", str(SEED), "--out", str(FOLDER / platform), log=log)
+        run_program(
+            "simulator", *size, "--no-own-fields", "--seed", str(SEED), "--out", str(FOLDER / platform), log=log
+        )
     limit = ["--models", str(root), "--seed", str(SEED), "--teachers", "1"]
     base = run_program("training", "pretrain", "--source", str(FOLDER / "source" / "events.parquet"), *limit, log=log)
     wanted = ["--labels", str(LABELS), "--from", str(base["version"])]

@@ -105,7 +105,14 @@ def prepare(size: Size, seed: int) -> Target:
         with console.status(f"simulating {count:,} transactions of the {platform} platform"):
             size_options = ["--platform", platform, "--transactions", str(count), "--days", str(size.days)]
             made = run_program(
-                "simulator", *size_options, "--seed", str(seed), "--out", str(FOLDER / platform), log=log
+                "simulator",
+                *size_options,
+                "--no-own-fields",
+                "--seed",
+                str(seed),
+                "--out",
+                str(FOLDER / platform),
+                log=log,
             )
         console.print(f"{platform}: {count:,} transactions, {made['frauds']} frauds")
     target = cut(FOLDER / "target", go_live=START + timedelta(days=size.go_live_day), history_days=HISTORY_DAYS)

@@ -102,6 +102,7 @@ def prepare(scenario: Scenario, folder: Path, *, bases: Path | None = None) -> P
     shutil.rmtree(folder, ignore_errors=True)
     log, models = folder / "training.log", folder / "models"
     size = ["--days", str(scenario.days), "--seed", str(scenario.seed), "--base-rate", str(scenario.base_rate)]
+    size.append("--no-own-fields")
     if bases is None:
         out = ["--platform", "source", "--transactions", str(scenario.source), "--out", str(folder / "source")]
         run_program("simulator", *out, *size, log=log)
