@@ -63,7 +63,7 @@ class Outcome:
         rival: the same with the rival's.
         policy: the model's.
         figures: name of a model -> its figures.
-        early: average precision of the rival's first few trees.
+        steady: average precision of the rival with leaves that cannot run away.
         difference: the model minus its rival, by figure.
         budgets, days, importance: see there.
         moved: feature -> how far its distribution has moved between past and test.
@@ -73,7 +73,7 @@ class Outcome:
     rival: Scored
     policy: Policy
     figures: dict[str, Json]
-    early: float
+    steady: float
     difference: dict[str, Any]
     budgets: tuple[Budget, ...]
     days: tuple[Day, ...]
@@ -83,7 +83,7 @@ class Outcome:
 
 def measure(model: Model, parts: Split, *, seed: int) -> Outcome:
     """Everything of one version on the test, and of its rival."""
-    score, (other, early) = model.scores(parts.test.features), plain_scores(parts, seed=seed)
+    score, (other, steady) = model.scores(parts.test.features), plain_scores(parts, seed=seed)
     scored, rival = to_scored(parts.test, score), to_scored(parts.test, other)
     figures = {name: evaluate(held, model.policy, seed=seed) for name, held in ((MODEL, scored), (RIVAL, rival))}
     return Outcome(
@@ -91,7 +91,7 @@ def measure(model: Model, parts: Split, *, seed: int) -> Outcome:
         rival=rival,
         policy=model.policy,
         figures=figures,
-        early=float(average_precision_score(scored.fraud, to_scored(parts.test, early).score)),
+        steady=float(average_precision_score(scored.fraud, to_scored(parts.test, steady).score)),
         difference=compare(scored, {RIVAL: rival.score}, seed=seed),
         budgets=tuple(_budget(scored, rival, share) for share in BUDGETS if share * len(scored) >= 1),
         days=tuple(by_day(scored, model.policy)),
