@@ -65,6 +65,7 @@ def adapt_command(
     if (labels is None) == (as_of is None):
         raise click.UsageError("give either --labels N or --as-of T")
     from training.commands.target import as_received, with_budget
+    from training.data.sample import check_trainable
     from training.evaluation.shop_policy import shop_policy
     from training.modelling.adapt import adapt, strategy_named
     from training.modelling.export import export_bundle, learnt_from
@@ -84,6 +85,7 @@ def adapt_command(
             assert as_of is not None  # noqa: S101  # for mypy; checked above
             delay = read_delay(root, parent)
             target = as_received(events, path, to_us(as_of), context=context, source=delay, seed=seed)
+        check_trainable(target.sample, "target")
         policy = shop_policy(target.data, policy_file, reviews_per_day)
         options = AdaptOptions(teachers=teachers or len(base.teachers))
         task = Task(matched(base, target.data), target.sample, target.data.features, seed, options, progress)

@@ -106,6 +106,7 @@ def fit_forest(
     seed: int,
     threads: int = 2,
     columns: Sequence[int] | None = None,
+    weight: npt.NDArray[Any] | None = None,
 ) -> lightgbm.Booster:
     """A random forest: deep trees on bootstrapped rows, whose mean is the probability of fraud; arguments as above.
 
@@ -118,7 +119,8 @@ def fit_forest(
         "num_leaves": 127, "max_depth": FOREST_DEPTH, "min_data_in_leaf": 5, "min_sum_hessian_in_leaf": 0.0,
         "lambda_l2": 0.0, "feature_fraction": _share(coded, 0.5), "feature_fraction_bynode": 0.6,
     }  # fmt: skip
-    return lightgbm.train(_fixed(seed, threads) | forest, _dataset(coded, target, kinds), num_boost_round=FOREST_TREES)
+    data = _dataset(coded, target, kinds, weight=weight)
+    return lightgbm.train(_fixed(seed, threads) | forest, data, num_boost_round=FOREST_TREES)
 
 
 def parameters(coded: Floats, options: BoostOptions, *, seed: int) -> dict[str, Any]:
@@ -210,7 +212,8 @@ def pooled(source: Sample, target: Sample, *, target_share: float = 0.2) -> tupl
         np.concatenate([source.features, target.features]),
         np.concatenate([source.label, target.label]),
         np.concatenate([source.time, target.time]),
+        np.concatenate([source.weight, target.weight]),
     )
     up = target_share / (1 - target_share) * len(source) / max(len(target), 1)
-    weight = np.concatenate([np.ones(len(source)), np.full(len(target), np.clip(up, 1.0, MAX_TARGET_WEIGHT))])
-    return both, weight
+    share = np.concatenate([np.ones(len(source)), np.full(len(target), np.clip(up, 1.0, MAX_TARGET_WEIGHT))])
+    return both, share * both.weight

@@ -62,7 +62,10 @@ def fit_continued(task: Task, target: Sample) -> lightgbm.Booster:
     base = task.base
     start = booster_logits(base.trees, target.features, base.kinds)
     few = task.options.few or replace(FEW_LABELS, threads=task.options.threads)
-    return fit_booster(target.features, target.label, base.kinds, seed=task.seed, options=few, init_score=start)
+    return fit_booster(
+        target.features, target.label, base.kinds,
+        seed=task.seed, options=few, init_score=start, weight=target.weight,
+    )  # fmt: skip
 
 
 def continued_logits(task: Task, correction: lightgbm.Booster, features: Floats) -> Floats:

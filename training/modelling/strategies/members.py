@@ -145,13 +145,19 @@ def _pooled(task: Task, *, columns: Sequence[int], options: BoostOptions) -> Fit
 
 def _target(task: Task, *, columns: Sequence[int], options: BoostOptions) -> Fitted:
     target, kinds = task.target, task.base.kinds
-    trees = fit_booster(target.features, target.label, kinds, seed=task.seed, options=options, columns=columns)
+    trees = fit_booster(
+        target.features, target.label, kinds,
+        seed=task.seed, options=options, columns=columns, weight=target.weight,
+    )  # fmt: skip
     return FittedTrees((trees,), kinds)
 
 
 def _forest(task: Task, *, columns: Sequence[int]) -> Fitted:
     target, kinds, threads = task.target, task.base.kinds, task.options.threads
-    forest = fit_forest(target.features, target.label, kinds, seed=task.seed, threads=threads, columns=columns)
+    forest = fit_forest(
+        target.features, target.label, kinds,
+        seed=task.seed, threads=threads, columns=columns, weight=target.weight,
+    )  # fmt: skip
     return FittedForest(forest, kinds)
 
 

@@ -29,7 +29,10 @@ def adapt(task: Task) -> Adapted:
 
 def fit_alone(task: Task, target: Sample) -> lightgbm.Booster:
     """Trees on these target rows only."""
-    return fit_booster(target.features, target.label, task.base.kinds, seed=task.seed, options=options_of(task, target))
+    return fit_booster(
+        target.features, target.label, task.base.kinds,
+        seed=task.seed, options=options_of(task, target), weight=target.weight,
+    )  # fmt: skip
 
 
 def options_of(task: Task, target: Sample) -> BoostOptions:

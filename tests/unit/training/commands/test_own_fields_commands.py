@@ -59,7 +59,7 @@ def test_a_candidate_has_the_targets_fields_and_carries_its_platform(world: Path
     declared = Platform.model_validate(manifest["platform"])
     assert (declared.name, {name: str(f.kind) for name, f in declared.fields.items()}) == ("shop", TARGET)
     assert tuple(manifest["feature_names"]) == spec_of(declared).names
-    measured = said("evaluate", "--version", version, "--data", target, "--models", models)
+    measured = said("evaluate", "--version", version, "--data", target, "--include-training-rows", "--models", models)
     assert measured["version"] == version
 
 

@@ -124,9 +124,9 @@ def test_promotion_over_a_champion_asks_the_gate_and_a_refusal_stays_beside_the_
     assert result.exit_code == 1
     assert "the gate keeps version 1 (too_little_evidence)" in result.output
     refused = json.loads((root / "candidates" / "2" / "REFUSED.json").read_text(encoding="utf-8"))
-    [finding] = [f for f in refused["evidence"]["findings"] if f["check"] == "evidence.matured"]
+    [finding] = [f for f in refused["evidence"]["findings"] if f["check"] == "better.matured.champion"]
     assert finding["frauds"] == 10
-    assert refused["evidence"]["unseen"][0].startswith("no frozen holdout: 10 frauds were known")
+    assert "no baseline was trained beside it" in refused["evidence"]["unseen"]
     assert registry.champion(root, features_fingerprint(SPEC, HistoryConfig())) == 1
 
 
