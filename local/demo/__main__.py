@@ -29,7 +29,7 @@ from local.ports import free_port
 from local.programs import ProgramFailed, run_program, service_command
 from local.service_process import ServiceProcess
 from simulator.output.malformed import malformed
-from training.modelling.strategies import QUICK
+from training.modelling import strategies
 from training.process import prepare_libraries
 
 FOLDER: Final = Path("build/demo")
@@ -129,7 +129,7 @@ def prepare(size: Size, seed: int) -> Target:
     console.print(f"pre-trained base {base['version']}")
     with console.status(f"adapting to the target with {size.labels:,} labels"):
         # The loop's own strategy: one small net, a third of the time of the stack.
-        wanted = ["--labels", str(size.labels), "--from", str(base["version"]), "--strategy", QUICK]
+        wanted = ["--labels", str(size.labels), "--from", str(base["version"]), "--strategy", strategies.QUICK]
         adapted = run_program(
             "training", "adapt", "--target", str(target.past / "events.parquet"), *wanted, *limit, log=log
         )
