@@ -70,6 +70,7 @@ class ScorerRun:
         self.names = Names(self.name).settings()
         self.cluster = Cluster(self.servers)
         self.platform_file = self.folder / "platform.toml"
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.platform_file.write_text(f"partitions = {self.partitions}\n{self.fields}")
         wanted = Settings(**self.names, platform_file=self.platform_file, retention_days=20_000)  # type: ignore[arg-type]
         topics = [replace(topic, config={**topic.config, **self.topic_config}) for topic in wanted_topics(wanted)]
