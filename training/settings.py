@@ -86,6 +86,10 @@ class Settings(PlatformSettings):
         lt=1,
         description="how far a candidate may stand behind the best champion so far: ever, not per promotion",
     )
+    loop_demand: Literal["better", "no_worse"] = Field(
+        "better",
+        description="what a candidate must be shown to be, against the champion; no_worse: by no more than the margin",
+    )
     loop_promotion: Literal["direct", "shadow"] = Field(
         "direct", description="whether an accepted version first shadows"
     )

@@ -14,7 +14,7 @@ and looks no worse. That happens once per doubling, and goes through a probation
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,8 @@ class GateConfig(BaseModel):
     Attributes:
         figure: what candidate and rivals are compared by: "recall_at_budget" of scores whose zero is the end of the
             alert budget, "average_precision" or "recall_at_1pct".
+        demand: "better": it must be shown to be better than the champion; "no_worse": to be worse by no more than the
+            margin, for a shop that would rather follow what changes than wait for proof.
         margin: how far the candidate may stand behind the best champion so far: not per promotion, but ever.
         segment_margin: how much worse a segment may be, at the upper bound: it must be clearly worse to refuse.
         error: of one look that calls a candidate better which is not.
@@ -62,6 +64,7 @@ class GateConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     figure: str = "recall_at_budget"
+    demand: Literal["better", "no_worse"] = "better"
     margin: float = Field(default=0.02, ge=0)
     segment_margin: float = Field(default=0.05, ge=0)
     error: float = Field(default=0.0025, gt=0, lt=0.5)
@@ -233,7 +236,8 @@ def compared(holdout: Holdout, config: GateConfig, seed: int) -> Finding:
 
 def _answer(holdout: Holdout, gap: Interval, bound: float, config: GateConfig) -> GateAnswer:
     """What one comparison says: champion and chance must be beaten, others must not be shown to be better."""
-    shown_worse = gap.high < (-config.margin if holdout.rival == BEST else 0)
+    follows = config.demand == "no_worse" and holdout.rival == CHAMPION
+    shown_worse = gap.high < (-config.margin if follows or holdout.rival == BEST else 0)
     if int(holdout.rows.fraud.sum()) < config.min_frauds:
         needed = holdout.name == "matured" and holdout.rival == CHAMPION
         return GateAnswer.TOO_LITTLE_EVIDENCE if needed else GateAnswer.ACCEPT
@@ -242,7 +246,7 @@ def _answer(holdout: Holdout, gap: Interval, bound: float, config: GateConfig) -
     if holdout.name != "matured":
         return GateAnswer.ACCEPT
     passed = {
-        CHAMPION: bound > 0,
+        CHAMPION: gap.low > -config.margin if follows else bound > 0,
         BEST: gap.value >= -config.margin,
         CHANCE: bound > 0 and _figure(holdout.rows, config) >= config.lift * holdout.expected,
     }

@@ -80,7 +80,7 @@ class LoopConfig:
             keep_versions=s.loop_keep_versions,
             seed=s.loop_seed,
             bundle_key=revealed(s.bundle_key),
-            gate=GateConfig(margin=s.loop_margin),
+            gate=GateConfig(margin=s.loop_margin, demand=s.loop_demand),
         )
 
     @property

@@ -124,6 +124,9 @@ def looping(scenario: Scenario, servers: str, topics: Topics, folder: Path) -> I
         loop_strategy=scenario.strategy,
         loop_teachers=1,
         loop_alert_share=scenario.alert_share,
+        # Half a year shows a few hundred frauds: too few to prove a model better, enough to follow what changes.
+        loop_demand="no_worse",
+        loop_margin=scenario.margin,
         loop_seed=scenario.seed,
         **{f"{name}_topic": getattr(topics, name) for name in ("transactions", "decisions", "labels", "models")},
     )

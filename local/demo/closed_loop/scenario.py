@@ -33,6 +33,7 @@ class Scenario:
         base_rate: share of fraud before the new pattern.
         pattern_share: share of that rate which the new pattern adds.
         alert_share: alert budget, as a share of payments.
+        margin: how much worse than the champion a candidate may be shown to be.
         new_frauds: known frauds that make a run due.
         strategy: how the loop adapts.
         source: transactions of the source platform, where a base must be made first.
@@ -47,6 +48,7 @@ class Scenario:
     base_rate: float = 0.02
     pattern_share: float = 0.5
     alert_share: float = 0.04
+    margin: float = 0.1
     new_frauds: int = 40
     strategy: str = "l2sp"
     source: int = 60_000

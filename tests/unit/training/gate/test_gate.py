@@ -43,6 +43,13 @@ def test_an_equal_candidate_is_not() -> None:
     assert (judgement.answer, judgement.due) == (GateAnswer.TOO_LITTLE_EVIDENCE, False)
 
 
+def test_a_shop_that_asks_for_no_proof_takes_an_equal_candidate_and_none_that_is_worse_by_the_margin() -> None:
+    follows = GateConfig(figure="average_precision", repeats=200, demand="no_worse", margin=0.05)
+    assert judged(against(ROWS, noisy(ROWS, 0.05)), config=follows).answer is GateAnswer.ACCEPT
+    worse = against(replace(ROWS, score=noisy(ROWS, 3.0)), ROWS.score)
+    assert judged(worse, config=follows).answer is GateAnswer.REFUSE
+
+
 def test_a_clearly_worse_candidate_is_refused_with_the_reason() -> None:
     judgement = judged(against(replace(ROWS, score=noisy(ROWS, 3.0)), ROWS.score))
     assert judgement.answer is GateAnswer.REFUSE
