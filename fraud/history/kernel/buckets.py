@@ -98,7 +98,7 @@ def count_event(state: State, index: Int, time: Int, amount: Int, log: Int, quie
 
 
 @compiled
-def recount(state: State, row: Int, time: Int, amount: Int, quiet: Int, before: Int, after: Int) -> None:
+def _recount(state: State, row: Int, time: Int, amount: Int, quiet: Int, before: Int, after: Int) -> None:
     """Move an attempt from one status to another in every bucket that still holds its time."""
     amount = min(amount, _SPENT_AT_MOST)
     for window in range(N):
@@ -111,6 +111,23 @@ def recount(state: State, row: Int, time: Int, amount: Int, quiet: Int, before: 
         bucket["refunds"] += (after == _REFUNDED) - (before == _REFUNDED)
         if not quiet:
             bucket["declines"] += (after == _DECLINED) - (before == _DECLINED)
+
+
+@compiled
+def recount_attempt(state: State, slot: Int, index: Int, after: Int) -> None:
+    """Move the attempt of a recent record from its status to another in the buckets of a slot, if it has any."""
+    if state.slots[slot]["order"] == 0:
+        return
+    record = state.recents[index]
+    _recount(
+        state,
+        np.int64(state.slots[slot]["block"]),
+        record["counted"],
+        record["amount"],
+        np.int64(record["quiet"]),
+        np.int64(record["status"]),
+        after,
+    )
 
 
 @compiled

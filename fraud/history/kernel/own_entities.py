@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fraud.decoding.batch import ENTITIES
 from fraud.history.kernel.allocator import new_slot
-from fraud.history.kernel.buckets import count_event, read_buckets, recount
+from fraud.history.kernel.buckets import count_event, read_buckets, recount_attempt
 from fraud.history.kernel.compiled import compiled
 from fraud.history.kernel.event_measures import Columns
 from fraud.history.kernel.hash_table import find, mix, tag
@@ -141,18 +141,9 @@ def remember_own(state: State, index: Int, scratch: Scratch) -> None:
 @compiled
 def settle_own(state: State, index: Int, after: Int) -> None:
     """Move the attempt of a record from its status to another in the buckets of its own entities."""
-    record = state.recents[index]
     for own in range(state.recent_own.shape[1]):
         key = state.recent_own[index, own]
         slot = find(state.table, state.slots, key) if key != _ZERO else -1
         # Keys of a snapshot from outside may be of anything.
-        if slot >= 0 and state.slots[slot]["kind"] == OWN_ROWS + own + 1 and state.slots[slot]["order"] != 0:
-            recount(
-                state,
-                np.int64(state.slots[slot]["block"]),
-                record["counted"],
-                record["amount"],
-                np.int64(record["quiet"]),
-                np.int64(record["status"]),
-                after,
-            )
+        if slot >= 0 and state.slots[slot]["kind"] == OWN_ROWS + own + 1:
+            recount_attempt(state, slot, index, after)

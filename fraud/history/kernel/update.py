@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fraud.decoding.batch import ENTITIES, Kind
 from fraud.history.kernel.allocator import new_slot
-from fraud.history.kernel.buckets import count_event, read_buckets, recount
+from fraud.history.kernel.buckets import count_event, read_buckets, recount_attempt
 from fraud.history.kernel.compiled import compiled
 from fraud.history.kernel.dedupe import content_of, expire, is_quiet, remember, transaction_key
 from fraud.history.kernel.entities import ask, locate, partners
@@ -242,17 +242,8 @@ def _settle(state: State, columns: Columns, row: Int, scratch: Scratch) -> None:
             continue
         if not is_bucketed(kind):
             settle(state, slot, tag(transaction), after)
-        elif index >= 0 and state.slots[slot]["order"] != 0:
-            record = state.recents[index]
-            recount(
-                state,
-                np.int64(state.slots[slot]["block"]),
-                record["counted"],
-                record["amount"],
-                np.int64(record["quiet"]),
-                np.int64(record["status"]),
-                after,
-            )
+        elif index >= 0:
+            recount_attempt(state, slot, index, after)
     if index >= 0:
         settle_own(state, index, after)
         state.recents[index]["status"] = after

@@ -4,10 +4,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import structlog
 from kafka import KafkaProducer
@@ -15,20 +14,18 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from fraud.models.serving import Slot
-from local.demo.closed_loop.scenario import DAY_US, PlatformStream, Scenario
+from local.demo.closed_loop.scenario import PlatformStream, Scenario
 from local.demo.closed_loop.traffic import Traffic
 from local.demo.outputs import IDLE_SECONDS, OutputMissing, Outputs, Reader, Topics
 from local.ports import free_port
 from local.programs import service_command
 from local.service_process import ServiceProcess
 from training.loop.announce import KafkaAnnouncer
-from training.loop.config import HOUR_US
 from training.loop.program import connect
 from training.loop.runner import Loop, Turn
 from training.registry import versions as registry
 from training.settings import load_settings
 
-DAY_HOURS: Final = DAY_US / HOUR_US
 Say = Callable[[str], None]
 
 
@@ -116,9 +113,9 @@ def looping(scenario: Scenario, servers: str, topics: Topics, folder: Path) -> I
         models_dir=folder / "models",
         loop_data_dir=folder / "data",
         loop_clock="stream",
-        loop_interval_hours=2 * scenario.step * DAY_HOURS,
-        loop_cooldown_hours=scenario.step * DAY_HOURS,
-        loop_watch_hours=scenario.step * DAY_HOURS,  # a new champion is still watched at the next look
+        loop_interval=timedelta(days=2 * scenario.step),
+        loop_cooldown=timedelta(days=scenario.step),
+        loop_watch=timedelta(days=scenario.step),  # a new champion is still watched at the next look
         loop_keep_versions=100,  # what served before the new pattern is asked again at the end
         loop_new_frauds=scenario.new_frauds,
         loop_strategy=scenario.strategy,
