@@ -166,21 +166,21 @@ def next_steps(plan: Plan, known: Understanding, learnt: Learnt) -> list[Step]:
     """Commands that go on from here."""
     python = "python -m training"
     again = f"{python} try {plan.file} --mapping {known.mapping_file} --platform {known.platform_file} --out {plan.out}"
-    return [
-        Step("Mend what was guessed wrong, and try again", again),
+    steps = [
+        Step("Mend what was guessed wrong, or add what has come since, and try again", again),
         Step(
             "Serve it: the first promotion needs no comparison",
             f"{python} promote --version {learnt.version} --models {plan.models}\n"
             f"FRAUD_MODELS_DIR={plan.models} FRAUD_PLATFORM_FILE={known.platform_file} python -m service run",
         ),
-        Step(
-            "Adapt it again when new labels have come",
-            f"{python} try {plan.file} --mapping {known.mapping_file} --platform {known.platform_file} --out {plan.out}"
-            if learnt.base is None
-            else f"{python} adapt --target {plan.out / 'events.parquet'} --from {learnt.base} --as-of DATE "
-            f"--platform {known.platform_file} --models {plan.models}",
-        ),
     ]
+    if learnt.base is not None:
+        adapt = (
+            f"{python} adapt --target {plan.out / 'events.parquet'} --from {learnt.base} --as-of DATE "
+            f"--platform {known.platform_file} --models {plan.models}"
+        )
+        steps.append(Step("Adapt it again when new labels have come", adapt))
+    return steps
 
 
 def peak_bytes() -> int:
