@@ -55,7 +55,7 @@ LOCK := .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-ver
 
 locks: $(READY) ## write requirements/ anew from pyproject.toml (UPGRADE=1: with the newest versions)
 	$(LOCK) $(if $(UPGRADE),--upgrade) --extra bench --output-file requirements/bench.txt
-	for extra in service training dev; do \
+	for extra in service training console gateway dev; do \
 	  $(LOCK) $(if $(UPGRADE),--upgrade) --extra $$extra --constraints requirements/bench.txt --output-file requirements/$$extra.txt || exit 1; done
 
 forget: $(READY) ## erase a customer from dead letters, snapshots and ledger: CUSTOMER=id, YES=1 to do it
