@@ -103,6 +103,9 @@ class ReasonBuilder:
         self._groups: dict[str, list[int]] = {}
         for column, feature in enumerate(spec.features):
             self._groups.setdefault(feature.group, []).append(column)
+        self._members = np.zeros((len(spec.features), len(self._groups)))
+        for index, columns in enumerate(self._groups.values()):
+            self._members[columns, index] = 1
         spoken_of = {name: wording.whom(name) for name in wording.NOUN} | dict(spec.whom)
         self._entities = {name: Entity.of(spec, name, whom) for name, whom in spoken_of.items() if spec.columns(name)}
         self._topics = [(place, _VARIANT.sub("", measure)) for place, measure in (f.source for f in spec.features)]
@@ -135,10 +138,8 @@ class ReasonBuilder:
             limit: at most so many reasons.
         """
         row = Row(features.tolist(), contributions.tolist(), texts or {}, currency)
-        sums = {
-            group: round(math.fsum([row.contributions[column] for column in columns]), PLACES)
-            for group, columns in self._groups.items()
-        }
+        totals = (contributions.astype(np.float64) @ self._members).tolist()  # of 24-bit numbers: exact in whatever order
+        sums = {group: round(total, PLACES) for group, total in zip(self._groups, totals, strict=True)}
         strongest = sorted((group for group in sums if sums[group] > 0), key=lambda group: -sums[group])[:limit]
         return [
             AlertReason(code=group, text=self._sentence(row, group), contribution=sums[group]) for group in strongest

@@ -68,6 +68,7 @@ class OutputSerializer:
         messages = []
         if flagged:
             contributions = scored.model.explain(part.features[flagged])
+            contributions = np.where(np.isfinite(contributions), contributions, 0)
             alerts = [
                 self._alert(part, scored, row, why=why, alert=alert_ids[row], source=sources[row], scored_at=scored_at)
                 for row, why in zip(flagged, contributions, strict=True)
@@ -102,7 +103,7 @@ class OutputSerializer:
         reasons = [_UNSCORED] if scored.unscored[row] else []
         found = self.reason_builder.reasons(
             part.features[row],
-            np.where(np.isfinite(why), why, 0),
+            why,
             texts=msgspec.structs.asdict(event),
             currency=model.policy.base_currency,
         )
