@@ -33,10 +33,20 @@ class Figure:
 
 def report(target: str, figures: Sequence[Figure], *, title: str) -> Path:
     """Prints the figures as a table and writes them to `build/bench/<target>.json`, whose path is returned."""
+    print_figures(figures, title=title)
+    return keep(target, figures)
+
+
+def print_figures(figures: Sequence[Figure], *, title: str) -> None:
+    """Prints them as a table."""
     table = Table("figure", "value", "low", "high", "unit", title=title)
     for figure in figures:
         table.add_row(figure.name, *(_number(v) for v in (figure.value, figure.low, figure.high)), figure.unit)
     Console(width=120).print(table)
+
+
+def keep(target: str, figures: Sequence[Figure]) -> Path:
+    """Writes them to `build/bench/<target>.json`, whose path is returned."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{target}.json"
     path.write_bytes(msgspec.json.format(msgspec.json.encode([asdict(figure) for figure in figures])) + b"\n")

@@ -46,10 +46,16 @@ class Throughput:
 
 
 def measure(
-    harness: Harness, systems: Sequence[System], topic: str, *, repeats: int, seconds: float, say: Callable[[str], None]
-) -> Throughput:
-    """Runs every system once a repeat, in the given order."""
-    found = Throughput()
+    harness: Harness,
+    systems: Sequence[System],
+    topic: str,
+    found: Throughput,
+    *,
+    repeats: int,
+    seconds: float,
+    say: Callable[[str], None],
+) -> list[Figure]:
+    """Runs every system once a repeat, in the given order, into `found`, whose figures are returned."""
     for repeat in range(repeats):
         for system in systems:
             try:
@@ -67,7 +73,7 @@ def measure(
                 f"[{repeat + 1}/{repeats}] {system.title}: {result.run.events_per_second:,.0f} events/s, "
                 f"{result.run.cpu_us:.1f} µs of processor each"
             )
-    return found
+    return found.figures()
 
 
 def ratio(name: str, over: Sequence[float], under: Sequence[float]) -> list[Figure]:
