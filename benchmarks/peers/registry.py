@@ -73,6 +73,7 @@ def service_environment(job: Job, number: int = 0) -> dict[str, str]:
 
 def _platform_file(job: Job) -> Path:
     """The standard platform with the job's number of partitions."""
+    job.scratch.mkdir(parents=True, exist_ok=True)
     path = job.scratch / "platform.toml"
     path.write_text(f"partitions = {job.partitions}\n")
     return path

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.peers.commits import Progress, parse
 from benchmarks.peers.job import Job
-from benchmarks.peers.registry import PASS_THROUGH, SERVICE
+from benchmarks.peers.registry import PASS_THROUGH, SERVICE, service_environment
 from benchmarks.peers.run import Failed, rate
 from benchmarks.peers.table import markdown
 from benchmarks.peers.throughput import Throughput, ratio
@@ -77,3 +77,17 @@ def test_a_job_survives_the_command_line(monkeypatch: pytest.MonkeyPatch, tmp_pa
     )  # fmt: skip
     monkeypatch.setattr("sys.argv", ["system", job.to_argument()])
     assert Job.from_argument() == job
+
+
+def test_a_services_first_job_makes_its_own_folder(tmp_path: Path) -> None:
+    job = Job(
+        bootstrap_servers="b:9092",
+        source="in",
+        sink="out",
+        group="g",
+        models_dir=tmp_path,
+        scratch=tmp_path / "run" / "service-1",
+        partitions=3,
+    )
+    environment = service_environment(job, 0)
+    assert Path(environment["FRAUD_PLATFORM_FILE"]).read_text() == "partitions = 3\n"
