@@ -64,5 +64,6 @@ def for_partitions(models_dir: Path, copy: Path, partitions: int) -> Path:
     shutil.copytree(models_dir, copy, dirs_exist_ok=True)
     for manifest in copy.glob(f"*/{MANIFEST}"):
         content = json.loads(manifest.read_text(encoding="utf-8"))
-        manifest.write_text(json.dumps({**content, "partitions": partitions}), encoding="utf-8")
+        changed = {"partitions": partitions, "platform": {**content["platform"], "partitions": partitions}}
+        manifest.write_text(json.dumps({**content, **changed}), encoding="utf-8")
     return copy

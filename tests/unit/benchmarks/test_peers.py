@@ -9,8 +9,11 @@ from benchmarks.peers.commits import Progress, parse
 from benchmarks.peers.job import Job
 from benchmarks.peers.registry import PASS_THROUGH, SERVICE, service_environment
 from benchmarks.peers.run import Failed, rate
+from benchmarks.peers.sizes import for_partitions
 from benchmarks.peers.table import markdown
 from benchmarks.peers.throughput import Throughput, ratio
+from fraud.models.bundle import read_manifest
+from local.testbed.bundles import write_bundle
 
 
 def text(value: str) -> bytes:
@@ -91,3 +94,10 @@ def test_a_services_first_job_makes_its_own_folder(tmp_path: Path) -> None:
     )
     environment = service_environment(job, 0)
     assert Path(environment["FRAUD_PLATFORM_FILE"]).read_text() == "partitions = 3\n"
+
+
+def test_a_model_directory_for_other_partitions_is_sound(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "models", 1)
+    copy = for_partitions(tmp_path / "models", tmp_path / "copy", 2)
+    manifest = read_manifest(copy / "1")
+    assert (manifest.partitions, manifest.platform.partitions) == (2, 2)
