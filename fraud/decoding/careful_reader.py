@@ -110,7 +110,7 @@ class CarefulReader:
                     del rows[place], events[place]
             table = EventColumns.of(events, self.rates, latest[rows])
             if not table.valid.all():
-                raise AssertionError("the fast reader refuses an event that the contract accepts")
+                raise AssertionError("columns refuse an event that the contract accepts")
         masked = mask_events(events, table.columns, self.token) if self.token else 0
         if masked:
             table = EventColumns.of(events, self.rates, latest[rows])
