@@ -76,7 +76,7 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """Reads messages of the transactions topic. Not thread-safe.
+    """Reads messages of the transactions topic.
 
     Attributes:
         rates: rates into the base currency.

@@ -61,7 +61,7 @@ class PlainRows:
 
 @dataclass(frozen=True, slots=True)
 class PlainReader:
-    """Reads plain messages. Not thread-safe: a plan holds scratch.
+    """Reads plain messages. The plan holds scratch, which is safe since compiled code keeps the interpreter's lock.
 
     Attributes:
         plan: what the compiled code knows.

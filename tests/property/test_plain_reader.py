@@ -25,7 +25,7 @@ from fraud.money import parse_amount
 from fraud.privacy.card_numbers import may_hold_pan
 from fraud.timestamps import parse_time
 from simulator.output.malformed import valid_event
-from tests.property.test_decode import AHEAD, CORNERS, FIELDS_OF_THE_SHOP, MESSAGES, NOW, RATES, TIMES, TOKEN
+from tests.property.test_decode import AHEAD, CORNERS, FIELDS_OF_THE_SHOP, MESSAGES, NOW, RATES, TIMES, TOKEN, corner
 
 COMPILED = {masks: PlainReader.of(RATES, FIELDS_OF_THE_SHOP, masks=masks) for masks in (True, False)}
 CAREFUL = {masks: CarefulReader(RATES, FIELDS_OF_THE_SHOP, AHEAD, TOKEN if masks else None) for masks in (True, False)}
@@ -56,6 +56,8 @@ def assert_read_alike(values: list[bytes | None], *, masks: bool) -> int:
 @given(MESSAGES, st.booleans())
 @example(CORNERS, True)
 @example(CORNERS, False)
+@example([corner("attributes", '{"weight":1},"attributes":{"gift":true}')], True)
+@example([corner("wallet", '"first","wallet":"last"'), corner("wallet", '"first","wallet":null')], True)
 @example([valid_json(note="x" * MAX_BYTES), valid_json(note="x" * 200_000)], True)
 @example([None, b"", b"{}", b"[]", b'{"type":"transaction"}', b"{", b'{"type', b'{"type":'], True)
 def test_what_the_compiled_reader_takes_the_slow_road_reads_to_the_same_bits(
