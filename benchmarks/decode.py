@@ -1,4 +1,7 @@
-"""The cost of reading one event, step by step, beside the contract's own models: `python -m benchmarks.decode`.
+"""The cost of reading one event, beside the slow road with its steps and the contract's own models.
+
+`python -m benchmarks.decode`. `total` is the decoder on plain messages, `careful` the slow road on the same ones, and
+`parse`, `judge`, `mask` and `hash` its steps; `speedup` is their ratio within a repeat.
 
 `ignored` are events with invalid optional fields, `wide` have as many attributes as may be, `hostile` as many that are
 invalid.
@@ -18,7 +21,8 @@ import numpy as np
 from benchmarks.report import Figure, report
 from fraud.contracts.inbound import MAX_ATTRIBUTES
 from fraud.decoding import validation
-from fraud.decoding.decoder import Decoder, parse
+from fraud.decoding.careful_reader import CarefulReader, parse
+from fraud.decoding.decoder import MAX_AHEAD_US, Decoder
 from fraud.decoding.event_columns import EventColumns
 from fraud.decoding.masking import mask_events
 from fraud.decoding.own_fields import NO_FIELDS, OwnFields, own_columns
@@ -123,13 +127,15 @@ def main() -> None:
     times = [NOW] * EVENTS
     latest = np.full(EVENTS, NOW)
     decoder = Decoder(Rates.default("EUR"), pan_token=tokeniser(b"secret"))
-    decoded = decoder.decode(values, times)
-    table = EventColumns.of(decoded.events, decoder.rates, latest)
+    careful = CarefulReader(decoder.rates, decoder.fields, MAX_AHEAD_US, decoder.pan_token)
+    events = careful.read(values, latest).events
+    table = EventColumns.of(events, decoder.rates, latest)
     steps: dict[str, Callable[[], object]] = {
         "total": lambda: decoder.decode(values, times),
+        "careful": lambda: careful.read(values, latest),
         "parse": lambda: parse(values),
-        "judge": lambda: EventColumns.of(decoded.events, decoder.rates, latest),
-        "mask": lambda: mask_events(decoded.events, table.columns, tokeniser(b"secret")),
+        "judge": lambda: EventColumns.of(events, decoder.rates, latest),
+        "mask": lambda: mask_events(events, table.columns, tokeniser(b"secret")),
         "hash": lambda: table.batch(own_columns([None] * EVENTS, NO_FIELDS), np.empty(0, np.intp)),
         "single": lambda: [decoder.decode(values[i : i + 1], times[:1]) for i in range(100)],
         "contract": lambda: contract(values, decoder.rates),
@@ -156,6 +162,8 @@ def main() -> None:
             for declared, sent in zip(taken[f"own_{name}"], taken[f"own_{name}_undeclared"], strict=True)
         ]
         figures.append(Figure.of(f"decode_own_{name}_us", costs, "us/field"))
+    ratios = [slow / fast for slow, fast in zip(taken["careful"], taken["total"], strict=True)]
+    figures.append(Figure.of("decode_speedup", ratios, "times"))
     report("bench-decode", [*figures, Figure("decode_bytes", size, "bytes/event")], title="Reading events")
 
 

@@ -1,5 +1,5 @@
 # Long runs. Each prints a table and writes build/bench/<target>.json: a list of {name, value, unit, low, high}.
-.PHONY: bench bench-gate bench-history bench-transfer bench-own-fields bench-simulator bench-decode bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration audit
+.PHONY: bench bench-gate bench-history bench-transfer bench-own-fields bench-simulator bench-decode bench-stages bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration audit
 
 BENCH_READY := .venv/.bench-ready
 
@@ -30,6 +30,9 @@ bench-simulator: $(READY) ## how hard the simulated world is
 
 bench-decode: $(READY) ## cost of decoding an event
 	$(PY) -m benchmarks.decode
+
+bench-stages: $(READY) ## what an event costs in each stage of the pipeline
+	$(PY) -m benchmarks.stages
 
 bench-score: $(READY) ## cost of scoring with a bundle
 	$(PY) -m benchmarks.score

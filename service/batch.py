@@ -7,12 +7,14 @@ Rows are counted in three ways, each within one partition: of its n records as p
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from fraud.decoding.batch import Batch
-from fraud.decoding.decoder import Decoded, Reject
+from fraud.decoding.careful_reader import Reject
+from fraud.decoding.decoder import Decoded
 from fraud.decoding.structs import TransactionEvent
 from fraud.features.encoder import Encoded
 from service.ports import Float32s, Output, Records
@@ -30,8 +32,11 @@ class PartitionBatch:
         encoded: features and status of the events.
         dead: the records that cannot be scored.
         rows: of the m scored transactions, among the records.
-        events: the scored transactions.
-        batch: the same as columns.
+        places: of the same, among the events: intp [m].
+        transaction_ids: theirs.
+        customer_ids: theirs.
+        event_times: theirs, as they were sent.
+        batch: the same transactions as columns.
         features: theirs, float32 [m, d].
         late: bool [m], whether they are dated before others that came earlier.
     """
@@ -42,10 +47,17 @@ class PartitionBatch:
     encoded: Encoded
     dead: Sequence[Reject]
     rows: Sequence[int]
-    events: Sequence[TransactionEvent]
+    places: npt.NDArray[np.intp]
+    transaction_ids: Sequence[str]
+    customer_ids: Sequence[str]
+    event_times: Sequence[str]
     batch: Batch
     features: Float32s
     late: npt.NDArray[np.bool_]
+
+    def transaction(self, row: int) -> TransactionEvent:
+        """The whole of a scored transaction: made now, for only what is flagged needs it."""
+        return cast("TransactionEvent", self.decoded.event(int(self.places[row])))
 
 
 @dataclass(frozen=True, slots=True)

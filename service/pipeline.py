@@ -6,7 +6,7 @@ The histories of the partitions are the only state, and each is a pure function 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final, cast
+from typing import Final
 
 import numpy as np
 import structlog
@@ -14,8 +14,8 @@ import structlog
 from fraud.contracts.inbound import Reason
 from fraud.decisions.exploration import Exploration
 from fraud.decoding.batch import Batch
-from fraud.decoding.decoder import Decoded, Decoder, Reject
-from fraud.decoding.structs import TransactionEvent
+from fraud.decoding.careful_reader import Reject
+from fraud.decoding.decoder import Decoded, Decoder
 from fraud.features.encoder import Encoder, FeatureSpec, Status
 from fraud.history.history import History
 from runtime.errors import Unprocessable
@@ -164,6 +164,7 @@ class Pipeline:
             dead += [Reject(row, Reason.UNPROCESSABLE, unscored) for row in decoded.rows[scored].tolist()]
             scored = scored[:0]
         dead.sort(key=lambda reject: reject.row)
+        transaction_ids, customer_ids, event_times = decoded.told(scored)
         return PartitionBatch(
             records=records,
             start=start,
@@ -171,7 +172,10 @@ class Pipeline:
             encoded=encoded,
             dead=dead,
             rows=decoded.rows[scored].tolist(),
-            events=cast("list[TransactionEvent]", [decoded.events[event] for event in scored.tolist()]),
+            places=scored,
+            transaction_ids=transaction_ids,
+            customer_ids=customer_ids,
+            event_times=event_times,
             batch=decoded.batch.take(scored),
             features=encoded.features[scored],
             late=encoded.late[scored],

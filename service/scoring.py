@@ -54,7 +54,7 @@ def choose_actions(
     if exploration is not None:
         explored = exploration.apply(
             chosen.action,
-            transaction_ids=[event.transaction_id for event in part.events],
+            transaction_ids=part.transaction_ids,
             amount_micro=batch.amount,
             time_us=batch.time,
             spent=partition.explored,

@@ -52,12 +52,10 @@ class Scorer:
         if not len(rows):
             return []
         scores = self._predict(encoded.features[rows]).tolist()
-        events = [decoded.events[row] for row in rows]
+        transaction_ids, customer_ids, _ = decoded.told(rows)
         return [
-            self._encode(
-                Decided(event.transaction_id, event.customer_id, score, "block" if score > THRESHOLD else "allow")
-            )
-            for event, score in zip(events, scores, strict=True)
+            self._encode(Decided(transaction_id, customer_id, score, "block" if score > THRESHOLD else "allow"))
+            for transaction_id, customer_id, score in zip(transaction_ids, customer_ids, scores, strict=True)
         ]
 
 

@@ -33,7 +33,9 @@ KINDS: Final[Mapping[str, int]] = {kind.name.lower(): int(kind) for kind in Kind
 """An outcome's `kind` -> its number."""
 
 _FLAG_VALUES: Final[Mapping[object, int]] = {None: MISSING, False: 0, True: 1}
-_INITIATOR_VALUES: Final[Mapping[object, int]] = {None: MISSING, "customer": 0, "merchant": 1}
+INITIATORS: Final[Mapping[str, int]] = {"customer": 0, "merchant": 1}
+"""Who started it -> `is_merchant_initiated`."""
+_INITIATOR_VALUES: Final[Mapping[object, int]] = {None: MISSING, **dict(INITIATORS.items())}
 
 
 def to_batch(

@@ -1,55 +1,28 @@
 """Raw messages -> a `Batch`: the hot path.
 
-Each message is parsed alone (joined ones could complete each other), then everything is judged and converted a column
-at a time. What this fast reader refuses goes to `fraud.decoding.validation`, which decides and says why; it never
-accepts what that refuses, and yields the same, which a property test holds it to.
+Nearly all messages are plain, and compiled code makes columns of them. Each of the others goes the slow road by itself,
+which is the contract. Where the compiled reader takes a message, it yields what the slow road would, which a property
+test holds it to.
 """
 
-from bisect import bisect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Final
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from fraud.contracts.inbound import InvalidEvent, Reason
-from fraud.decoding import validation
 from fraud.decoding.batch import Batch
-from fraud.decoding.event_columns import EventColumns
-from fraud.decoding.masking import mask_events
-from fraud.decoding.own_fields import NO_FIELDS, OwnFields, own_columns
-from fraud.decoding.structs import Event, OutcomeEvent, TransactionEvent
-from fraud.decoding.validation import MAX_BYTES
+from fraud.decoding.careful_reader import CarefulReader, Reject, read_event
+from fraud.decoding.own_fields import NO_FIELDS, OwnFields
+from fraud.decoding.plain_reader import TOLD_NAMES, PlainReader, PlainRows
+from fraud.decoding.structs import Event
 from fraud.money import Rates
 from fraud.privacy.card_numbers import Token
 from fraud.timestamps import within_range
 from fraud.units import HOUR_US
 
 MAX_AHEAD_US: Final = HOUR_US
-
-_decode: Final = msgspec.json.Decoder(Event).decode
-_TYPES: Final[dict[object, type[Event]]] = {"transaction": TransactionEvent, "outcome": OutcomeEvent}
-_REFUSALS: Final = (msgspec.DecodeError, UnicodeDecodeError, TypeError)
-"""What the parser raises for malformed messages, and for None."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """A message that is no event: its index in the input, and why."""
-
-    row: int
-    reason: Reason
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """An event as the contract reads it, and the optional fields of its message that were invalid."""
-
-    event: Event
-    ignored: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +32,46 @@ class Decoded:
     Attributes:
         batch: the n valid events, in log order.
         rows: intp [n], index of each valid event in the input.
-        events: the n events themselves, card numbers masked.
         rejects: the others, in log order.
         ignored: index in the input -> optional fields that were invalid and are missing in the event.
         wrong: own field -> values of the wrong kind, which are missing in the batch.
         masked: card numbers replaced.
+        values: the messages.
+        plain: what was read of those that are plain.
+        careful: index in the input -> the event of a message that is not.
     """
 
     batch: Batch
     rows: npt.NDArray[np.intp]
-    events: list[Event]
-    rejects: list[Reject]
+    rejects: Sequence[Reject]
     ignored: Mapping[int, tuple[str, ...]]
     wrong: Mapping[str, int]
     masked: int
+    values: Sequence[bytes | None]
+    plain: PlainRows
+    careful: Mapping[int, Event]
+
+    def event(self, place: int) -> Event:
+        """One of the n events, card numbers masked: made now, for few are ever looked at."""
+        row = int(self.rows[place])
+        found = self.careful.get(row)
+        return read_event(self.values[row]) if found is None else found  # type: ignore[arg-type]  # plain, hence bytes
+
+    @property
+    def events(self) -> list[Event]:
+        """All of them."""
+        return [self.event(place) for place in range(len(self.rows))]
+
+    def told(self, places: npt.NDArray[np.intp]) -> list[list[str]]:
+        """Texts of the chosen events: a list for each of `TOLD_NAMES`, without making the events."""
+        rows = self.rows[places]
+        texts = self.plain.texts(rows)
+        if self.careful:
+            for place, row in enumerate(rows.tolist()):
+                if row in self.careful:
+                    for column, name in zip(texts, TOLD_NAMES, strict=True):
+                        column[place] = getattr(self.careful[row], name)
+        return texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,91 +89,42 @@ class Decoder:
     fields: OwnFields = NO_FIELDS
     max_ahead_us: int = MAX_AHEAD_US
     pan_token: Token | None = None
+    _plain: PlainReader = field(init=False, repr=False, compare=False)
+    _careful: CarefulReader = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        plain = PlainReader.of(self.rates, self.fields, masks=self.pan_token is not None)
+        careful = CarefulReader(self.rates, self.fields, self.max_ahead_us, self.pan_token)
+        object.__setattr__(self, "_plain", plain)
+        object.__setattr__(self, "_careful", careful)
 
     def decode(self, values: Sequence[bytes | None], timestamps_us: Sequence[int]) -> Decoded:
         """Splits n messages, with their Kafka timestamps in µs, into a batch of events and the rejects."""
-        timestamps_us = within_range(timestamps_us)
-        rows, events, refused = parse(values)
-        judged = {row: self._judge(row, values[row], timestamps_us[row]) for row in refused}
-        for row, verdict in judged.items():
-            if isinstance(verdict, Judged):
-                place = bisect(rows, row)
-                rows.insert(place, row)
-                events.insert(place, verdict.event)
-        latest = np.asarray(timestamps_us, np.int64) + self.max_ahead_us
-        table = EventColumns.of(events, self.rates, latest[rows])
-        if not table.valid.all():
-            for place in reversed(np.flatnonzero(~table.valid).tolist()):
-                row = rows[place]
-                judged[row] = verdict = self._judge(row, values[row], timestamps_us[row])
-                if isinstance(verdict, Judged):
-                    events[place] = verdict.event
-                else:
-                    del rows[place], events[place]
-            table = EventColumns.of(events, self.rates, latest[rows])
-            if not table.valid.all():
-                raise AssertionError("the fast reader refuses an event that the contract accepts")
-        masked = mask_events(events, table.columns, self.pan_token) if self.pan_token else 0
-        if masked:
-            table = EventColumns.of(events, self.rates, latest[rows])
-        found = np.array(rows, np.intp)
-        ignored = {row: v.ignored for row, v in judged.items() if isinstance(v, Judged) and v.ignored}
-        rejects = sorted((v for v in judged.values() if isinstance(v, Reject)), key=lambda reject: reject.row)
-        malformed = np.searchsorted(found, sorted(ignored))
-        own = own_columns(table.columns["attributes"], self.fields)
-        return Decoded(table.batch(own, malformed), found, events, rejects, ignored, own.counts, masked)
-
-    def _judge(self, row: int, raw: bytes | None, timestamp_us: int) -> Judged | Reject:
-        """The slow road: what the contract says of a message that the parser refused."""
-        try:
-            read = validation.contract(validation.read(raw))
-            validation.check(read.event, timestamp_us=timestamp_us, rates=self.rates, max_ahead_us=self.max_ahead_us)
-        except InvalidEvent as error:
-            return Reject(row, error.reason, error.detail)
-        return Judged(msgspec.convert(read.fields, _TYPES[read.fields["type"]]), read.ignored)
+        times = np.asarray(within_range(timestamps_us), np.int64)
+        plain = self._plain.read(values, times + self.max_ahead_us)
+        odd = np.flatnonzero(~plain.plain)
+        if not len(odd):
+            return Decoded(plain.batch, np.arange(len(values)), [], {}, {}, 0, values, plain, {})
+        careful = self._careful.read([values[row] for row in odd.tolist()], times[odd])
+        rows = odd[careful.rows]
+        kept = plain.plain.copy()
+        kept[rows] = True
+        _put(careful.batch, plain.batch, rows)
+        found = np.flatnonzero(kept)
+        return Decoded(
+            batch=plain.batch if len(found) == len(values) else plain.batch.take(found),
+            rows=found,
+            rejects=[Reject(int(odd[reject.row]), reject.reason, reject.detail) for reject in careful.rejects],
+            ignored={int(odd[row]): names for row, names in careful.ignored.items()},
+            wrong=careful.wrong,
+            masked=careful.masked,
+            values=values,
+            plain=plain,
+            careful=dict(zip(rows.tolist(), careful.events, strict=True)),
+        )
 
 
-def parse(values: Sequence[bytes | None]) -> tuple[list[int], list[Event], list[int]]:
-    """Rows and events that have the right shape, and the rows that `fraud.decoding.validation` must judge."""
-    rows, events, refused = [], [], []
-    careful = _needs_care(values)
-    for row, raw in enumerate(values):
-        if row in careful:
-            refused.append(row)
-            continue
-        try:
-            events.append(_decode(raw))  # type: ignore[arg-type]  # None raises TypeError, as meant
-        except _REFUSALS:
-            refused.append(row)
-        else:
-            rows.append(row)
-    return rows, events, refused
-
-
-def _needs_care(values: Sequence[bytes | None]) -> set[int]:
-    """Rows where the parser alone would be too lenient, found by a few searches that hardly ever hit.
-
-    It skips unknown fields without looking at their UTF-8 or at a sensible depth, and takes the null character.
-    """
-    present = [(row, raw) for row, raw in enumerate(values) if raw is not None]
-    joined = b"\n".join([raw for _, raw in present])
-    careful = {
-        row
-        for row, raw in present
-        if len(raw) > MAX_BYTES or ((second := raw.find(b"{", 1)) > 0 and raw.find(b"{", second + 1) > 0)
-    }
-    if b"[" in joined:
-        careful |= {row for row, raw in present if b"[" in raw}
-    if b"\\" in joined:  # far sooner found than the longer text
-        careful |= {row for row, raw in present if b"\\u0000" in raw}
-    if not joined.isascii():
-        careful |= {row for row, raw in present if not _is_utf8(raw)}
-    return careful
-
-
-def _is_utf8(raw: bytes) -> bool:
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _put(rows: Batch, into: Batch, places: npt.NDArray[np.intp]) -> None:
+    """Writes the rows of a batch to these places of another one."""
+    for column in fields(Batch):
+        getattr(into, column.name)[places] = getattr(rows, column.name)

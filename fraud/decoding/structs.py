@@ -1,7 +1,7 @@
 """The same contracts as `fraud.contracts.inbound`, as msgspec structs: fast to read and write, in the hot path only.
 
 A struct accepts at most what the contract accepts. What a type here cannot say (known currencies, existing dates,
-schema versions) `fraud.decoding.decoder` checks a column at a time.
+schema versions) `fraud.decoding.event_columns` checks a column at a time.
 """
 
 from typing import Annotated, Literal, TypeAlias

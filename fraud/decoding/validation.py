@@ -1,4 +1,4 @@
-"""Validation of raw messages, one at a time: the definition of an event, which the fast reader follows.
+"""Validation of raw messages, one at a time: the definition of an event, which the readers follow.
 
 In the order of the checks of `Reason`: bytes, JSON, fields, money, time. It is the slow road,
 taken by what the fast one refuses, so it also says why.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fraud.history.kernel.compiled import compiled
+from fraud.compiled import compiled
 
 _ZERO = np.uint64(0)
 

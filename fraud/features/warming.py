@@ -1,7 +1,7 @@
 """Records that take every path of the kernel, so that it is compiled before the first real one comes.
 
 `python -m fraud.features.warming` compiles into NUMBA_CACHE_DIR; the images keep that as
-`fraud.history.kernel.compiled.BUILT`.
+`fraud.compiled.BUILT`.
 """
 
 from typing import Final

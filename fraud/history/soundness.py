@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
+from fraud.compiled import compiled
 from fraud.decoding.batch import ENTITIES
-from fraud.history.kernel.compiled import compiled
 from fraud.history.kernel.eviction import is_bucketed
 from fraud.history.kernel.hash_table import Table, find
 from fraud.history.kernel.layout import (

@@ -23,7 +23,7 @@ from kafka.errors import CorruptRecordError, UnsupportedCodecError
 from kafka.protocol.consumer import IsolationLevel
 from kafka.record.util import decode_varint
 
-from fraud.history.kernel.compiled import compiled
+from fraud.compiled import compiled
 from runtime.errors import Damaged, Misconfigured
 
 Int: TypeAlias = int | np.int64

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.contracts.outbound import DeadLetter
-from fraud.decoding.decoder import Reject
+from fraud.decoding.careful_reader import Reject
 from fraud.decoding.masking import mask_headers
 from fraud.privacy.card_numbers import Token, mask_bytes, mask_plain
 from runtime.errors import TooManyDeadLetters

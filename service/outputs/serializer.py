@@ -64,7 +64,7 @@ class OutputSerializer:
         records, scored_at = part.records, now.isoformat()
         sources = [SourceOut(self.topic, records.partition, records.offsets[row]) for row in part.rows]
         flagged = np.flatnonzero(scored.action).tolist()
-        alert_ids = {row: alert_id(self._shown(part.events[row].transaction_id), self.stage) for row in flagged}
+        alert_ids = {row: alert_id(self._shown(part.transaction_ids[row]), self.stage) for row in flagged}
         messages = []
         if flagged:
             contributions = scored.model.explain(part.features[flagged])
@@ -73,7 +73,7 @@ class OutputSerializer:
                 self._alert(part, scored, row, why=why, alert=alert_ids[row], source=sources[row], scored_at=scored_at)
                 for row, why in zip(flagged, contributions, strict=True)
             ]
-            keys = [self._shown(part.events[row].customer_id).encode() for row in flagged]
+            keys = [self._shown(part.customer_ids[row]).encode() for row in flagged]
             headers = [passed_on(records.headers[part.rows[row]], self.token) for row in flagged]
             messages.append(Messages(Channel.ALERTS, keys, alerts, headers))
         if self.decisions:
@@ -81,7 +81,7 @@ class OutputSerializer:
             decisions = self._decisions(
                 part, scored, sources=sources, alert_ids=alert_ids, scored_at=scored_at, history_from=reaches
             )
-            keys = [event.customer_id.encode() for event in part.events]
+            keys = [customer.encode() for customer in part.customer_ids]
             messages.append(Messages(Channel.DECISIONS, keys, decisions))
         return messages
 
@@ -96,7 +96,7 @@ class OutputSerializer:
         source: SourceOut,
         scored_at: str,
     ) -> bytes:
-        event = part.events[row]
+        event = part.transaction(row)
         if self.pseudonyms is not None:
             event = msgspec.structs.replace(event, **self.pseudonyms.event(event))
         model, score = scored.model, float(scored.score[row])
@@ -146,8 +146,10 @@ class OutputSerializer:
     ) -> list[bytes]:
         version, policy_version, fingerprint = scored.model.version, scored.model.policy_version, self.fingerprint
         columns = zip(
-            part.events,
-            map(alert_ids.get, range(len(part.events))),
+            part.transaction_ids,
+            part.customer_ids,
+            part.event_times,
+            map(alert_ids.get, range(len(part.rows))),
             sources,
             part.late.tolist(),
             scored.raw.tolist(),
@@ -165,14 +167,14 @@ class OutputSerializer:
         return [
             _encode(
                 DecisionOut(
-                    event.transaction_id, event.customer_id, event.event_time, scored_at, self.stage, raw, score,
-                    threshold, model_action, action, propensity, alert, version, policy_version, fingerprint, crc, late,
+                    transaction_id, customer_id, event_time, scored_at, self.stage, raw, score, threshold,
+                    model_action, action, propensity, alert, version, policy_version, fingerprint, crc, late,
                     history_from, shadow, source, ignored,
                 )
             )
             for (
-                event, alert, source, late, raw, score, threshold, model_action, action, propensity, crc, shadow,
-                ignored,
+                transaction_id, customer_id, event_time, alert, source, late, raw, score, threshold, model_action,
+                action, propensity, crc, shadow, ignored,
             ) in columns
         ]  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fraud.history.kernel.compiled import compiled
+from fraud.compiled import compiled
 from fraud.history.kernel.hash_table import delete, insert
 from fraud.history.kernel.layout import FREE, MAX_ORDER, OWN_RINGS, Counter, Int, State
 

@@ -6,8 +6,8 @@ below the exact count, and never above the exact count over (t - w - w/15, t + w
 
 import numpy as np
 
+from fraud.compiled import compiled
 from fraud.history.kernel.allocator import new_row
-from fraud.history.kernel.compiled import compiled
 from fraud.history.kernel.layout import BUCKETS, WINDOWS, Int, State
 from fraud.history.kernel.layout import Status as _Status
 from fraud.history.kernel.measures import (

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from fraud.compiled import compiled
 from fraud.decoding.batch import ENTITIES, INTEGERS
-from fraud.history.kernel.compiled import compiled
 from fraud.history.kernel.event_measures import Columns
 from fraud.history.kernel.hash_table import delete, find, insert, mix
 from fraud.history.kernel.layout import Counter, Int, Limits, State

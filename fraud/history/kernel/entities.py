@@ -4,8 +4,8 @@ from typing import Final
 
 import numpy as np
 
+from fraud.compiled import compiled
 from fraud.decoding.batch import CATEGORIES, ENTITIES
-from fraud.history.kernel.compiled import compiled
 from fraud.history.kernel.event_measures import Columns
 from fraud.history.kernel.eviction import is_bucketed
 from fraud.history.kernel.hash_table import find, mix, tag

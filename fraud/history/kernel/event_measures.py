@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fraud.compiled import compiled
 from fraud.decoding.batch import CATEGORIES, ENTITIES, INTEGERS, MISSING, Batch
-from fraud.history.kernel.compiled import compiled
 from fraud.history.kernel.layout import Int
 from fraud.history.kernel.measures import Scratch
 from fraud.units import DAY_US, HOUR_US, MINUTE_US

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from fraud.compiled import compiled, compiled_with_arrays
 from fraud.history.kernel.allocator import free_slot, known_at
-from fraud.history.kernel.compiled import compiled, compiled_with_arrays
 from fraud.history.kernel.layout import BUCKETED, KINDS, OWN_RINGS, OWN_ROWS, SLACK, Counter, Int, Limits, State
 
 _SLOT_TOP, _SLOTS_USED, _SWEEP = Counter.SLOT_TOP, Counter.SLOTS_USED, Counter.SWEEP

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from fraud.history.kernel.compiled import compiled
+from fraud.compiled import compiled
 from fraud.history.kernel.layout import Int, Records
 
 Table: TypeAlias = npt.NDArray[np.uint32]

@@ -12,10 +12,10 @@ counts while the transaction is remembered, as for merchants and bins; the ring 
 import numpy as np
 import numpy.typing as npt
 
+from fraud.compiled import compiled
 from fraud.decoding.batch import ENTITIES
 from fraud.history.kernel.allocator import new_slot
 from fraud.history.kernel.buckets import count_event, read_buckets, recount_attempt
-from fraud.history.kernel.compiled import compiled
 from fraud.history.kernel.event_measures import Columns
 from fraud.history.kernel.hash_table import find, mix, tag
 from fraud.history.kernel.layout import MAX_OWN, OWN_RINGS, OWN_ROWS, Counter, Int, Limits, State

@@ -7,7 +7,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from fraud.history.kernel.compiled import compiled
+from fraud.compiled import compiled
 from fraud.history.kernel.layout import Int
 
 _LINE = 64

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from fraud.compiled import compiled
 from fraud.history.kernel.allocator import free_block, new_block
-from fraud.history.kernel.compiled import compiled
 from fraud.history.kernel.layout import SLACK, WINDOWS, Int, State
 from fraud.history.kernel.layout import Status as _Status
 from fraud.history.kernel.measures import (

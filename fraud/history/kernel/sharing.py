@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from fraud.compiled import compiled
 from fraud.decoding.batch import ENTITIES
-from fraud.history.kernel.compiled import compiled
 from fraud.history.kernel.layout import Int, Limits, State
 from fraud.units import DAY_US
 

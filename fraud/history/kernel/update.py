@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fraud.compiled import compiled
 from fraud.decoding.batch import ENTITIES, Kind
 from fraud.history.kernel.allocator import new_slot
 from fraud.history.kernel.buckets import count_event, read_buckets, recount_attempt
-from fraud.history.kernel.compiled import compiled
 from fraud.history.kernel.dedupe import content_of, expire, is_quiet, remember, transaction_key
 from fraud.history.kernel.entities import ask, locate, partners
 from fraud.history.kernel.event_measures import Columns, read_event

@@ -10,7 +10,7 @@ alone is computed once.
 
 import numpy as np
 
-from fraud.history.kernel.compiled import compiled
+from fraud.compiled import compiled
 from fraud.history.kernel.event_measures import EVENT_MEASURES, Columns
 from fraud.history.kernel.layout import (
     BUCKETS,

@@ -8,7 +8,7 @@ has followed. docs/adr/0016-a-watermark-that-events-agree-on.md says why.
 import numpy as np
 import numpy.typing as npt
 
-from fraud.history.kernel.compiled import compiled
+from fraud.compiled import compiled
 from fraud.history.kernel.layout import AGREEING, LEAD, Counter, Int
 
 _WATERMARK, _NEWEST, _RUN, _EARLIEST = Counter.WATERMARK, Counter.NEWEST, Counter.RUN, Counter.EARLIEST

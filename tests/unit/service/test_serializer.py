@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from fraud.contracts.inbound import Reason
 from fraud.contracts.outbound import Alert, Decision, Shadow, Source, alert_id
-from fraud.decoding.decoder import Reject
+from fraud.decoding.careful_reader import Reject
 from fraud.history.history import History, HistoryConfig
 from fraud.privacy.card_numbers import tokeniser
 from fraud.privacy.keys import CARD_NUMBERS, derived

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fraud.history.kernel.compiled import BUILT
+from fraud.compiled import BUILT
 from local.testbed.bundles import FixedModels
 from service.bootstrap import build_pipeline, domain
 from service.settings import Settings

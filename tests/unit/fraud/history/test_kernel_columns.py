@@ -2,7 +2,7 @@
 
 import ast
 
-from fraud.history.kernel.compiled import SOURCES
+from fraud.compiled import SOURCES
 
 COLUMNS = {"values", "ids", "integers", "categories", "keys", "found"}
 

@@ -12,17 +12,17 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_HERE: Final = Path(__file__).parent
-_FRAUD: Final = _HERE.parents[1]
+_FRAUD: Final = Path(__file__).parent
 SOURCES: Final = (
-    *sorted(_HERE.glob("*.py")),
+    *sorted(_FRAUD.glob("*/kernel/*.py")),
+    _FRAUD / "compiled.py",
     _FRAUD / "decoding" / "batch.py",
     _FRAUD / "contracts" / "fields.py",
     _FRAUD / "units.py",
 )
-"""All that the kernel's machine code is made of: this package, and the names of columns that it takes for constants."""
+"""All that machine code is made of: the kernels, and the names of fields and columns that they take for constants."""
 
-BUILT: Final = _HERE / "built"
+BUILT: Final = _FRAUD / "built"
 """Machine code that was compiled when an image was made (`python -m fraud.features.warming`): read, never written."""
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import fraud
-from fraud.history.kernel.compiled import SOURCES
+from fraud.compiled import SOURCES
 
 PACKAGE = Path(fraud.__file__).parent
 CALLER = """
@@ -46,7 +46,7 @@ def test_so_does_an_edit_of_a_file_outside_the_kernel(tmp_path: Path) -> None:
     shutil.copytree(PACKAGE, tmp_path / "fraud", ignore=shutil.ignore_patterns("__pycache__"))
     outside = tmp_path / "outside.py"
     caller = "from outside import add; print(add(1), add.stats.cache_hits.total())"
-    code = "from fraud.history.kernel.compiled import compiled\n\n\n@compiled\ndef add(x):\n    return x + {}\n"
+    code = "from fraud.compiled import compiled\n\n\n@compiled\ndef add(x):\n    return x + {}\n"
     outside.write_text(code.format(1))
     assert run(tmp_path, caller) == (2, 0)
     assert run(tmp_path, caller) == (2, 1)
