@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 from runtime.platform_file import PlatformSettings
 from runtime.settings import PREFIX, Duration, Secret
 
-LOOP: Final = f"{PREFIX}loop_"
-"""Variables with this prefix belong to the training loop, whose environment may be the same."""
+OTHERS: Final = (f"{PREFIX}loop_", f"{PREFIX}gateway_")
+"""Variables with these prefixes belong to the training loop and the gateway, whose environment may be the same."""
 
 
 def _topic(name: str) -> str:
@@ -98,7 +98,7 @@ class Settings(PlatformSettings):
     @classmethod
     def claims(cls, variable: str) -> bool:
         """See `ProgramSettings`."""
-        return not variable.startswith(LOOP)
+        return not variable.startswith(OTHERS)
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
