@@ -8,6 +8,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ Operation: TypeAlias = Callable[[sqlite3.Connection], T]
 _Done: TypeAlias = Callable[[object, BaseException | None], None]
 
 MOST_AT_ONCE: Final = 500
+NOTE_SECONDS: Final = 0.05
 PURGED_AT_ONCE: Final = 2_000
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -138,6 +140,7 @@ class Journal:
         self._results: Inbox[Callable[[], None]] = Inbox(loop, _call_all)
         self._loop = loop
         self._queue: queue.SimpleQueue[tuple[Operation[object], _Done] | None] = queue.SimpleQueue()
+        self._notes: deque[Operation[object]] = deque()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._connection: sqlite3.Connection | None = None
         self.name = ""
@@ -192,8 +195,11 @@ class Journal:
         return future
 
     def note(self, operation: Operation[object]) -> None:
-        """Does something in the next transaction, for nobody who waits. From any thread."""
-        self._queue.put((operation, lambda _result, _error: None))
+        """Does something before whatever is asked next, within NOTE_SECONDS, for nobody who waits. From any thread.
+
+        What is noted can be found out again from Kafka: it is worth no write of its own.
+        """
+        self._notes.append(operation)
 
     def wait(self, operation: Operation[T]) -> T:
         """Does something in the next transaction and blocks until it is on the disk. Not from the loop's thread."""
@@ -209,7 +215,14 @@ class Journal:
         return future.result()
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
+        while True:
+            try:
+                first = self._queue.get(timeout=NOTE_SECONDS)
+            except queue.Empty:
+                self._write(())
+                continue
+            if first is None:
+                break
             waiting = [first]
             while len(waiting) < MOST_AT_ONCE and not self._queue.empty():
                 following = self._queue.get()
@@ -218,13 +231,17 @@ class Journal:
                     break
                 waiting.append(following)
             self._write(waiting)
+        self._write(())
 
     def _write(self, waiting: Sequence[tuple[Operation[object], _Done]]) -> None:
         connection = cast("sqlite3.Connection", self._connection)
+        notes = [(self._notes.popleft(), _nobody) for _ in range(len(self._notes))]
+        if not notes and not waiting:
+            return
         outcomes: list[tuple[_Done, object, BaseException | None]] = []
         try:
             connection.execute("BEGIN")
-            for operation, done in waiting:
+            for operation, done in (*notes, *waiting):
                 try:
                     outcomes.append((done, operation(connection), None))
                 except sqlite3.IntegrityError as error:
@@ -235,8 +252,13 @@ class Journal:
                 connection.execute("ROLLBACK")
             failure = Unavailable(f"cannot write the journal {self._path}: {error}")
             outcomes = [(done, None, failure) for _, done in waiting]
+            self._notes.extendleft(note for note, _ in reversed(notes))
         for done, result, failed in outcomes:
             done(result, failed)
+
+
+def _nobody(_result: object, _error: BaseException | None) -> None:
+    """Whom a note is done for."""
 
 
 _COLUMNS: Final = 'seq, shop, digest, partition, "offset", answer, decision'

@@ -133,6 +133,7 @@ def server_of(
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         date_header=False,
         limit_concurrency=connections,

@@ -32,10 +32,16 @@ NOW = datetime(2026, 1, 5, 10, 0, 1, tzinfo=UTC)
 
 
 class FixedClock(SystemClock):
-    """Wall time that stands still, and real seconds."""
+    """Wall time that stands still, and real seconds unless they stand still too."""
+
+    def __init__(self, *, still: bool) -> None:
+        self._still = still
 
     def now_us(self) -> int:
         return int(NOW.timestamp() * 1e6)
+
+    def monotonic(self) -> float:
+        return 0.0 if self._still else super().monotonic()
 
 
 class Scorer:
@@ -141,10 +147,10 @@ async def shop(
     in_flight: int = 64,
     most: int = 1_000,
     secrets: dict[str, list[Secret]] | None = None,
-    least: float = 0.02,
+    still: bool = False,
 ) -> AsyncIterator[Shop]:
     """A gateway with its journal in `folder`; a second one there finds what the first has left."""
-    clock, scorer = FixedClock(), Scorer()
+    clock, scorer = FixedClock(still=still), Scorer()
     journal = Journal(folder / "journal.db", asyncio.get_running_loop()).open()
     checkout = scorer.checkout = Checkout(
         journal=journal,
@@ -167,7 +173,7 @@ async def shop(
         clock=clock,
         rates=Rates.default("EUR"),
         max_ahead_us=3_600_000_000,
-        deadlines=Deadlines(1.0, least, 5.0),
+        deadlines=Deadlines(1.0, 0.02, 60.0),
         fallback=Fallback.parse("allow:50,challenge:500,review"),
         topics=Topics("in", "labels", "disputes"),
         secrets=secrets or {"stripe": [], "adyen": []},
