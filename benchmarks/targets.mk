@@ -49,6 +49,9 @@ loop-test: $(READY) ## a new pattern, labels, re-adaptation, recovery; unattende
 bench-gate: $(READY) ## what the gate promotes by mistake in a year, and its power
 	$(PY) -m benchmarks.gate
 
+bench-gateway: $(READY) ## answers at checkout: latency, exactness, kills, overload, outage (ONLY="latency kills": some)
+	$(PY) -m benchmarks.gateway $(addprefix --only ,$(ONLY))
+
 bench-exploration: $(READY) ## what a blocking model's own labels say of its precision, three ways
 	$(PY) -m benchmarks.exploration
 

@@ -89,7 +89,7 @@ class Running:
         self._linked = 0
         self.checkout = Checkout(
             journal=self.journal,
-            send=self._send,
+            send=self.send,
             admission=Admission(settings.gateway_in_flight, self._clock.monotonic),
             monotonic=self._clock.monotonic,
             most=settings.gateway_unsent,
@@ -108,8 +108,9 @@ class Running:
         self._outbox = Outbox(cluster, self.journal, inputs, listener=bridge, ready=self._follower.started)
         self.gateway = self._parts()
 
-    def _send(self, generation: int, messages: Sequence[Outgoing]) -> None:
-        self._outbox.send(generation, messages)  # which is made after the one that is given this
+    def send(self, generation: int, messages: Sequence[Outgoing]) -> None:
+        """Hands messages to the outbox."""
+        self._outbox.send(generation, messages)
 
     def _resume(self) -> None:
         since = self._clock.now_us() // 1000 - int(self._settings.gateway_keep.total_seconds() * 1000)
@@ -206,14 +207,18 @@ class Running:
         self.journal.close()
 
 
-async def serve(settings: Settings) -> None:
-    """Runs the gateway until it is told to stop.
+async def serve(settings: Settings, make: Callable[[Settings, asyncio.AbstractEventLoop], Running] = Running) -> None:
+    """Runs a gateway until it is told to stop.
+
+    Args:
+        settings: what it shall be like.
+        make: what it is made by; another one in benchmarks.
 
     Raises:
         ServiceError: whatever stops it otherwise.
     """
     loop = asyncio.get_running_loop()
-    running = Running(settings, loop)
+    running = make(settings, loop)
     tls = None
     if settings.gateway_tls_certfile is not None and settings.gateway_tls_keyfile is not None:
         tls = Tls(settings.gateway_tls_certfile, settings.gateway_tls_keyfile, settings.gateway_tls_client_ca)

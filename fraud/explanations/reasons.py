@@ -138,7 +138,9 @@ class ReasonBuilder:
             limit: at most so many reasons.
         """
         row = Row(features.tolist(), contributions.tolist(), texts or {}, currency)
-        totals = (contributions.astype(np.float64) @ self._members).tolist()  # of 24-bit numbers: exact in whatever order
+        totals = (
+            contributions.astype(np.float64) @ self._members
+        ).tolist()  # of 24-bit numbers: exact in whatever order
         sums = {group: round(total, PLACES) for group, total in zip(self._groups, totals, strict=True)}
         strongest = sorted((group for group in sums if sums[group] > 0), key=lambda group: -sums[group])[:limit]
         return [
