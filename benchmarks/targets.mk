@@ -1,5 +1,5 @@
 # Long runs. Each prints a table and writes build/bench/<target>.json: a list of {name, value, unit, low, high}.
-.PHONY: bench bench-gate bench-history bench-transfer bench-own-fields bench-simulator bench-decode bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration audit
+.PHONY: bench bench-gate bench-history bench-transfer bench-own-fields bench-simulator bench-decode bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration bench-gateway audit
 
 BENCH_READY := .venv/.bench-ready
 

@@ -26,19 +26,8 @@ _WORDS: Final = {404: "unknown", 405: "wrong_method"}
 
 def create_app(gateway: Gateway) -> ASGIApp:
     """The application of a gateway."""
-    routes = [
-        Route("/v1/payments", post_payment, methods=["POST"]),
-        Route("/v1/outcomes", post_outcomes, methods=["POST"]),
-        Route("/v1/labels", post_labels, methods=["POST"]),
-        Route("/v1/disputes/stripe", post_stripe, methods=["POST"]),
-        Route("/v1/disputes/adyen", post_adyen, methods=["POST"]),
-        Route("/v1/decisions/{id:path}", get_decision, methods=["GET"]),
-        Route("/v1/entities/{kind}/{id:path}", get_entity, methods=["GET"]),
-        Route("/openapi.json", get_openapi, methods=["GET"]),
-        Route("/docs", get_page, methods=["GET"]),
-    ]
     app = Starlette(
-        routes=routes,
+        routes=ROUTES,
         exception_handlers={Problem: _problem, HTTPException: _http_error, Exception: _mistake},
     )
     app.router.redirect_slashes = False
@@ -71,6 +60,19 @@ async def _http_error(_request: Request, error: Exception) -> Response:
 
 async def _mistake(_request: Request, _error: Exception) -> Response:
     return Problem(500, "internal", "an error of the program; its log says which").response()
+
+
+ROUTES: Final = (
+    Route("/v1/payments", post_payment, methods=["POST"]),
+    Route("/v1/outcomes", post_outcomes, methods=["POST"]),
+    Route("/v1/labels", post_labels, methods=["POST"]),
+    Route("/v1/disputes/stripe", post_stripe, methods=["POST"]),
+    Route("/v1/disputes/adyen", post_adyen, methods=["POST"]),
+    Route("/v1/decisions/{id:path}", get_decision, methods=["GET"]),
+    Route("/v1/entities/{kind}/{id:path}", get_entity, methods=["GET"]),
+    Route("/openapi.json", get_openapi, methods=["GET"]),
+    Route("/docs", get_page, methods=["GET"]),
+)
 
 
 class Edge:
