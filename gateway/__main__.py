@@ -1,4 +1,4 @@
-"""`python -m gateway COMMAND`: the gateway, its keys, its topics, and labels from a file."""
+"""`python -m gateway COMMAND`: the gateway, its keys, and labels from a file."""
 
 from typing import Final
 
@@ -10,7 +10,6 @@ COMMANDS: Final = {
     "run": "gateway.commands.run:run_command",
     "keys": "gateway.commands.keys:keys_command",
     "labels": "gateway.commands.labels:labels_command",
-    "topics": "gateway.commands.topics:topics_command",
 }
 
 

@@ -104,7 +104,7 @@ class Running:
         self._follower = Follower(
             cluster, outputs, positions=self.journal.wait(kept.positions), take=self._reader(bridge)
         )
-        inputs = (settings.transactions_topic, settings.labels_topic, settings.gateway_disputes_topic)
+        inputs = (settings.transactions_topic, settings.labels_topic, settings.disputes_topic)
         self._outbox = Outbox(cluster, self.journal, inputs, listener=bridge, ready=self._follower.started)
         self.gateway = self._parts()
 
@@ -150,7 +150,7 @@ class Running:
                 settings.gateway_deadline_most.total_seconds(),
             ),
             fallback=settings.gateway_fallback,
-            topics=Topics(settings.transactions_topic, settings.labels_topic, settings.gateway_disputes_topic),
+            topics=Topics(settings.transactions_topic, settings.labels_topic, settings.disputes_topic),
             secrets=read_secrets(settings.gateway_webhooks_file),
             entities=entity_lookup(settings.gateway_scorer_url),
             documents=documents(),
@@ -177,8 +177,9 @@ class Running:
             due = self._clock.monotonic() + TICK_SECONDS
             await asyncio.sleep(TICK_SECONDS)
             now = self._turned = self._clock.monotonic()
-            self.metrics.loop_lag.set(max(0.0, now - due))
-            self.checkout.tick()
+            lag = max(0.0, now - due)
+            self.metrics.loop_lag.set(lag)
+            self.checkout.tick(lag)
             if now >= chores_due:
                 chores_due = now + CHORE_SECONDS
                 self._chores()

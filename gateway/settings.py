@@ -22,10 +22,7 @@ class Settings(PlatformSettings):
     decisions_topic: str = Field("fraud.decisions.v1", description="where decisions come from")
     dlq_topic: str = Field("payments.transactions.v1.dlq", description="where it is said what could not be scored")
     labels_topic: str = Field("fraud.labels.v1", description="where labels go")
-    gateway_disputes_topic: str = Field(
-        "fraud.gateway.disputes.v1", description="where dispute notices go that give no label; made by `gateway topics`"
-    )
-    replication: int = Field(1, ge=1, le=16, description="copies that `topics` asks for; 3 in production")
+    disputes_topic: str = Field("fraud.disputes.v1", description="where dispute notices go that give no label")
 
     gateway_host: str = Field("127.0.0.1", description="address that the gateway listens on")
     gateway_port: int = Field(8090, ge=0, le=65535, description="its port; 0 takes a free one and logs it")

@@ -31,6 +31,9 @@ class Settings(PlatformSettings):
     dlq_topic: Name = Field("payments.transactions.v1.dlq", description="output: what could not be scored")
     labels_topic: Name = Field("fraud.labels.v1", description="labels; the service creates it and reads none")
     models_topic: Name = Field("fraud.models.v1", description="promotions and rollbacks; created, not read")
+    disputes_topic: Name = Field(
+        "fraud.disputes.v1", description="dispute notices that give no label; created, not read"
+    )
     replication: int = Field(1, ge=1, le=16, description="copies that `topics` asks for; 3 in production")
     retention_days: int = Field(45, ge=1, description="how long the input is kept; at least the history's horizon")
     dlq_retention_days: int = Field(90, ge=1, description="how long dead letters are kept")

@@ -1,7 +1,7 @@
 """How many payments are at the scorer at once, and who is let in: the bound follows how long decisions take.
 
-The bound grows by one for as many decisions as it is large and shrinks by a tenth when one takes too long (additive
-increase, multiplicative decrease: Chiu and Jain 1989, https://doi.org/10.1016/0169-7552(89)90019-6). A shop may have
+The bound grows while decisions come in time and shrinks by a tenth when one takes too long (additive increase,
+multiplicative decrease: Chiu and Jain 1989, https://doi.org/10.1016/0169-7552(89)90019-6). A shop may have
 twice as many there as it leaves free (Choudhury and Hahne 1998, https://doi.org/10.1109/90.664262): one alone gets two
 thirds of the bound, and however much it sends, the others find room.
 """
@@ -10,12 +10,18 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-LEAST: Final = 4.0
+LEAST: Final = 16.0
+"""The scorer takes as many in one commit for nearly the price of one."""
+
 START: Final = 64.0
 SHARE: Final = 2.0
 SHRINK: Final = 0.9
 PATIENCE: Final = 0.1
 """Seconds between two steps down: what was let in before the first one still comes."""
+
+QUICK: Final = 0.3
+"""Share of its deadline below which a decision lets the bound grow by a whole payment: after a bad moment it shall not
+take minutes to believe in a good one."""
 
 SLOW: Final = 0.6
 """Share of its deadline that a decision may take before the bound shrinks."""
@@ -64,11 +70,12 @@ class Admission:
         if took > SLOW * deadline:
             self.late()
         elif self.outstanding * 2 > self.limit:
-            self.limit = min(self._most, self.limit + 1.0 / self.limit)
+            step = 1.0 if took < QUICK * deadline else 1.0 / self.limit
+            self.limit = min(self._most, self.limit + step)
 
     def late(self) -> None:
         """Notes that a decision did not come in time."""
         now = self._monotonic()
         if now - self._shrunk >= PATIENCE:
             self._shrunk = now
-            self.limit = max(LEAST, self.limit * SHRINK)
+            self.limit = max(min(LEAST, self._most), self.limit * SHRINK)

@@ -19,6 +19,9 @@ from runtime.kafka.follower import Place
 GIVEN_UP_SECONDS: Final = 30.0
 """Age at which a payment no longer counts as being at the scorer: its decision may never come."""
 
+JOURNAL_SECONDS: Final = 1.0
+"""How long beyond its time a payment waits for the journal."""
+
 TICK_SECONDS: Final = 0.025
 MOST_LATER: Final = 100
 """Payments that nobody waits for, sent at once."""
@@ -65,6 +68,8 @@ class Checkout:
         self.admission = admission
         self.linked = 0
         """Decisions that came after their payment's answer."""
+        self.lag = 0.0
+        """Seconds that the event loop came late to its last turn: about as long a request waited to be read."""
 
     # --- requests ---
 
@@ -139,7 +144,7 @@ class Checkout:
             tracked.settle(Outcome(answer, None if answer else Because.TIMEOUT, repeated=answer is not None))
 
     def _dispatch(self, tracked: Tracked, message: Outgoing) -> None:
-        because = self.refuses(tracked.shop)
+        because = Because.OVERLOAD if tracked.overdue else self.refuses(tracked.shop)
         if because is None:
             self._to_scorer(tracked)
             self._send(self.generation, (message,))
@@ -148,10 +153,15 @@ class Checkout:
             tracked.settle(Outcome(because=because))
 
     def _out_of_time(self, tracked: Tracked, waiter: "asyncio.Future[Outcome]") -> None:
-        if not waiter.done():
-            self.admission.late()
-            written = tracked.number is not None
-            waiter.set_result(Outcome(because=Because.TIMEOUT if written else Because.JOURNAL))
+        if waiter.done():
+            return
+        self.admission.late()
+        if tracked.number is not None:
+            waiter.set_result(Outcome(because=Because.TIMEOUT))
+            return
+        # A late answer that it is accepted is worth more than one in time that it is not.
+        tracked.overdue = True
+        asyncio.get_running_loop().call_later(JOURNAL_SECONDS, _give_up, waiter)
 
     def deliver(self, messages: Sequence[Outgoing]) -> None:
         """Sends what is kept and nobody waits for: outcomes, labels, notices."""
@@ -276,8 +286,9 @@ class Checkout:
         """Payments that are accepted and not decided."""
         return len(self._tracked)
 
-    def tick(self) -> None:
+    def tick(self, lag: float = 0.0) -> None:
         """What time brings: payments that are given up, and room for those nobody waits for. Every TICK_SECONDS."""
+        self.lag = lag
         while self.oldest > GIVEN_UP_SECONDS:
             self._leave(next(iter(self._at_scorer.values())))
         if self._later and self.generation and self.oldest <= self._outage:
@@ -311,6 +322,11 @@ class Checkout:
         if tracked.counted:
             tracked.counted = False
             self.admission.leave(tracked.shop)
+
+
+def _give_up(waiter: "asyncio.Future[Outcome]") -> None:
+    if not waiter.done():
+        waiter.set_result(Outcome(because=Because.JOURNAL))
 
 
 def _remember(memory: "OrderedDict[object, object]", key: object, value: object) -> None:

@@ -46,6 +46,7 @@ class Tracked:
         shop: whose key sent it.
         digest: of its content.
         number: of its entry in the journal, once that is written.
+        overdue: its time was over before the journal had it.
         sent: when it was handed to the outbox, monotonic seconds; None: it waits in the journal.
         counted: whether it counts as being at the scorer.
         where: where it stands in its topic.
@@ -59,6 +60,7 @@ class Tracked:
     shop: str
     digest: bytes
     number: int | None = None
+    overdue: bool = False
     sent: float | None = None
     counted: bool = False
     where: Placed | None = None

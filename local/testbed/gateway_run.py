@@ -1,8 +1,6 @@
 """A gateway before a scorer's run: its keys, its journal, its process; and what became of what it accepted."""
 
 import random
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
@@ -14,7 +12,6 @@ import msgspec
 
 from gateway.keys import KeyFile, Scope, new_key
 from local.ports import free_port
-from local.programs import environment
 from local.service_process import ServiceProcess
 from local.testbed.scorer_run import ScorerRun
 from service.adapters.kafka.group import Reader
@@ -40,13 +37,12 @@ class GatewayRun:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.keys = KeyFile(self.folder / "keys.json")
         self.key = self.key_of("shop-1")
-        self.disputes = f"{self.scorer.name}.disputes"
+        self.disputes = self.scorer.names["disputes_topic"]
         names = {name: value for name, value in self.scorer.names.items() if name in _TOPICS}
         values = {
             **names,
             "kafka_bootstrap_servers": self.scorer.servers,
             "platform_file": str(self.scorer.platform_file),
-            "gateway_disputes_topic": self.disputes,
             "gateway_port": str(self.port),
             "gateway_keys_file": str(self.folder / "keys.json"),
             "gateway_journal": str(self.folder / "journal.db"),
@@ -54,12 +50,6 @@ class GatewayRun:
             **self.settings,
         }
         self.variables = {f"FRAUD_{name.upper()}": value for name, value in values.items()}
-        done = subprocess.run(
-            [sys.executable, "-m", "gateway", "topics"], env=environment(self.variables), check=False,
-            capture_output=True, text=True,
-        )  # fmt: skip
-        if done.returncode:
-            raise AssertionError(done.stderr)
 
     def key_of(self, shop: str, *, rate: float | None = None) -> str:
         """A new key of a shop that may do everything."""
@@ -103,7 +93,7 @@ class GatewayRun:
             ]
 
 
-_TOPICS = ("transactions_topic", "alerts_topic", "decisions_topic", "dlq_topic", "labels_topic")
+_TOPICS = ("transactions_topic", "alerts_topic", "decisions_topic", "dlq_topic", "labels_topic", "disputes_topic")
 
 
 def payments(count: int, *, prefix: str, seed: int = 0) -> list[bytes]:
