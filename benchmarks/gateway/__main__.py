@@ -5,7 +5,7 @@ from collections.abc import Callable
 import click
 
 from benchmarks.gateway import rounds
-from benchmarks.gateway.stack import stack
+from benchmarks.gateway.stack import Stack, stack
 from benchmarks.report import Figure, keep, print_figures
 
 RATES = (100.0, 200.0, 300.0, 400.0, 500.0, 650.0, 800.0, 1000.0, 1250.0, 1500.0)
@@ -46,7 +46,7 @@ def main(only: tuple[str, ...], seconds: float, answers: int, kill_rounds: int, 
             keep("gateway", figures)
 
 
-def bare(s: rounds.Stack, seconds: float) -> list[Figure]:
+def bare(s: Stack, seconds: float) -> list[Figure]:
     """The limit, measured on the same machine with the scorer idle beside it."""
     from local.testbed.gateway_run import GatewayRun
 

@@ -6,7 +6,7 @@ Everything here runs in the event loop's thread; nothing blocks.
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias, TypeVar
 
 from gateway import journal as kept
 from gateway.checkout.admission import Admission
@@ -26,7 +26,9 @@ TICK_SECONDS: Final = 0.025
 MOST_LATER: Final = 100
 """Payments that nobody waits for, sent at once."""
 
-Send = Callable[[int, Sequence[Outgoing]], None]
+K = TypeVar("K")
+V = TypeVar("V")
+Send: TypeAlias = Callable[[int, Sequence[Outgoing]], None]
 
 
 class Checkout:
@@ -329,7 +331,7 @@ def _give_up(waiter: "asyncio.Future[Outcome]") -> None:
         waiter.set_result(Outcome(because=Because.JOURNAL))
 
 
-def _remember(memory: "OrderedDict[object, object]", key: object, value: object) -> None:
+def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
     """Keeps the newest thousands: what belongs together comes within moments."""
     memory[key] = value
     if len(memory) > 20_000:

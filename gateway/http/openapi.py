@@ -19,7 +19,7 @@ from gateway.messages import Answer, Rejected
 Json: TypeAlias = dict[str, Any]
 
 _REF: Final = "#/components/schemas/{}"
-_KEY: Final = [{"key": []}]
+_KEY: Final[list[Json]] = [{"key": []}]
 _BODY: Final = "application/json"
 
 

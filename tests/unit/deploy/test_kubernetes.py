@@ -11,6 +11,7 @@ import yaml
 
 from fraud.features.platform import parse_platform
 from gateway.settings import Settings as GatewaySettings
+from runtime.settings import ProgramSettings
 from service.settings import Settings
 from training.settings import Settings as LoopSettings
 
@@ -99,9 +100,10 @@ def test_its_program_knows_every_setting_that_it_is_given(workload: dict[str, An
     for container in workload["spec"]["template"]["spec"]["containers"]:
         names = {variable["name"] for variable in container.get("env", [])}
         names |= set().union(*(given[one["configMapRef"]["name"]] for one in container["envFrom"]))
-        known = {"fraudstream/trainer": LoopSettings, "fraudstream/gateway": GatewaySettings}.get(
-            container["image"], Settings
-        )
+        known: type[ProgramSettings] = {
+            "fraudstream/trainer": LoopSettings,
+            "fraudstream/gateway": GatewaySettings,
+        }.get(container["image"], Settings)
         fields = {name.removeprefix("FRAUD_").lower() for name in names}
         assert fields <= set(known.model_fields) | {f"{f}_file" for f in known.model_fields}
 

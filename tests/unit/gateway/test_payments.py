@@ -181,7 +181,7 @@ def test_what_the_scorer_would_not_score_is_refused_before_it_is_kept(
 ) -> None:
     async def scenario() -> None:
         async with shop(tmp_path) as s:
-            answer = await s.pay(**fields)
+            answer = await s.pay(0, key=None, deadline_ms=2_000, **fields)
             assert (answer.status_code, answer.json()["reason"]) == (422, reason)
             assert answer.headers["content-type"] == "application/problem+json"
             assert not s.gateway.checkout.undecided
