@@ -18,6 +18,13 @@ from training.settings import Settings as LoopSettings
 FOLDER = Path(__file__).parents[3] / "deploy" / "k8s"
 
 
+PROGRAMS: dict[str, type[ProgramSettings]] = {
+    "fraudstream/service": Settings,
+    "fraudstream/trainer": LoopSettings,
+    "fraudstream/gateway": GatewaySettings,
+}
+
+
 def documents() -> list[dict[str, Any]]:
     files = (file for file in sorted(FOLDER.glob("*.yaml")) if file.name != "kustomization.yaml")
     return [one for file in files for one in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
@@ -100,10 +107,7 @@ def test_its_program_knows_every_setting_that_it_is_given(workload: dict[str, An
     for container in workload["spec"]["template"]["spec"]["containers"]:
         names = {variable["name"] for variable in container.get("env", [])}
         names |= set().union(*(given[one["configMapRef"]["name"]] for one in container["envFrom"]))
-        known: type[ProgramSettings] = {
-            "fraudstream/trainer": LoopSettings,
-            "fraudstream/gateway": GatewaySettings,
-        }.get(container["image"], Settings)
+        known = PROGRAMS[container["image"]]
         fields = {name.removeprefix("FRAUD_").lower() for name in names}
         assert fields <= set(known.model_fields) | {f"{f}_file" for f in known.model_fields}
 
