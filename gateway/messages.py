@@ -17,6 +17,11 @@ class Source(Struct, frozen=True, gc=False):
     partition: int
     offset: int
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Both."""
+        return self.partition, self.offset
+
 
 class Reason(Struct, frozen=True, gc=False):
     """`fraud.contracts.outbound.AlertReason`."""
@@ -45,9 +50,9 @@ class DecisionIn(Struct, frozen=True, gc=False):
 
 
 class AlertIn(Struct, frozen=True, gc=False):
-    """What an answer needs of `fraud.contracts.outbound.Alert`: its ids may be pseudonyms, its own one is not."""
+    """What an answer needs of `fraud.contracts.outbound.Alert`, known by its source: its ids may be pseudonyms."""
 
-    alert_id: str
+    source: Source
     risk_level: str
     reasons: tuple[Reason, ...]
 

@@ -28,6 +28,9 @@ MOST_LATER: Final = 100
 
 K = TypeVar("K")
 V = TypeVar("V")
+RecordPlace: TypeAlias = tuple[int, int]
+"""Partition and offset of a record of the input."""
+
 Send: TypeAlias = Callable[[int, Sequence[Outgoing]], None]
 
 
@@ -60,10 +63,11 @@ class Checkout:
         self._outage = outage
         self._tracked: dict[str, Tracked] = {}
         self._by_number: dict[int, Tracked] = {}
-        self._by_place: dict[tuple[int, int], Tracked] = {}
-        self._alerts: OrderedDict[str, AlertIn] = OrderedDict()
-        self._by_alert: dict[str, Tracked] = {}
-        self._letters: OrderedDict[tuple[int, int], DeadLetterIn] = OrderedDict()
+        self._by_place: dict[RecordPlace, Tracked] = {}
+        self._by_alert: dict[RecordPlace, Tracked] = {}
+        self._decisions: OrderedDict[RecordPlace, DecisionIn] = OrderedDict()
+        self._alerts: OrderedDict[RecordPlace, AlertIn] = OrderedDict()
+        self._letters: OrderedDict[RecordPlace, DeadLetterIn] = OrderedDict()
         self._at_scorer: dict[str, Tracked] = {}
         self._later: deque[int] = deque()
         self.generation = 0
@@ -181,7 +185,7 @@ class Checkout:
             self._tracked[one.id] = tracked
             self._by_number[one.seq] = tracked
             if one.partition is not None:
-                self._stands(tracked, Placed(one.seq, one.partition, -1 if one.offset is None else one.offset))
+                self._stands(tracked, Placed(one.seq, one.partition, -1 if one.offset is None else one.offset), [])
 
     def opened(self, generation: int, unsent: Sequence[int]) -> None:
         """The outbox sends again; these entries wait in the journal."""
@@ -195,11 +199,13 @@ class Checkout:
     def placed(self, placed: Sequence[Placed]) -> None:
         """Kafka has these."""
         self._journal.note(kept.place(placed))
+        decided: list[tuple[str, bytes]] = []
         for one in placed:
             tracked = self._by_number.get(one.number)
             if tracked is not None:
-                self._stands(tracked, one)
-                self._try(tracked, [])
+                self._stands(tracked, one, decided)
+        if decided:
+            self._journal.note(kept.decide(decided, {}))
 
     def seen(self, records: Sequence[Seen], positions: Mapping[Place, int]) -> None:
         """What the outputs say, up to these positions."""
@@ -214,39 +220,48 @@ class Checkout:
         self._journal.note(kept.decide(decided, positions))
 
     def _decision(self, decision: DecisionIn, decided: list[tuple[str, bytes]]) -> None:
+        """Takes a decision on our record; one on another record of the same id is somebody else's payment."""
         tracked = self._tracked.get(decision.transaction_id)
-        if tracked is not None:
+        if tracked is None:
+            return
+        where, place = tracked.where, decision.source.place
+        if where is None:
+            _remember(self._decisions, place, decision)  # Kafka's answer to our sending is on its way
+        elif where.offset < 0 or place == (where.partition, where.offset):
             tracked.decision = decision
             if decision.alert_id is not None:
-                tracked.alert = self._alerts.pop(decision.alert_id, None)
+                tracked.alert = self._alerts.pop(place, None)
                 if tracked.alert is None:
-                    self._by_alert[decision.alert_id] = tracked
+                    self._by_alert[place] = tracked
             self._try(tracked, decided)
 
     def _alert(self, alert: AlertIn, decided: list[tuple[str, bytes]]) -> None:
-        tracked = self._by_alert.pop(alert.alert_id, None)
+        tracked = self._by_alert.pop(alert.source.place, None)
         if tracked is None:
-            _remember(self._alerts, alert.alert_id, alert)  # its decision comes in another fetch
+            _remember(self._alerts, alert.source.place, alert)  # its decision comes in another fetch
         else:
             tracked.alert = alert
             self._try(tracked, decided)
 
     def _letter(self, letter: DeadLetterIn, decided: list[tuple[str, bytes]]) -> None:
-        place = letter.source.partition, letter.source.offset
-        tracked = self._by_place.get(place)
+        tracked = self._by_place.get(letter.source.place)
         if tracked is None:
-            _remember(self._letters, place, letter)  # perhaps Kafka's answer to our sending is on its way
+            _remember(self._letters, letter.source.place, letter)  # as above
         else:
             self._finish(tracked, tracked.rejected(letter), decided)
 
-    def _stands(self, tracked: Tracked, placed: Placed) -> None:
+    def _stands(self, tracked: Tracked, placed: Placed, decided: list[tuple[str, bytes]]) -> None:
+        """Takes up what was said of a record before it was known to be ours."""
         tracked.where = placed
         place = placed.partition, placed.offset
         self._by_place[place] = tracked
-        letter = self._letters.pop(place, None)
+        letter, decision = self._letters.pop(place, None), self._decisions.pop(place, None)
+        if placed.offset < 0:
+            decision = next((one for one in self._decisions.values() if one.transaction_id == tracked.id), None)
         if letter is not None:
-            self._journal.note(kept.decide([(tracked.id, tracked.rejected(letter))], {}))
-            self._finish(tracked, tracked.rejected(letter), [])
+            self._letter(letter, decided)
+        elif decision is not None:
+            self._decision(decision, decided)
 
     def _try(self, tracked: Tracked, decided: list[tuple[str, bytes]]) -> None:
         """Finishes a payment once everything about it is there."""
@@ -266,8 +281,8 @@ class Checkout:
             self._by_number.pop(tracked.number, None)
         if tracked.where is not None:
             self._by_place.pop((tracked.where.partition, tracked.where.offset), None)
-        if tracked.decision is not None and tracked.decision.alert_id is not None:
-            self._by_alert.pop(tracked.decision.alert_id, None)
+        if tracked.decision is not None:
+            self._by_alert.pop(tracked.decision.source.place, None)
         self._leave(tracked)
 
     # --- time ---

@@ -9,6 +9,7 @@ from gateway.keys import ApiKey, KeyFile, Scope, expired, new_key, rotated
 from runtime.errors import Misconfigured
 
 SCOPES = tuple(scope.value for scope in Scope)
+USUAL = tuple(scope for scope in SCOPES if scope != Scope.ENTITIES)
 
 
 @click.group("keys")
@@ -28,13 +29,17 @@ def keys_command(context: click.Context, path: Path | None) -> None:
 @keys_command.command("add")
 @click.argument("shop")
 @click.option(
-    "--scope", "scopes", type=click.Choice(SCOPES), multiple=True, help="what it may be used for; default: all"
+    "--scope",
+    "scopes",
+    type=click.Choice(SCOPES),
+    multiple=True,
+    help="what it may be used for; default: all but entities, which tell of other shops' payments too",
 )
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="requests a second; default: the setting")
 @click.pass_obj
 def add_command(file: KeyFile, shop: str, scopes: tuple[str, ...], rate: float | None) -> None:
     """Make a key for a SHOP and print it, once."""
-    text, key = new_key(shop, map(Scope, scopes or SCOPES), now=_now(), rate=rate)
+    text, key = new_key(shop, map(Scope, scopes or USUAL), now=_now(), rate=rate)
     file.save([*file.load(), key])
     click.echo(text)
 

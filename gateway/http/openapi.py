@@ -21,6 +21,7 @@ Json: TypeAlias = dict[str, Any]
 _REF: Final = "#/components/schemas/{}"
 _KEY: Final[list[Json]] = [{"key": []}]
 _BODY: Final = "application/json"
+_PROBLEM: Final = "application/problem+json"
 
 
 def _ref(name: str) -> Json:
@@ -90,9 +91,9 @@ def _payments() -> Json:
                 "200": {"description": "what to do", "content": _content(_ref("Answer"), _FALLBACK)},
                 **_problems(400, 401, 403, 409, 413, 422, 429),
                 "503": {
-                    "description": "not accepted: the fallback, with `accepted: false`",
+                    "description": "not accepted: the fallback with `accepted: false`, or too busy to be read",
                     "headers": {"Retry-After": {"schema": {"type": "string"}}},
-                    "content": _content(_ref("Answer")),
+                    "content": _content(_ref("Answer")) | _content(_ref("Problem"), kind=_PROBLEM),
                 },
             },
         }
@@ -196,7 +197,7 @@ def openapi() -> Json:
 
 
 def _problem(text: str) -> Json:
-    return {"description": text, "content": _content(_ref("Problem"), kind="application/problem+json")}
+    return {"description": text, "content": _content(_ref("Problem"), kind=_PROBLEM)}
 
 
 def _schemas() -> Json:

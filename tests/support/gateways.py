@@ -87,7 +87,7 @@ class Scorer:
             event["transaction_id"], "block" if flagged else "allow", "block" if flagged else "allow", 0.9, 0.5, 3,
             "p1", NOW.isoformat(), source, alert_id="a1" if flagged else None, controls_offset=7,
         )  # fmt: skip
-        alert = AlertIn("a1", "high", (Reason("amount", "a large amount", 2.0),))
+        alert = AlertIn(source, "high", (Reason("amount", "a large amount", 2.0),))
         return [alert, decision] if flagged else [decision]
 
     @property

@@ -8,7 +8,9 @@ import pytest
 
 from gateway.http.requests import REQUEST_ID
 from gateway.keys import Scope
+from gateway.messages import DecisionIn, Source
 from local.testbed.events import transaction
+from runtime.kafka.delivery import Placed
 from tests.support.gateways import shop
 
 
@@ -153,6 +155,39 @@ def test_a_payment_that_the_scorer_refuses_is_refused_with_its_reason(tmp_path: 
     asyncio.run(scenario())
 
 
+def test_a_decision_on_another_record_of_the_same_id_is_not_the_answer(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with shop(tmp_path) as s:
+            s.scorer.silent = True
+            paying = asyncio.ensure_future(s.pay(1, amount="900.00", deadline_ms=60_000))
+            await s.until(lambda: bool(s.scorer.sent))
+            foreign = DecisionIn("t1", "allow", "allow", 0.0, 0.5, 9, "p", "now", Source(0, 77))
+            s.gateway.checkout.seen([foreign], {})
+            alert, decision = s.scorer.say(s.scorer.sent[0], 0)
+            s.gateway.checkout.seen([decision], {})
+            assert not paying.done(), "its alert is still to come"
+            s.gateway.checkout.seen([alert], {})
+            assert (await paying).json()["model_version"] == 3
+
+    asyncio.run(scenario())
+
+
+def test_a_decision_that_is_read_before_kafka_has_answered_is_kept_until_then(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with shop(tmp_path) as s:
+            s.scorer.away = True
+            paying = asyncio.ensure_future(s.pay(1, deadline_ms=60_000))
+            checkout = s.gateway.checkout
+            while not checkout.admission.outstanding:
+                await asyncio.sleep(0.005)
+            checkout.seen([DecisionIn("t1", "allow", "allow", 0.1, 0.5, 3, "p", "now", Source(0, 5))], {})
+            checkout.placed([Placed(1, 0, 5)])
+            assert (await paying).json()["score"] == 0.1
+            assert (await s.get("/v1/decisions/t1")).json()["status"] == "decided"
+
+    asyncio.run(scenario())
+
+
 def test_nothing_is_accepted_beyond_the_bound_and_the_answer_says_so(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with shop(tmp_path, most=1) as s:
@@ -226,6 +261,19 @@ def test_one_shops_flood_leaves_room_for_the_others(tmp_path: Path) -> None:
             assert said.count("overload") == 32
             assert said.count(None) == 8
             await s.until(lambda: len(s.scorer.ids) == 41)
+
+    asyncio.run(scenario())
+
+
+def test_a_loop_that_comes_late_refuses_payments_unread_and_nothing_else(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with shop(tmp_path) as s:
+            s.gateway.checkout.tick(lag=0.3)
+            answer = await s.pay(1)
+            assert (answer.status_code, answer.json()["reason"], answer.headers["retry-after"]) == (503, "busy", "1")
+            assert (await s.get("/v1/decisions/t1")).status_code == 404
+            s.gateway.checkout.tick(lag=0.0)
+            assert (await s.pay(1)).status_code == 200
 
     asyncio.run(scenario())
 
