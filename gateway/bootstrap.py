@@ -14,7 +14,7 @@ import structlog
 import uvloop
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from gateway import journal as kept
+from gateway import entries as kept
 from gateway.checkout.admission import Admission
 from gateway.checkout.checkout import TICK_SECONDS, Checkout
 from gateway.disputes.secrets import read_secrets

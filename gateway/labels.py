@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from fraud.contracts.inbound import SCHEMA_VERSION, Label
 from gateway.digest import digest_of, encode_in_order
-from gateway.journal import Entry, Kind
+from gateway.entries import Entry, Kind
 
 
 class InvalidLabel(Exception):  # noqa: N818 - named for what it says

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from gateway import journal as kept
+from gateway import entries as kept
 from gateway.journal import Journal
 from runtime.errors import ServiceError
 from runtime.kafka.client import Cluster

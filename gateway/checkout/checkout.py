@@ -8,10 +8,11 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias, TypeVar
 
-from gateway import journal as kept
+from gateway import entries as kept
 from gateway.checkout.admission import Admission
 from gateway.checkout.tracking import Because, Conflict, Outcome, Tracked
-from gateway.journal import Entry, Journal, Kept, Undecided
+from gateway.entries import Entry, Kept, Undecided
+from gateway.journal import Journal
 from gateway.messages import AlertIn, DeadLetterIn, DecisionIn, Seen
 from runtime.kafka.delivery import Outgoing, Placed
 from runtime.kafka.follower import Place

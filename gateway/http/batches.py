@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fraud.contracts.inbound import Outcome
-from gateway import journal as kept
+from gateway import entries as kept
+from gateway.entries import Entry, Kept, Kind
 from gateway.http.context import Gateway, gateway_of
 from gateway.http.payments import JSON, event_entry, valid_event
 from gateway.http.problems import Problem
 from gateway.http.requests import authorised, body_of, charge, passed_on
-from gateway.journal import Entry, Kept, Kind
 from gateway.keys import Scope
 from gateway.labels import InvalidLabel, label_entry, label_fields
 from runtime.errors import Unavailable

@@ -7,16 +7,16 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway import journal as kept
+from gateway import entries as kept
 from gateway.digest import digest_of
 from gateway.disputes import adyen, stripe
 from gateway.disputes.notice import Forged, Notice
+from gateway.entries import Entry, Kind
 from gateway.http.batches import keep
 from gateway.http.context import Gateway, gateway_of
 from gateway.http.payments import JSON
 from gateway.http.problems import Problem
 from gateway.http.requests import body_of, passed_on
-from gateway.journal import Entry, Kind
 from gateway.labels import InvalidLabel, label_entry, label_fields
 
 MOST_BYTES: Final = 512 << 10

@@ -11,13 +11,13 @@ from fraud.contracts.inbound import Attempt, InvalidEvent, Reason, Transaction
 from fraud.decoding.validation import MAX_BYTES, check, contract, read
 from fraud.money import MICRO, parse_amount
 from fraud.timestamps import to_us
-from gateway import journal as kept
+from gateway import entries as kept
 from gateway.checkout.tracking import Because, Conflict, Outcome
 from gateway.digest import digest_of, encode_in_order
+from gateway.entries import Entry, Kind
 from gateway.http.context import Gateway, gateway_of
 from gateway.http.problems import Problem
 from gateway.http.requests import authorised, body_of, passed_on
-from gateway.journal import Entry, Kind
 from gateway.keys import Scope
 from gateway.messages import Answer, encode, is_rejection, place_of
 

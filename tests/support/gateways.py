@@ -11,7 +11,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from fraud.money import Rates
-from gateway import journal as kept
+from gateway import entries as kept
 from gateway.checkout.admission import Admission
 from gateway.checkout.checkout import Checkout
 from gateway.checkout.fallback import Fallback
