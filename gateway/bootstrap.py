@@ -93,6 +93,7 @@ class Running:
             admission=Admission(settings.gateway_in_flight, self._clock.monotonic),
             monotonic=self._clock.monotonic,
             most=settings.gateway_unsent,
+            keep=settings.gateway_keep.total_seconds(),
             outage=max(1.0, 2 * settings.gateway_deadline.total_seconds()),
         )
         bridge = Bridge(loop, self.checkout)

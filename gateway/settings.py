@@ -38,7 +38,7 @@ class Settings(PlatformSettings):
     gateway_journal: Path = Field(Path("gateway/journal.db"), description="file of what was accepted; of one process")
     gateway_keep: Duration = Field(timedelta(seconds=86_400), description="how long an id is known again, in seconds")
     gateway_unsent: int = Field(
-        100_000, ge=100, description="accepted and not yet in Kafka, at most; beyond it nothing is accepted"
+        100_000, ge=100, description="accepted and not decided, or not yet in Kafka, at most; then nothing is accepted"
     )
 
     gateway_deadline: Duration = Field(

@@ -44,6 +44,7 @@ class Checkout:
         admission: who is let in.
         monotonic: seconds that never go back.
         most: payments that may be accepted and not decided.
+        keep: seconds after which nobody asks for an undecided payment any more.
         outage: age of the oldest payment at the scorer, in seconds, beyond which nobody is made to wait any more.
     """
 
@@ -55,12 +56,14 @@ class Checkout:
         admission: Admission,
         monotonic: Callable[[], float],
         most: int,
+        keep: float,
         outage: float,
     ) -> None:
         self._journal = journal
         self._send = send
         self._monotonic = monotonic
         self.most = most
+        self._keep = keep
         self._outage = outage
         self._tracked: dict[str, Tracked] = {}
         self._by_number: dict[int, Tracked] = {}
@@ -124,7 +127,7 @@ class Checkout:
         return None if self.admission.admits(shop) else Because.OVERLOAD
 
     def _accept(self, entry: Entry) -> Tracked:
-        tracked = self._tracked[entry.id] = Tracked(entry.id, entry.shop, entry.digest)
+        tracked = self._tracked[entry.id] = Tracked(entry.id, entry.shop, entry.digest, self._monotonic())
         future = self._journal.submit(kept.accept(entry))
         future.add_done_callback(lambda done: self._kept(tracked, entry, done))
         return tracked
@@ -182,7 +185,7 @@ class Checkout:
     def resume(self, undecided: Sequence[Undecided]) -> None:
         """Takes up what an earlier process left undecided."""
         for one in undecided:
-            tracked = Tracked(one.id, one.shop, one.digest, one.seq, said=one.answer)
+            tracked = Tracked(one.id, one.shop, one.digest, self._monotonic(), one.seq, said=one.answer)
             self._tracked[one.id] = tracked
             self._by_number[one.seq] = tracked
             if one.partition is not None:
@@ -309,6 +312,8 @@ class Checkout:
         self.lag = lag
         while self.oldest > GIVEN_UP_SECONDS:
             self._leave(next(iter(self._at_scorer.values())))
+        while self._tracked and self._monotonic() - next(iter(self._tracked.values())).since > self._keep:
+            self._forget(next(iter(self._tracked.values())))
         if self._later and self.generation and self.oldest <= self._outage:
             # At least one: under steady load they must come through too.
             count = min(max(1, self.admission.spare), MOST_LATER, len(self._later))

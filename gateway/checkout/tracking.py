@@ -45,6 +45,7 @@ class Tracked:
         id: of the transaction.
         shop: whose key sent it.
         digest: of its content.
+        since: when it was accepted, or taken up after a start, monotonic seconds.
         number: of its entry in the journal, once that is written.
         overdue: its time was over before the journal had it.
         sent: when it was handed to the outbox, monotonic seconds; None: it waits in the journal.
@@ -59,6 +60,7 @@ class Tracked:
     id: str
     shop: str
     digest: bytes
+    since: float
     number: int | None = None
     overdue: bool = False
     sent: float | None = None

@@ -148,6 +148,7 @@ async def shop(
     most: int = 1_000,
     secrets: dict[str, list[Secret]] | None = None,
     still: bool = False,
+    keep: float = 86_400.0,
 ) -> AsyncIterator[Shop]:
     """A gateway with its journal in `folder`; a second one there finds what the first has left."""
     clock, scorer = FixedClock(still=still), Scorer()
@@ -158,6 +159,7 @@ async def shop(
         admission=Admission(in_flight, clock.monotonic),
         monotonic=clock.monotonic,
         most=most,
+        keep=keep,
         outage=1.0,
     )
     checkout.resume(journal.wait(kept.undecided(0)))

@@ -201,6 +201,19 @@ def test_nothing_is_accepted_beyond_the_bound_and_the_answer_says_so(tmp_path: P
     asyncio.run(scenario())
 
 
+def test_a_payment_that_is_never_decided_takes_no_room_for_ever(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with shop(tmp_path, most=1, keep=0.05) as s:
+            s.scorer.silent = True
+            await s.pay(1, deadline_ms=30)
+            await s.until(lambda: not s.gateway.checkout.undecided)
+            assert not s.gateway.checkout.admission.outstanding
+            s.scorer.silent = False
+            assert (await s.pay(2)).status_code == 200
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
