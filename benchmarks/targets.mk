@@ -1,5 +1,5 @@
 # Long runs. Each prints a table and writes build/bench/<target>.json: a list of {name, value, unit, low, high}.
-.PHONY: bench bench-gate bench-history bench-transfer bench-own-fields bench-simulator bench-decode bench-stages bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration audit
+.PHONY: bench bench-gate bench-history bench-transfer bench-own-fields bench-simulator bench-decode bench-stages bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration bench-gateway audit
 
 BENCH_READY := .venv/.bench-ready
 
@@ -51,6 +51,9 @@ loop-test: $(READY) ## a new pattern, labels, re-adaptation, recovery; unattende
 
 bench-gate: $(READY) ## what the gate promotes by mistake in a year, and its power
 	$(PY) -m benchmarks.gate
+
+bench-gateway: $(READY) ## answers at checkout: latency, exactness, kills, overload, outage (ONLY="latency kills": some)
+	$(PY) -m benchmarks.gateway $(addprefix --only ,$(ONLY))
 
 bench-exploration: $(READY) ## what a blocking model's own labels say of its precision, three ways
 	$(PY) -m benchmarks.exploration

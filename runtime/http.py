@@ -3,7 +3,7 @@
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, TypeAlias
@@ -34,6 +34,7 @@ class Endpoint:
         stuck: why the program is not alive, None when it is; called in another thread.
         unready: why it is not ready, None when it is; called in another thread.
         variables: how the settings of host and port begin, for the error's text.
+        below: what answers the paths below a prefix, given the rest of the path; called in another thread.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class Endpoint:
         stuck: Callable[[], str | None],
         unready: Callable[[], str | None],
         variables: str = "FRAUD_HTTP",
+        below: Mapping[str, Callable[[str], Answer]] | None = None,
     ) -> None:
         self._address = host, port
         self._variables = variables
+        self._below = below or {}
         self._answers: dict[str, Callable[[], Answer]] = {
             "/metrics": lambda: (200, CONTENT_TYPE_LATEST, generate_latest(registry)),
             "/healthz": lambda: _health(stuck()),
@@ -61,14 +64,21 @@ class Endpoint:
         Raises:
             Misconfigured: the address cannot be had.
         """
-        answers = self._answers
+        answers, below = self._answers, self._below
 
         class Handler(BaseHTTPRequestHandler):
             """Answers GET."""
 
             def do_GET(self) -> None:
-                answer = answers.get(self.path.partition("?")[0])
-                status, kind, body = answer() if answer else (404, TEXT, b"not found\n")
+                path = self.path.partition("?")[0]
+                answer = answers.get(path)
+                prefix = next((prefix for prefix in below if path.startswith(prefix)), None)
+                if answer is not None:
+                    status, kind, body = answer()
+                elif prefix is not None:
+                    status, kind, body = below[prefix](path.removeprefix(prefix))
+                else:
+                    status, kind, body = 404, TEXT, b"not found\n"
                 with suppress(OSError):  # who asked did not wait for the answer
                     self.send_response(status)
                     self.send_header("Content-Type", kind)

@@ -14,7 +14,7 @@ from fraud.explanations.reasons import ReasonBuilder
 from fraud.features.catalogue import history_config
 from fraud.features.encoder import FeatureSpec, Stage, features_fingerprint, spec_of
 from fraud.fingerprint import fingerprint
-from fraud.history.history import HistoryConfig, history_fingerprint
+from fraud.history.history import History, HistoryConfig, history_fingerprint
 from fraud.privacy.card_numbers import tokeniser
 from fraud.privacy.keys import (
     CARD_NUMBERS,
@@ -26,7 +26,7 @@ from fraud.privacy.keys import (
 )
 from fraud.privacy.pseudonyms import Pseudonyms
 from runtime.clock import SystemClock
-from runtime.http import Endpoint
+from runtime.http import Answer, Endpoint
 from runtime.instance_lock import hold_instance_lock
 from runtime.kafka.client import Cluster
 from runtime.key_file import card_number_key
@@ -36,6 +36,7 @@ from service.adapters.kafka import warmup as fetch_warmup
 from service.adapters.kafka.log import KafkaLog
 from service.adapters.model_directory import Expected, ModelDirectory
 from service.adapters.snapshots import SnapshotDirectory
+from service.entities import ENTITIES_PATH, EntityLookup
 from service.observability.health import Health
 from service.observability.log_sampling import SampledWarnings
 from service.observability.metrics import Metrics
@@ -306,6 +307,7 @@ def serve(settings: Settings) -> None:
         registry=registry,
         stuck=lambda: service.health.stuck() or models.stuck(service.health.limit * LOADING),
         unready=lambda: service.health.unready,
+        below={ENTITIES_PATH: entity_answers(settings, code, service.pipeline, log, clock)},
     )
     with service.stop.on_signals(), service.stop.enforced(lambda: _log.error("stopped past the deadline")):
         port = endpoint.open()
@@ -322,6 +324,21 @@ def serve(settings: Settings) -> None:
             log.close()
             endpoint.close()
     _log.info("stopped")
+
+
+def entity_answers(
+    settings: Settings, code: Domain, pipeline: Pipeline, log: Log, clock: Clock
+) -> Callable[[str], Answer]:
+    """What answers `/entities/KIND/ID`; compiled on an empty history, for the first question comes in mid-stream."""
+    lookup = EntityLookup(
+        decoder(settings, code),
+        settings.platform.base_currency,
+        partitions=pipeline.partitions,
+        lag=log.lag,
+        clock=clock,
+    )
+    lookup.warm(History(replace(code.config, recent_capacity=1 << 10)))
+    return lookup.answer
 
 
 def _exploration(settings: Settings) -> Exploration | None:

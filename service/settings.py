@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 from runtime.platform_file import PlatformSettings
 from runtime.settings import PREFIX, Duration, Secret
 
-LOOP: Final = f"{PREFIX}loop_"
-"""Variables with this prefix belong to the training loop, whose environment may be the same."""
+OTHERS: Final = (f"{PREFIX}loop_", f"{PREFIX}gateway_")
+"""Variables with these prefixes belong to the training loop and the gateway, whose environment may be the same."""
 
 
 def _topic(name: str) -> str:
@@ -31,6 +31,9 @@ class Settings(PlatformSettings):
     dlq_topic: Name = Field("payments.transactions.v1.dlq", description="output: what could not be scored")
     labels_topic: Name = Field("fraud.labels.v1", description="labels; the service creates it and reads none")
     models_topic: Name = Field("fraud.models.v1", description="promotions and rollbacks; created, not read")
+    disputes_topic: Name = Field(
+        "fraud.disputes.v1", description="dispute notices that give no label; created, not read"
+    )
     replication: int = Field(1, ge=1, le=16, description="copies that `topics` asks for; 3 in production")
     retention_days: int = Field(45, ge=1, description="how long the input is kept; at least the history's horizon")
     dlq_retention_days: int = Field(90, ge=1, description="how long dead letters are kept")
@@ -98,7 +101,7 @@ class Settings(PlatformSettings):
     @classmethod
     def claims(cls, variable: str) -> bool:
         """See `ProgramSettings`."""
-        return not variable.startswith(LOOP)
+        return not variable.startswith(OTHERS)
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:

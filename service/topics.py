@@ -44,5 +44,6 @@ def wanted_topics(settings: Settings) -> list[Topic]:
         # When a label became known is for the broker to say: its sender could date it back.
         settings.labels_topic: {"retention.ms": "-1", "message.timestamp.type": "LogAppendTime"} | unpacked,
         settings.models_topic: compact,
+        settings.disputes_topic: {"retention.ms": "-1"},
     }
     return [Topic(name, settings.platform.partitions, settings.replication, config) for name, config in configs.items()]

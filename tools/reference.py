@@ -6,6 +6,9 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
+from gateway.http.openapi import documents
+from gateway.metrics import Metrics as GatewayMetrics
+from gateway.settings import Settings as GatewaySettings
 from runtime.settings import ProgramSettings, settings_table
 from service.observability.metrics import Metrics
 from service.settings import Settings
@@ -30,30 +33,50 @@ Durations are seconds or ISO 8601 (`90`, `PT12H`, `P30D`), switches `true` or `f
 
 Of `python -m training loop`.
 
-{loop}"""
+{loop}
+## Gateway
+
+Of `python -m gateway run`; what it shares with the service must be set alike.
+
+{gateway}"""
 
 METRICS: Final = """# Metrics
 
 {made}
 
-Both programs answer `/metrics`, `/healthz` (it lives) and `/readyz` (it works).
+All programs answer `/metrics`, `/healthz` (it lives) and `/readyz` (it works).
 
 ## Service
 
 {service}
 ## Training loop
 
-{loop}"""
+{loop}
+## Gateway
+
+{gateway}"""
 
 
 def pages() -> Mapping[str, str]:
     """Each page's name and text, as the code has them now."""
-    registry, loop_registry = CollectorRegistry(), CollectorRegistry()
+    registry, loop_registry, gateway_registry = CollectorRegistry(), CollectorRegistry(), CollectorRegistry()
     Metrics(registry)
     LoopMetrics(loop_registry)
+    GatewayMetrics(gateway_registry)
     return {
-        "settings.md": SETTINGS.format(made=MADE, service=settings_rows(Settings), loop=settings_rows(LoopSettings)),
-        "metrics.md": METRICS.format(made=MADE, service=metrics_table(registry), loop=metrics_table(loop_registry)),
+        "settings.md": SETTINGS.format(
+            made=MADE,
+            service=settings_rows(Settings),
+            loop=settings_rows(LoopSettings),
+            gateway=settings_rows(GatewaySettings),
+        ),
+        "metrics.md": METRICS.format(
+            made=MADE,
+            service=metrics_table(registry),
+            loop=metrics_table(loop_registry),
+            gateway=metrics_table(gateway_registry),
+        ),
+        "contracts/openapi.json": documents()["openapi.json"].decode(),
     }
 
 

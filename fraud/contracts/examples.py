@@ -49,6 +49,7 @@ _TRANSACTION: Final[Json] = {
     "tz_offset_min": 60,
     "items_count": 2,
     "stage": "pre_auth",
+    "shop_id": "shop-12",
     "attributes": {"basket": "electronics", "loyalty_points": 120},
 }
 _SOURCE: Final[Json] = {"topic": "payments.transactions.v1", "partition": 0, "offset": 81234}

@@ -110,6 +110,7 @@ FIELDS: Final = (
     _F("is_digital", _T.FLAG),
     _F("initiator", _T.CHOICE),
     _F("stage", _T.CHOICE),
+    _F("shop_id", _T.TEXT),
     _F("kind", _T.CHOICE, required=True, of_outcomes=True),
     _F("attributes", _T.ATTRIBUTES),
 )

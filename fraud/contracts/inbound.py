@@ -171,6 +171,7 @@ class Attempt(Contract):
     )
     items_count: Small | None = Field(None, description="items in the basket")
     stage: Stage | None = Field(None, description="when it is scored; absent: before authorisation")
+    shop_id: Text | None = Field(None, description="whose API key sent it; the gateway writes it")
     attributes: Attributes | None = Field(
         None, description="fields of the shop's own: texts, numbers and flags; its platform declares them"
     )

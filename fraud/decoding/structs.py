@@ -61,6 +61,7 @@ class AttemptEvent(Struct, kw_only=True, gc=False, tag_field="type"):
     tz_offset_min: Annotated[int, Meta(ge=-1440, le=1440)] | None = None
     items_count: Small | None = None
     stage: Literal["pre_auth", "post_auth"] | None = None
+    shop_id: Text | None = None
     attributes: Attributes | None = None
 
 

@@ -14,6 +14,10 @@ from fraud.decoding.decoder import Decoder
 from fraud.features.encoder import SPEC, Encoder
 from fraud.features.risk_tables import RISK_WINDOWS_DAYS, RiskTable, RiskTables
 from fraud.history.history import History, HistoryConfig
+from fraud.history.kernel.event_measures import EVENT_MEASURES, columns_of
+from fraud.history.kernel.layout import KINDS
+from fraud.history.kernel.measures import new_scratch
+from fraud.history.kernel.update import look_up
 from fraud.money import Rates
 from fraud.privacy.card_numbers import tokeniser
 
@@ -50,6 +54,7 @@ def main() -> None:
     risk = RiskTables([RiskTable("merchant", 0, *nothing)])
     for _ in range(2):  # the second batch finds a history, and what the first has compiled
         encoder.encode(batch, risk)
+    look_up(history.state, history.limits, columns_of(batch), 0, new_scratch(len(KINDS), len(EVENT_MEASURES)))
     History.from_arrays(history.config, history.arrays())
 
 

@@ -99,6 +99,7 @@ def prometheus_of(folder: Path, binary: str, *, service: int, loop: int, port: i
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(file) for file in RULES]
     targets = {"fraud-service": service, "fraud-loop": loop, "prometheus": port}
+    config["scrape_configs"] = [job for job in config["scrape_configs"] if job["job_name"] in targets]
     for job in config["scrape_configs"]:
         job["static_configs"] = [{"targets": [f"127.0.0.1:{targets[job['job_name']]}"]}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")

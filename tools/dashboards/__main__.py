@@ -7,11 +7,12 @@ from typing import Final
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from tools.dashboards.business import BUSINESS
+from tools.dashboards.gateway import GATEWAY
 from tools.dashboards.model_quality import MODEL_QUALITY
 from tools.dashboards.operations import OPERATIONS
 from tools.dashboards.panels import Board, dashboard_of
 
-BOARDS: Final = (OPERATIONS, MODEL_QUALITY, BUSINESS)
+BOARDS: Final = (OPERATIONS, MODEL_QUALITY, BUSINESS, GATEWAY)
 FOLDER: Final = Path(__file__).parents[2] / "deploy" / "grafana" / "dashboards"
 
 

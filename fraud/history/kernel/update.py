@@ -120,6 +120,17 @@ def advance(
 
 
 @compiled
+def look_up(state: State, limits: Limits, columns: Columns, kind: Int, scratch: Scratch) -> Int:
+    """All measures of one entity of the first row, as an event of that time would read them; its slot, -1 unknown.
+
+    Changes nothing but the scratch, in whose `values` they are.
+    """
+    locate(state, columns, 0, scratch)
+    _measure(state, limits, columns, 0, 0, kind, scratch)
+    return scratch.found[kind]
+
+
+@compiled
 def _classify(state: State, columns: Columns, row: Int) -> Int:
     if columns.kind[row] != _TRANSACTION:
         return OUTCOME

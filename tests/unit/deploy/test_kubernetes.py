@@ -10,10 +10,19 @@ import pytest
 import yaml
 
 from fraud.features.platform import parse_platform
+from gateway.settings import Settings as GatewaySettings
+from runtime.settings import ProgramSettings
 from service.settings import Settings
 from training.settings import Settings as LoopSettings
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "k8s"
+
+
+PROGRAMS: dict[str, type[ProgramSettings]] = {
+    "fraudstream/service": Settings,
+    "fraudstream/trainer": LoopSettings,
+    "fraudstream/gateway": GatewaySettings,
+}
 
 
 def documents() -> list[dict[str, Any]]:
@@ -23,6 +32,11 @@ def documents() -> list[dict[str, Any]]:
 
 def kinds(*names: str) -> list[dict[str, Any]]:
     return [one for one in documents() if one["kind"] in names]
+
+
+def named(kind: str, name: str) -> dict[str, Any]:
+    (found,) = (one for one in kinds(kind) if one["metadata"]["name"] == name)
+    return found
 
 
 every_document = pytest.mark.parametrize(
@@ -61,15 +75,16 @@ def test_containers_run_without_root_rights_or_a_writable_root(workload: dict[st
 def test_volumes_are_declared_and_claims_exist(workload: dict[str, Any]) -> None:
     pod = workload["spec"]["template"]["spec"]
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    templates = {one["metadata"]["name"] for one in workload["spec"].get("volumeClaimTemplates", [])}
     mounted = {mount["name"] for container in pod["containers"] for mount in container["volumeMounts"]}
-    assert mounted == set(volumes)
+    assert mounted == set(volumes) | templates
     claims = {one["metadata"]["name"] for one in kinds("PersistentVolumeClaim")}
     used = {v["persistentVolumeClaim"]["claimName"] for v in volumes.values() if "persistentVolumeClaim" in v}
     assert used <= claims
 
 
 def test_an_instance_is_named_by_its_pod() -> None:
-    (scorer,) = kinds("StatefulSet")
+    scorer = named("StatefulSet", "fraud-service")
     (container,) = scorer["spec"]["template"]["spec"]["containers"]
     (variable,) = container["env"]
     assert variable["name"] == "FRAUD_INSTANCE_ID"
@@ -79,8 +94,8 @@ def test_an_instance_is_named_by_its_pod() -> None:
 
 
 def test_a_drain_is_never_blocked_and_never_takes_two() -> None:
-    (budget,) = kinds("PodDisruptionBudget")
-    (scorer,) = kinds("StatefulSet")
+    budget = named("PodDisruptionBudget", "fraud-service")
+    scorer = named("StatefulSet", "fraud-service")
     assert budget["spec"]["maxUnavailable"] == 1
     assert budget["spec"]["selector"] == scorer["spec"]["selector"]
 
@@ -92,7 +107,7 @@ def test_its_program_knows_every_setting_that_it_is_given(workload: dict[str, An
     for container in workload["spec"]["template"]["spec"]["containers"]:
         names = {variable["name"] for variable in container.get("env", [])}
         names |= set().union(*(given[one["configMapRef"]["name"]] for one in container["envFrom"]))
-        known = LoopSettings if container["image"] == "fraudstream/trainer" else Settings
+        known = PROGRAMS[container["image"]]
         fields = {name.removeprefix("FRAUD_").lower() for name in names}
         assert fields <= set(known.model_fields) | {f"{f}_file" for f in known.model_fields}
 
@@ -104,12 +119,21 @@ def test_the_platform_is_a_declaration_that_the_programs_read() -> None:
 
 @every_workload
 def test_files_that_settings_name_are_mounted(workload: dict[str, Any]) -> None:
-    (settings,) = [one["data"] for one in kinds("ConfigMap") if one["metadata"]["name"] == "fraud-settings"]
-    files = [value for name, value in settings.items() if name.endswith(("_FILE", "_CAFILE"))]
-    assert "/etc/fraudstream/platform.toml" in files
+    given = {one["metadata"]["name"]: one["data"] for one in kinds("ConfigMap")}
     for container in workload["spec"]["template"]["spec"]["containers"]:
+        settings = [pair for one in container["envFrom"] for pair in given[one["configMapRef"]["name"]].items()]
+        files = [value for name, value in settings if name.endswith(("_FILE", "_CAFILE"))]
+        assert "/etc/fraudstream/platform.toml" in files
         mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
         assert all(any(file.startswith(f"{mount}/") for mount in mounts) for file in files)
+
+
+def test_the_gateway_is_scaled_where_it_stands_and_keeps_its_journals() -> None:
+    gateway, scaler = named("StatefulSet", "fraud-gateway"), named("HorizontalPodAutoscaler", "fraud-gateway")
+    target = scaler["spec"]["scaleTargetRef"]
+    assert (target["kind"], target["name"]) == (gateway["kind"], gateway["metadata"]["name"])
+    assert gateway["spec"]["persistentVolumeClaimRetentionPolicy"]["whenScaled"] == "Retain"
+    assert named("Service", gateway["spec"]["serviceName"])["spec"]["clusterIP"] == "None"
 
 
 def test_the_loop_runs_once_and_is_probed() -> None:
@@ -121,7 +145,7 @@ def test_the_loop_runs_once_and_is_probed() -> None:
 
 
 def test_the_scorer_has_the_three_probes_on_the_paths_that_it_serves() -> None:
-    (scorer,) = kinds("StatefulSet")
+    scorer = named("StatefulSet", "fraud-service")
     (container,) = scorer["spec"]["template"]["spec"]["containers"]
     paths = {
         probe: container[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")

@@ -44,6 +44,6 @@ def test_promtool_is_told_when_it_fires_and_when_not(alert: dict[str, Any]) -> N
 
 def test_runbooks_have_no_section_without_an_alert() -> None:
     names = {alert["alert"] for alert in alerts()}
-    for page in ("service", "model", "business"):
+    for page in ("service", "model", "business", "gateway"):
         text = (ROOT / "docs" / "how-to" / "runbooks" / f"{page}.md").read_text(encoding="utf-8")
         assert set(re.findall(r"^## (\w+)$", text, re.MULTILINE)) <= names

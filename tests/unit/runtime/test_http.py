@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from runtime.errors import Misconfigured
-from runtime.http import CONNECTIONS, Endpoint
+from runtime.http import CONNECTIONS, TEXT, Endpoint
 from service.observability.health import Health
 from service.observability.histogram import BulkHistogram
 from service.observability.metrics import Metrics
@@ -38,7 +38,14 @@ def health(clock: Clock) -> Health:
 def url(health: Health) -> Iterator[str]:
     registry = CollectorRegistry()
     Metrics(registry).broker.rebalances.inc(3)
-    endpoint = Endpoint("127.0.0.1", 0, registry=registry, stuck=health.stuck, unready=lambda: health.unready)
+    endpoint = Endpoint(
+        "127.0.0.1",
+        0,
+        registry=registry,
+        stuck=health.stuck,
+        unready=lambda: health.unready,
+        below={"/echo/": lambda rest: (200, TEXT, rest.encode())},
+    )
     yield f"http://127.0.0.1:{endpoint.open()}"
     endpoint.close()
 
@@ -50,6 +57,11 @@ def get(url: str) -> tuple[int, str]:
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read().decode()
+
+
+def test_paths_below_a_prefix_are_answered_by_their_rest(url: str) -> None:
+    assert get(f"{url}/echo/a/b?c") == (200, "a/b")
+    assert get(f"{url}/echo")[0] == 404
 
 
 def test_readiness_says_why_not(url: str, health: Health) -> None:

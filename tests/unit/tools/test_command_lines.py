@@ -16,6 +16,7 @@ TRAINING = (
     "import", "pretrain", "adapt", "evaluate", "promote", "list", "rollback", "prune", "forecast", "loop", "forget",
     "label-queue",
 )  # fmt: skip
+GATEWAY = ("run", "keys", "labels")
 SERVICE = ("run", "topics", "warm", "redrive", "replay", "forget", "check")
 PROBE = """
 import runpy, sys
@@ -40,6 +41,9 @@ assert not loaded, f"loaded {{loaded}}"
         ("training", "adapt", "--labels", "many"),
         *(("training", name, "--help") for name in TRAINING),
         *(("service", name, "--help") for name in SERVICE),
+        ("gateway", "--help"),
+        ("gateway", "nonsense"),
+        *(("gateway", name, "--help") for name in GATEWAY),
     ],
     ids=" ".join,
 )
@@ -51,7 +55,7 @@ def test_it_answers_without_loading_what_takes_seconds(command: tuple[str, ...])
     assert "Usage:" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("script", ["fraud-service", "fraud-training", "fraud-simulator"])
+@pytest.mark.parametrize("script", ["fraud-service", "fraud-training", "fraud-simulator", "fraud-gateway"])
 def test_each_console_script_names_something_that_can_be_called(script: str) -> None:
     scripts = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))["project"][
         "scripts"

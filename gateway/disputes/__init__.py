@@ -1,0 +1,1 @@
+"""Dispute webhooks of processors: verified, then mapped to labels."""
