@@ -121,6 +121,8 @@ class Control(Contract):
         bodies = [name for name in ("rule", "list_entry", "condition", "policy") if getattr(self, name) is not None]
         if bodies != [self.kind]:
             raise ValueError(f"a {self.kind} needs the body {self.kind} and no other")
+        if self.status == "shadow" and self.kind not in {"rule", "condition"}:
+            raise ValueError("only rules and conditions can be in shadow: nothing else could be counted without acting")
         if self.share != 1 and self.kind != "rule":
             raise ValueError("share is for rules only")
         if self.valid_from is not None and self.valid_until is not None and self.valid_from >= self.valid_until:
