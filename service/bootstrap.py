@@ -8,6 +8,8 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from fraud.controls.interim import NoLists, no_language
+from fraud.controls.rulebook import Rulebook
 from fraud.decisions.exploration import Exploration
 from fraud.decoding.decoder import Decoder
 from fraud.explanations.reasons import ReasonBuilder
@@ -33,6 +35,7 @@ from runtime.key_file import card_number_key
 from runtime.settings import revealed
 from runtime.shutdown import Shutdown
 from service.adapters.kafka import warmup as fetch_warmup
+from service.adapters.kafka.controls import ControlsFollower
 from service.adapters.kafka.log import KafkaLog
 from service.adapters.model_directory import Expected, ModelDirectory
 from service.adapters.snapshots import SnapshotDirectory
@@ -43,7 +46,7 @@ from service.observability.metrics import Metrics
 from service.outputs.dead_letters import DeadLetterCap, DeadLetters
 from service.outputs.serializer import OutputSerializer
 from service.pipeline import Pipeline
-from service.ports import Clock, Log, ModelSource, SnapshotStore
+from service.ports import Clock, ControlsSource, Log, ModelSource, SnapshotStore
 from service.process import tune_for_scoring
 from service.recovery import HistoryRecovery
 from service.runner import Runner
@@ -84,6 +87,7 @@ class Adapters:
     models: ModelSource
     snapshots: SnapshotStore
     clock: Clock
+    controls: ControlsSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +233,17 @@ def build_pipeline(
             token=reader.pan_token,
         ),
         exploration=_exploration(settings),
+        lots=keyed(settings, EXPLORATION),
+        rulebook=rulebook(settings),
         monotonic=monotonic,
         beat=beat,
         set_aside=settings.set_aside,
     )
+
+
+def rulebook(settings: Settings) -> Rulebook:
+    """An empty rulebook for this platform."""
+    return Rulebook(no_language, NoLists(), lots=settings.secret is not None)
 
 
 def compose(
@@ -271,6 +282,7 @@ def compose(
         health=health,
         clock=clock,
         stop=stop,
+        controls=adapters.controls,
         snapshot_seconds=settings.snapshot_interval.total_seconds(),
         cap=DeadLetterCap() if settings.deadletter_cap else None,
         topic=settings.transactions_topic,
@@ -300,7 +312,9 @@ def serve(settings: Settings) -> None:
         settings, code, wrote=metrics.history.snapshot_seconds.set, failed=metrics.history.snapshot_failures.inc
     )
     log = kafka_log(settings)
-    service = compose(settings, Adapters(log, models, snapshots, clock), metrics, card_key=card_key(settings))
+    controls = ControlsFollower(Cluster.of(settings), settings.controls_topic, clock.monotonic)
+    adapters = Adapters(log, models, snapshots, clock, controls)
+    service = compose(settings, adapters, metrics, card_key=card_key(settings))
     endpoint = Endpoint(
         settings.http_host,
         settings.http_port,
@@ -321,6 +335,7 @@ def serve(settings: Settings) -> None:
                 service.runner.run()
         finally:
             models.close()
+            controls.close()
             log.close()
             endpoint.close()
     _log.info("stopped")

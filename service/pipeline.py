@@ -12,6 +12,7 @@ import numpy as np
 import structlog
 
 from fraud.contracts.inbound import Reason
+from fraud.controls.rulebook import Rulebook
 from fraud.decisions.exploration import Exploration
 from fraud.decoding.batch import Batch
 from fraud.decoding.careful_reader import Reject
@@ -24,8 +25,9 @@ from service.outputs.dead_letters import DeadLetters
 from service.outputs.serializer import OutputSerializer
 from service.partition import Partition
 from service.ports import Messages, Models, Output, Records
+from service.ruling import apply_controls
 from service.scored_batch import ScoredBatch
-from service.scoring import choose_actions, score
+from service.scoring import choose_actions, draw_lots, score
 
 _CONFLICT: Final = "transaction_id was seen within 24 h with other content"
 
@@ -43,6 +45,8 @@ class Pipeline:
         dead_letters: DeadLetters,
         serializer: OutputSerializer,
         exploration: Exploration | None,
+        lots: bytes | None,
+        rulebook: Rulebook,
         monotonic: Callable[[], float],
         beat: Callable[[], None] = lambda: None,
         set_aside: bool = False,
@@ -55,6 +59,8 @@ class Pipeline:
             dead_letters: writes those.
             serializer: of alerts and decisions.
             exploration: what is let through to learn; None for nothing.
+            lots: key of the lots that controls ask for; None where there is none.
+            rulebook: the controls, changed by their owner between two batches.
             monotonic: seconds that never go back.
             beat: called between the steps of a batch.
             set_aside: whether a record that the decoder fails on is a dead letter instead of an error.
@@ -62,9 +68,12 @@ class Pipeline:
         self.partitions: dict[int, Partition] = {}
         self._decoder = decoder
         self._spec = spec
+        self._own = frozenset((*spec.fields.values, *spec.fields.entities))
         self._dead_letters = dead_letters
         self._serializer = serializer
         self._exploration = exploration
+        self._lots = lots
+        self.rulebook = rulebook
         self._monotonic = monotonic
         self._beat = beat
         self._set_aside = set_aside
@@ -187,12 +196,19 @@ class Pipeline:
         scores = score(models, self._spec, features, Batch.concatenate(part.batch for part in parts))
         laps.end("score")
         scored, first = [], 0
+        levers = self.rulebook.levers
         for part in parts:
             last = first + len(part.features)
             partition = self.partitions[part.records.partition]
-            scored.append(choose_actions(models, scores[:, :, first:last], part, partition, self._exploration))
+            scored.append(choose_actions(models, scores[:, :, first:last], part, partition, levers))
             first = last
-        return scored
+        scored = apply_controls(self.rulebook, parts, scored, own=self._own)
+        return [
+            draw_lots(
+                each, part, self.partitions[part.records.partition], exploration=self._exploration, lots=self._lots
+            )
+            for part, each in zip(parts, scored, strict=True)
+        ]
 
     def _output(self, part: PartitionBatch, scored: ScoredBatch, now: datetime) -> Output:
         self._beat()

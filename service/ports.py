@@ -268,6 +268,22 @@ class SnapshotStore(Protocol):
         """Blocks until what `save` started is written or has failed."""
 
 
+class ControlsSource(Protocol):
+    """The controls log, followed beside the loop."""
+
+    def open(self) -> None:
+        """Reads it to its present end, then follows it. Raises `Unavailable` (try again) or `Misconfigured` (stop)."""
+
+    def poll(self) -> Sequence[tuple[int, bytes]]:
+        """The records that came since the last call, with their offsets, in order. Never blocks."""
+
+    def age(self) -> float:
+        """Seconds since it was last known to be read to its end. Never blocks."""
+
+    def close(self) -> None:
+        """Stops following. Never raises."""
+
+
 class Clock(Protocol):
     """Wall time, for what people read; never for what decides."""
 

@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 
 import structlog
 
+from fraud.controls.state import Refused as RefusedControl
 from runtime.errors import Misconfigured, Refused, ServiceError, Unavailable
 from runtime.shutdown import Shutdown
 from service.batch import ProcessedBatch
@@ -15,7 +16,7 @@ from service.observability.log_sampling import SampledWarnings
 from service.observability.metrics import Metrics
 from service.outputs.dead_letters import DeadLetterCap
 from service.pipeline import Pipeline, unprocessable
-from service.ports import Clock, Log, ModelSource, Output, Records, Snapshot, SnapshotStore
+from service.ports import Clock, ControlsSource, Log, ModelSource, Output, Records, Snapshot, SnapshotStore
 from service.recovery import HistoryRecovery
 
 POLL_SECONDS: Final = 0.2
@@ -59,6 +60,7 @@ class Runner:
         health: Health,
         clock: Clock,
         stop: Shutdown,
+        controls: ControlsSource,
         snapshot_seconds: float,
         cap: DeadLetterCap | None,
         topic: str,
@@ -74,6 +76,7 @@ class Runner:
         self._health = health
         self._clock = clock
         self._stop = stop
+        self._controls = controls
         self._snapshot_seconds = snapshot_seconds
         self._cap = cap
         self._topic = topic
@@ -94,12 +97,15 @@ class Runner:
         """
         self._until_reached(self._log.open)
         self._until_reached(lambda: self._snapshots.open(self._log.identity()))
+        self._until_reached(self._controls.open)
+        self._take_controls()
         self._snapshots_due = self._clock.monotonic() + self._snapshot_seconds
         while not self._stop.requested:
             polled = self._poll()
             self._metrics.latency.records.look(polled, self._log.lag(), self._clock.now_us())
             if polled:
                 self._process(polled)
+            self._take_controls()
             self._between_batches()
         self._health.unready = "stopping"
         self._stop.settled()
@@ -249,6 +255,21 @@ class Runner:
         _log.warning("partition lost", partition=output.partition, committed=committed)
         return False
 
+    def _take_controls(self) -> None:
+        """Lets the next batch be decided under what has come of the controls log."""
+        rulebook, records = self._pipeline.rulebook, self._controls.poll()
+        for offset, value in records:
+            taken = rulebook.take(value, offset)
+            self._metrics.controls.taken(taken)
+            if isinstance(taken, RefusedControl):
+                _log.warning("control refused", offset=offset, reason=str(taken.reason), detail=taken.detail)
+            elif taken.control.control_id in rulebook.broken:
+                why = rulebook.broken[taken.control.control_id]
+                _log.error("control cannot act", control=taken.control.name, reason=why)
+        if records:
+            self._metrics.controls.standing(rulebook)
+            _log.info("controls taken in", records=len(records), offset=rulebook.offset)
+
     def _between_batches(self) -> None:
         now = self._clock.monotonic()
         if now >= self._gauges_due:
@@ -267,6 +288,7 @@ class Runner:
         metrics.history.observe(histories)
         metrics.history.complete.set(all(state.history_from is None for state in states.values()))
         metrics.latency.lag(self._log.lag(), self._clock.now_us())
+        metrics.controls.age.set(self._controls.age())
         now = self._clock.monotonic()
         ages = [now - saved for partition, (_, saved) in self._saved.items() if partition in states]
         metrics.history.snapshot_age.set(max(ages, default=0.0))

@@ -62,7 +62,7 @@ class Scored(Contract):
     stage: Stage = Field(description="when in the payment it was scored")
     score: Probability = Field(description="calibrated probability of fraud; the threshold where the model gave none")
     threshold: Probability = Field(description="score at which this amount is no longer allowed")
-    action: Action = Field(description="what was done; differs where a would-be block was let through to learn")
+    action: Action = Field(description="what was done; differs where rules or a lot said otherwise")
     model_version: Annotated[int, Field(ge=0)] = Field(description="version of the model")
     policy_version: Text = Field(description="version of the policy")
     features_fingerprint: Text = Field(description="fingerprint of the feature code")
@@ -70,6 +70,8 @@ class Scored(Contract):
     ignored: list[Text] | None = Field(
         None, description="optional fields of the transaction that were invalid, hence treated as missing"
     )
+    rules: list[Text] | None = Field(None, description="rules and conditions that acted, `id@version`")
+    levers: list[Text] | None = Field(None, description="levers that stood in for the policy, `id@version`")
 
 
 class Alert(Scored):
@@ -97,8 +99,12 @@ class Decision(Scored):
     raw_score: float = Field(description="score before calibration")
     model_action: Action = Field(description="what the policy chose")
     propensity: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
-        description="probability of `action` given `model_action`"
+        description="probability of `action` given all that is no lot; 1 where none was drawn"
     )
+    controls_offset: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="the controls log up to which, exclusive, controls were known"
+    )
+    rules_shadow: list[Text] | None = Field(None, description="rules in shadow that would have acted, `id@version`")
     alert_id: Text | None = Field(None, description="the alert, where there is one")
     features_crc: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(description="CRC-32 of the row of features")
     late: bool = Field(description="older than an event that its history had already seen")

@@ -1,4 +1,7 @@
-"""Lets a small share of would-be blocks through, so that the truth about blocked payments stays in the labels.
+"""Lots, so that labels tell of what nobody would have looked at, or let through.
+
+A small share of would-be blocks is let through: the truth about blocked payments stays in the labels. Where a lever
+says so, a share of what is allowed is sent to review: the truth about it is known soon.
 
 The draw is HMAC(secret, transaction_id): the same payment is always drawn alike, and nobody without the secret can pick
 payments that pass. Each decision carries its propensity, the probability of what was done given what came before; later
@@ -13,7 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fraud.decisions.policy import ACTIONS, ALLOW
+from fraud.decisions.policy import ACTIONS, ALLOW, REVIEW
 from fraud.money import MICRO
 from fraud.units import DAY_US
 
@@ -96,5 +99,33 @@ class Exploration:
 
     def draw(self, transaction_id: str) -> float:
         """Uniform in [0, 1), fixed for a transaction."""
-        digest = hmac.digest(self.secret, transaction_id.encode(), "sha256")
-        return int.from_bytes(digest[:6], "big") / 2**48
+        return _draw(self.secret, transaction_id.encode())
+
+
+def sample_allowed(
+    action: npt.NDArray[np.uint8],
+    share: npt.NDArray[np.float64],
+    *,
+    transaction_ids: Sequence[str],
+    secret: bytes,
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
+    """Sends a share of the allowed payments to review: the actions, uint8 [n], and their propensities, float64 [n].
+
+    Args:
+        action: what would be done, uint8 [n].
+        share: probability for each, float64 [n]; 0 never does.
+        transaction_ids: of the payments.
+        secret: key of the draw.
+    """
+    final, propensity = action.copy(), np.ones(len(action))
+    for row in np.flatnonzero((action == ALLOW) & (share > 0)).tolist():
+        chance = float(share[row])
+        if _draw(secret, b"review\n" + transaction_ids[row].encode()) < chance:
+            final[row], propensity[row] = REVIEW, chance
+        else:
+            propensity[row] = 1 - chance
+    return final, propensity
+
+
+def _draw(secret: bytes, what: bytes) -> float:
+    return int.from_bytes(hmac.digest(secret, what, "sha256")[:6], "big") / 2**48

@@ -37,6 +37,7 @@ class Names:
             "labels_topic": f"{self.prefix}.labels",
             "models_topic": f"{self.prefix}.models",
             "disputes_topic": f"{self.prefix}.disputes",
+            "controls_topic": f"{self.prefix}.controls",
             "group_id": self.prefix,
         }
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry
 
 from fraud.contracts.inbound import OPTIONAL_FIELDS, Reason
 from fraud.decisions.policy import ACTIONS
@@ -14,7 +14,8 @@ from fraud.history.history import History
 from fraud.money import MICRO
 from fraud.units import DAY_US
 from service.batch import PartitionBatch, ProcessedBatch
-from service.observability.histogram import BulkHistogram
+from service.observability.control_metrics import ControlMetrics
+from service.observability.declared import Declared
 from service.observability.record_latency import RecordLatency
 from service.ports import Models
 from service.scored_batch import ScoredBatch
@@ -22,36 +23,11 @@ from service.scored_batch import ScoredBatch
 STAGES: Final = ("decode", "features", "score", "policy", "send", "commit")
 """Of a batch, in order."""
 
-disable_created_metrics()  # type: ignore[no-untyped-call] # they would double the number of series
-
-
-class _Declared:
-    """Declares metrics under the service's prefix."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-
-    def counter(self, name: str, text: str, label: str | None = None, values: Iterable[str] = ()) -> Counter:
-        """A counter, with a series of each value from the start: a rate misses the first count of one that appears."""
-        metric = Counter(f"fraud_{name}", text, [label] if label else [], registry=self._registry)
-        for value in values:
-            metric.labels(value)
-        return metric
-
-    def gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(f"fraud_{name}", text, labels, registry=self._registry)
-
-    def histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> Histogram:
-        return Histogram(f"fraud_{name}", text, labels, buckets=buckets, registry=self._registry)
-
-    def bulk_histogram(self, name: str, text: str, buckets: Sequence[float]) -> BulkHistogram:
-        return BulkHistogram(f"fraud_{name}", text, buckets, self._registry)
-
 
 class InputMetrics:
     """Records, by what they were."""
 
-    def __init__(self, declared: _Declared) -> None:
+    def __init__(self, declared: Declared) -> None:
         counter = declared.counter
         self._records = counter(
             "records_total", "Records processed, by kind", "kind", ("transaction", "outcome", "dead_letter")
@@ -98,7 +74,7 @@ class InputMetrics:
 class DecisionMetrics:
     """Scored transactions, by what was done."""
 
-    def __init__(self, declared: _Declared) -> None:
+    def __init__(self, declared: Declared) -> None:
         counter, flagged = declared.counter, ACTIONS[1:]
         self._transactions = counter("transactions_total", "Transactions scored, by action", "action", ACTIONS)
         self._alerts = counter("alerts_total", "Alerts published, by action", "action", flagged)
@@ -112,7 +88,7 @@ class DecisionMetrics:
         """Takes in a committed part."""
         amounts = part.batch.amount
         self._amount.inc(float(amounts.sum()) / MICRO)
-        self._explored.inc(int(np.count_nonzero(scored.model_action != scored.action)))
+        self._explored.inc(int(np.count_nonzero(scored.explored)))
         for number, action in enumerate(ACTIONS):
             rows = scored.action == number
             count = int(np.count_nonzero(rows))
@@ -125,7 +101,7 @@ class DecisionMetrics:
 class LatencyMetrics:
     """Times of batches and records, and the distance to the end of the log."""
 
-    def __init__(self, declared: _Declared) -> None:
+    def __init__(self, declared: Declared) -> None:
         self._batch_seconds = declared.histogram(
             "batch_seconds", "Time of a batch by stage",
             (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15), "stage",
@@ -171,7 +147,7 @@ class LatencyMetrics:
 class ModelMetrics:
     """Which models score, and their scores."""
 
-    def __init__(self, declared: _Declared) -> None:
+    def __init__(self, declared: Declared) -> None:
         counter, gauge = declared.counter, declared.gauge
         self._score = declared.bulk_histogram(
             "score", "Calibrated scores",
@@ -201,7 +177,7 @@ class ModelMetrics:
         self._score.observe(scored.score)
         self._not_finite.labels("champion").inc(int(np.count_nonzero(scored.unscored)))
         if scored.shadow is not None:
-            same = int(np.count_nonzero(scored.shadow.action == scored.action))
+            same = int(np.count_nonzero(scored.shadow.action == scored.model_action))
             self._shadow_agreement.labels("agree").inc(same)
             self._shadow_agreement.labels("differ").inc(len(scored.action) - same)
             self._not_finite.labels("shadow").inc(int(np.count_nonzero(scored.shadow.unscored)))
@@ -227,7 +203,7 @@ class ModelMetrics:
 class HistoryMetrics:
     """The histories, their snapshots and restores."""
 
-    def __init__(self, declared: _Declared) -> None:
+    def __init__(self, declared: Declared) -> None:
         counter, gauge = declared.counter, declared.gauge
         self._entities = gauge("history_entities", "Entities in memory", "entity")
         self._evictions = counter("history_evictions_total", "Entities pushed out by the caps", "entity")
@@ -261,7 +237,7 @@ class HistoryMetrics:
 class BrokerMetrics:
     """The consumer group and its transactions."""
 
-    def __init__(self, declared: _Declared) -> None:
+    def __init__(self, declared: Declared) -> None:
         self.rebalances = declared.counter("rebalances_total", "Times that partitions were shared out anew")
         self.retried = declared.counter(
             "transactions_retried_total", "Batches whose commit had to be settled or repeated"
@@ -272,13 +248,14 @@ class Metrics:
     """All of them, by group. Takes a registry, so that tests and programs each have their own."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        declared = _Declared(registry)
+        declared = Declared(registry)
         self.input = InputMetrics(declared)
         self.decisions = DecisionMetrics(declared)
         self.latency = LatencyMetrics(declared)
         self.models = ModelMetrics(declared)
         self.history = HistoryMetrics(declared)
         self.broker = BrokerMetrics(declared)
+        self.controls = ControlMetrics(declared)
 
     def batch(self, result: ProcessedBatch, *, committed_us: int, seconds: Mapping[str, float]) -> None:
         """Takes in a committed batch.
@@ -293,6 +270,7 @@ class Metrics:
             self.input.observe(part)
             self.decisions.observe(part, scored)
             self.models.observe(scored)
+            self.controls.observe(part, scored)
 
 
 def _summed(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:

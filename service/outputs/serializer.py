@@ -23,6 +23,9 @@ from service.scored_batch import ScoredBatch
 MAX_HEADERS: Final = 16_000
 """Bytes of the source's headers that an alert passes on; more than that is no trace id."""
 
+RULE: Final = "RULE"
+"""Code of a reason that names a rule; its contribution is 0, since rules say nothing of the score."""
+
 _UNSCORED: Final = ReasonOut("no_score", "the model gave this payment no score: it needs a look, whatever it says", 0.0)
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -65,12 +68,22 @@ class OutputSerializer:
         sources = [SourceOut(self.topic, records.partition, records.offsets[row]) for row in part.rows]
         flagged = np.flatnonzero(scored.action).tolist()
         alert_ids = {row: alert_id(self._shown(part.transaction_ids[row]), self.stage) for row in flagged}
+        acted = None if scored.ruled is None else scored.ruled.names()
         messages = []
         if flagged:
             contributions = scored.model.explain(part.features[flagged])
             contributions = np.where(np.isfinite(contributions), contributions, 0)
             alerts = [
-                self._alert(part, scored, row, why=why, alert=alert_ids[row], source=sources[row], scored_at=scored_at)
+                self._alert(
+                    part,
+                    scored,
+                    row,
+                    why=why,
+                    alert=alert_ids[row],
+                    source=sources[row],
+                    scored_at=scored_at,
+                    acted=acted,
+                )
                 for row, why in zip(flagged, contributions, strict=True)
             ]
             keys = [self._shown(part.customer_ids[row]).encode() for row in flagged]
@@ -79,8 +92,9 @@ class OutputSerializer:
         if self.decisions:
             reaches = None if history_from is None else datetime.fromtimestamp(history_from / 1e6, UTC).isoformat()
             decisions = self._decisions(
-                part, scored, sources=sources, alert_ids=alert_ids, scored_at=scored_at, history_from=reaches
-            )
+                part, scored, sources=sources, alert_ids=alert_ids, scored_at=scored_at, history_from=reaches,
+                acted=acted,
+            )  # fmt: skip
             keys = [customer.encode() for customer in part.customer_ids]
             messages.append(Messages(Channel.DECISIONS, keys, decisions))
         return messages
@@ -95,12 +109,16 @@ class OutputSerializer:
         alert: str,
         source: SourceOut,
         scored_at: str,
+        acted: Sequence[tuple[str, ...] | None] | None,
     ) -> bytes:
         event = part.transaction(row)
         if self.pseudonyms is not None:
             event = msgspec.structs.replace(event, **self.pseudonyms.event(event))
         model, score = scored.model, float(scored.score[row])
+        rules = None if acted is None else acted[row]
         reasons = [_UNSCORED] if scored.unscored[row] else []
+        if rules is not None and scored.ruled is not None:
+            reasons += [ReasonOut(RULE, f"rule {name}: {scored.ruled.why[name]}"[:1024], 0.0) for name in rules]
         found = self.reason_builder.reasons(
             part.features[row],
             why,
@@ -127,6 +145,8 @@ class OutputSerializer:
             source=source,
             transaction=event,
             ignored=part.decoded.ignored.get(part.rows[row]),
+            rules=rules,
+            levers=(scored.levers[row] or None) if scored.levers is not None else None,
         )
         return _encode(message)
 
@@ -143,8 +163,10 @@ class OutputSerializer:
         alert_ids: Mapping[int, str],
         scored_at: str,
         history_from: str | None,
+        acted: Sequence[tuple[str, ...] | None] | None,
     ) -> list[bytes]:
         version, policy_version, fingerprint = scored.model.version, scored.model.policy_version, self.fingerprint
+        none, known = [None] * len(part.rows), scored.controls_offset
         columns = zip(
             part.transaction_ids,
             part.customer_ids,
@@ -161,6 +183,9 @@ class OutputSerializer:
             map(features_crc, part.features),
             _shadows(scored),
             map(part.decoded.ignored.get, part.rows),
+            none if acted is None else acted,
+            none if scored.levers is None else [held or None for held in scored.levers],
+            none if scored.ruled is None or not scored.ruled.shadow else scored.ruled.names(shadow=True),
             strict=True,
         )
         # Positional, in the struct's order: keywords would double the cost of the line that runs for every transaction.
@@ -169,12 +194,12 @@ class OutputSerializer:
                 DecisionOut(
                     transaction_id, customer_id, event_time, scored_at, self.stage, raw, score, threshold,
                     model_action, action, propensity, alert, version, policy_version, fingerprint, crc, late,
-                    history_from, shadow, source, ignored,
+                    history_from, shadow, source, ignored, known, rules, levers, rules_shadow,
                 )
             )
             for (
                 transaction_id, customer_id, event_time, alert, source, late, raw, score, threshold, model_action,
-                action, propensity, crc, shadow, ignored,
+                action, propensity, crc, shadow, ignored, rules, levers, rules_shadow,
             ) in columns
         ]  # fmt: skip
 

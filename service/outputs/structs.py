@@ -51,6 +51,10 @@ class DecisionOut(Struct, gc=False):
     shadow: ShadowOut | None
     source: SourceOut
     ignored: tuple[str, ...] | None = None
+    controls_offset: int | None = None
+    rules: tuple[str, ...] | None = None
+    levers: tuple[str, ...] | None = None
+    rules_shadow: tuple[str, ...] | None = None
     schema_version: str = SCHEMA_VERSION
 
 
@@ -92,4 +96,6 @@ class AlertOut(Struct, gc=False):
     source: SourceOut
     transaction: TransactionEvent
     ignored: tuple[str, ...] | None = None
+    rules: tuple[str, ...] | None = None
+    levers: tuple[str, ...] | None = None
     schema_version: str = SCHEMA_VERSION

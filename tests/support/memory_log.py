@@ -250,6 +250,29 @@ class MemorySnapshots:
         """Nothing is ever under way."""
 
 
+class MemoryControls:
+    """See `service.ports.ControlsSource`; a test appends to `records`."""
+
+    def __init__(self, *records: bytes) -> None:
+        self.records = [*records]
+        self._read = 0
+
+    def open(self) -> None:
+        """Nothing to open."""
+
+    def poll(self) -> list[tuple[int, bytes]]:
+        """See `service.ports.ControlsSource.poll`."""
+        first, self._read = self._read, len(self.records)
+        return [(offset, self.records[offset]) for offset in range(first, self._read)]
+
+    def age(self) -> float:
+        """Always read to its end."""
+        return 0.0
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
 def _copy(snapshot: Snapshot) -> Snapshot:
     arrays = {name: array.copy() for name, array in snapshot.history.arrays().items()}
     return replace(snapshot, history=History.from_arrays(snapshot.history.config, arrays))

@@ -30,7 +30,7 @@ from service.operations.replay import replay
 from service.operations.snapshot_builder import build_snapshots
 from service.settings import Settings
 from service.topics import wanted_topics
-from tests.support.memory_log import MemorySnapshots
+from tests.support.memory_log import MemoryControls, MemorySnapshots
 
 pytestmark = pytest.mark.kafka
 
@@ -57,7 +57,7 @@ class Place:
     def process(self) -> None:
         """Runs the service until it has committed everything."""
         log = kafka_log(self.settings)
-        adapters = Adapters(log, FixedModels(), MemorySnapshots(), SystemClock())
+        adapters = Adapters(log, FixedModels(), MemorySnapshots(), SystemClock(), MemoryControls())
         running = compose(self.settings, adapters, Metrics(CollectorRegistry()))
 
         def stop() -> None:

@@ -25,7 +25,7 @@ from service.outputs.dead_letters import MAX_KEY
 from service.ports import Channel, Float32s, ModelSource, Snapshot, SnapshotStore
 from service.runner import REFUSALS, Unfinished
 from service.settings import Settings
-from tests.support.memory_log import MemoryBroker, MemoryLog, MemorySnapshots
+from tests.support.memory_log import MemoryBroker, MemoryControls, MemoryLog, MemorySnapshots
 
 CONFIG = HistoryConfig(max_entities=1 << 12, max_entries=1 << 14, max_bucketed=1 << 8, recent_capacity=1 << 12)
 
@@ -61,6 +61,7 @@ def service(
     snapshots: SnapshotStore | None = None,
     instance: str = "one",
     batch: int = 10,
+    controls: MemoryControls | None = None,
     **settings: object,
 ) -> tuple[Service, CollectorRegistry]:
     registry = CollectorRegistry()
@@ -69,6 +70,7 @@ def service(
         models or FixedModels(),
         snapshots or MemorySnapshots(),
         SteppingClock(),
+        controls or MemoryControls(),
     )
     return compose(Settings(**settings), adapters, Metrics(registry), CONFIG), registry  # type: ignore[arg-type]
 

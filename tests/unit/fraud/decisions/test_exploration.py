@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraud.decisions.exploration import BLOCK, Exploration, Explored, Spent
-from fraud.decisions.policy import ALLOW
+from fraud.decisions.exploration import BLOCK, Exploration, Explored, Spent, sample_allowed
+from fraud.decisions.policy import ACTIONS, ALLOW
 
 MICRO = 1_000_000
 DAY = 86_400_000_000
@@ -99,3 +99,19 @@ def test_any_batching_explores_the_same(cut: int, share: float, budget: float) -
     assert whole.action.tolist() == [*first.action, *second.action]
     assert whole.propensity.tolist() == [*first.propensity, *second.propensity]
     assert whole.spent == second.spent
+
+
+def test_a_share_of_what_is_allowed_is_sent_to_review_with_its_propensity() -> None:
+    n = 5_000
+    action = np.array([ACTIONS.index("allow")] * n + [BLOCK, ACTIONS.index("challenge")], np.uint8)
+    share = np.array([0.1] * (n // 2) + [0.0] * (n // 2) + [0.1, 0.1])
+    ids = [f"t{row}" for row in range(n + 2)]
+    final, propensity = sample_allowed(action, share, transaction_ids=ids, secret=b"secret")
+    sampled = final == ACTIONS.index("review")
+    assert sampled[: n // 2].mean() == pytest.approx(0.1, abs=0.02)
+    assert not sampled[n // 2 :].any()
+    assert set(propensity[sampled]) == {0.1}
+    assert set(propensity[: n // 2][~sampled[: n // 2]]) == {0.9}
+    assert (propensity[n // 2 :] == 1).all()
+    again, _ = sample_allowed(action[:7], share[:7], transaction_ids=ids[:7], secret=b"secret")
+    assert (again == final[:7]).all()
