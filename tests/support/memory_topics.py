@@ -1,0 +1,72 @@
+"""`console.projection.log` in memory: topics that outlive their readers, and a broker that may be away."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from console.projection.log import LogRecord
+from runtime.errors import Unavailable
+
+
+@dataclass
+class MemoryTopics:
+    """Topics of one partition each.
+
+    Attributes:
+        records: of each topic, in order.
+        now_us: stamps what is appended.
+        away: while true, every call fails as if no broker answered.
+    """
+
+    records: dict[str, list[LogRecord]] = field(default_factory=lambda: defaultdict(list))
+    now_us: int = 1_800_000_000_000_000
+    away: bool = False
+
+    def append(self, topic: str, key: str, value: bytes) -> int:
+        """See `LogWriter.append`."""
+        assert key
+        self._answer()
+        log = self.records[topic]
+        log.append(LogRecord(topic, 0, len(log), self.now_us, value))
+        return len(log) - 1
+
+    def close(self) -> None:
+        """See `LogWriter.close`."""
+
+    def reader(self) -> "MemoryReader":
+        """A reader of all topics."""
+        return MemoryReader(self)
+
+    def _answer(self) -> None:
+        if self.away:
+            raise Unavailable("no broker answers")
+
+
+@dataclass
+class MemoryReader:
+    """See `LogReader`."""
+
+    topics: MemoryTopics
+    _next: dict[str, int] = field(default_factory=dict)
+
+    def start(self, positions: Mapping[tuple[str, int], int]) -> None:
+        """See `LogReader.start`."""
+        self.topics._answer()
+        self._next = {topic: offset for (topic, _), offset in positions.items()}
+
+    def poll(self) -> Sequence[LogRecord]:
+        """See `LogReader.poll`."""
+        self.topics._answer()
+        found = [
+            record for topic, log in list(self.topics.records.items()) for record in log[self._next.get(topic, 0) :]
+        ]
+        self._next = {topic: len(log) for topic, log in self.topics.records.items()}
+        return found
+
+    def behind(self) -> int:
+        """See `LogReader.behind`."""
+        self.topics._answer()
+        return sum(len(log) - self._next.get(topic, 0) for topic, log in self.topics.records.items())
+
+    def close(self) -> None:
+        """See `LogReader.close`."""
