@@ -124,9 +124,9 @@ class Follower:
 
         The label of a verdict that was written here goes out from here at once.
         """
-        self._own.add(offset)
         place = (self._cases_topic, 0)
         with self._applied:
+            self._own.add(offset)
             return self._applied.wait_for(lambda: self._next.get(place, 0) > offset, timeout=seconds)
 
     def wait_for_control(self, topic: str, offset: int, *, seconds: float) -> bool:
@@ -148,4 +148,6 @@ class Follower:
             self._sent[label_id] = now
         if not due:
             self._sent.clear()
-            self._own.clear()
+            with self._applied:  # what was appended and is not read yet may still become due
+                read = self._next.get((self._cases_topic, 0), 0)
+                self._own = {offset for offset in self._own if offset >= read}

@@ -1,5 +1,6 @@
 """`console.projection.log` in memory: topics that outlive their readers, and a broker that may be away."""
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,7 +61,10 @@ class MemoryReader:
         found = [
             record for topic, log in list(self.topics.records.items()) for record in log[self._next.get(topic, 0) :]
         ]
-        self._next = {topic: len(log) for topic, log in self.topics.records.items()}
+        for record in found:
+            self._next[record.topic] = record.offset + 1
+        if not found:
+            time.sleep(0.002)  # as a broker holds a fetch back for a while
         return found
 
     def behind(self) -> int:
