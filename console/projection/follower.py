@@ -79,7 +79,7 @@ class Follower:
             try:
                 self.step()
             except Unavailable as error:
-                if self.trouble is None:
+                if self.trouble != str(error):
                     _log.warning("the broker is away: pages are read-only", error=str(error))
                 self.trouble = str(error)
                 self._started = False

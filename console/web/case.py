@@ -1,6 +1,7 @@
 """The case page and what is done on it."""
 
 import json
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.responses import Response
@@ -125,7 +126,8 @@ def group_page(visit: Visit, told: str = "") -> Response:
 def judge_group(visit: Visit) -> Response:
     """Claims and judges the ticked cases, each by events of its own."""
     fields = {"verdict": visit.text("verdict"), "reason_code": visit.text("reason_code"), "text": visit.text("text")}
-    done, left = 0, []
+    done = 0
+    left: list[str] = []
     for ticked in visit.texts("case")[:MOST_TOGETHER]:
         case_id, _, version = ticked.partition(" ")
         refused = _judge_one(visit, case_id, int(version) if version.isascii() and version.isdigit() else -1, fields)
@@ -144,7 +146,7 @@ def _judge_one(visit: Visit, case_id: str, version: int, fields: dict[str, str |
     return refused or acts.do("verdict", case_id, visit.name, version + 1, **fields)
 
 
-def _done(visit: Visit, act: str, fields: dict[str, object]) -> Response:
+def _done(visit: Visit, act: str, fields: Mapping[str, object]) -> Response:
     case_id = visit.request.path_params["case_id"]
     refused = visit.site.acts.do(act, case_id, visit.name, visit.number("version"), **fields)
     visit.note(act, case_id, refused)
