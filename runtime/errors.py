@@ -43,5 +43,9 @@ class Refused(Unavailable):
     """The broker answered, and would not take the messages: trying again seldom helps."""
 
 
+class VersionConflict(ServiceError):
+    """Somebody else wrote this version first: look at theirs, then decide."""
+
+
 class OffsetsLost(ServiceError):
     """Records between the committed offset and the start of the log are gone: somebody must decide what to do."""

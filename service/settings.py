@@ -31,6 +31,7 @@ class Settings(PlatformSettings):
     dlq_topic: Name = Field("payments.transactions.v1.dlq", description="output: what could not be scored")
     labels_topic: Name = Field("fraud.labels.v1", description="labels; the service creates it and reads none")
     models_topic: Name = Field("fraud.models.v1", description="promotions and rollbacks; created, not read")
+    controls_topic: Name = Field("fraud.controls.v1", description="rules, lists, conditions and levers; read whole")
     replication: int = Field(1, ge=1, le=16, description="copies that `topics` asks for; 3 in production")
     retention_days: int = Field(45, ge=1, description="how long the input is kept; at least the history's horizon")
     dlq_retention_days: int = Field(90, ge=1, description="how long dead letters are kept")
@@ -104,9 +105,12 @@ class Settings(PlatformSettings):
     def _coherent(self) -> Self:
         if self.secret is None and (self.pseudonyms or self.explore_share):
             raise ValueError("pseudonyms and explore_share need secret")
-        topics = (self.transactions_topic, self.alerts_topic, self.decisions_topic, self.dlq_topic)
+        outputs = (self.alerts_topic, self.decisions_topic, self.dlq_topic)
+        topics = (self.transactions_topic, self.controls_topic, *outputs)
         if len(set(topics)) < len(topics):
-            raise ValueError("two topics have the same name: input, alerts, decisions and dead letters must differ")
+            raise ValueError(
+                "two topics have the same name: input, controls, alerts, decisions and dead letters must differ"
+            )
         return self
 
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from runtime.kafka.controls_log import controls_topic
 from runtime.kafka.topics import DAY_MS, Topic
 from service.ports import Channel
 from service.settings import Settings
@@ -45,4 +46,7 @@ def wanted_topics(settings: Settings) -> list[Topic]:
         settings.labels_topic: {"retention.ms": "-1", "message.timestamp.type": "LogAppendTime"} | unpacked,
         settings.models_topic: compact,
     }
-    return [Topic(name, settings.platform.partitions, settings.replication, config) for name, config in configs.items()]
+    topics = [
+        Topic(name, settings.platform.partitions, settings.replication, config) for name, config in configs.items()
+    ]
+    return [*topics, controls_topic(settings.controls_topic, settings.replication)]

@@ -51,6 +51,15 @@ _TRANSACTION: Final[Json] = {
     "stage": "pre_auth",
     "attributes": {"basket": "electronics", "loyalty_points": 120},
 }
+_CONTROL: Final[Json] = {
+    "schema_version": SCHEMA_VERSION,
+    "version": 1,
+    "status": "live",
+    "author": "mira",
+    "reason": "card testing since this morning",
+    "written_at": "2026-01-05T09:12:00Z",
+    "valid_until": "2026-01-12T00:00:00Z",
+}
 _SOURCE: Final[Json] = {"topic": "payments.transactions.v1", "partition": 0, "offset": 81234}
 _SCORED: Final[Json] = {
     "schema_version": SCHEMA_VERSION,
@@ -190,6 +199,48 @@ EXAMPLES: Final[Mapping[str, tuple[str, Json]]] = {
             "verdict": "unauthorised",
             "reason_code": "stolen_card",
             "text": "eight cards from one device within the hour",
+        },
+    ),
+    "control_rule": (
+        "control",
+        {
+            **_CONTROL,
+            "control_id": "small-amounts-from-new-devices",
+            "kind": "rule",
+            "status": "shadow",
+            "share": 0.5,
+            "rule": {"when": "amount < 5 and device_cards_1h >= 4", "effect": "block"},
+        },
+    ),
+    "control_list_entry": (
+        "control",
+        {
+            **_CONTROL,
+            "control_id": "stolen-devices-0105",
+            "kind": "list_entry",
+            "list_entry": {"list": "stolen_devices", "values": ["dev-77a0", "203.0.113.0/24"]},
+        },
+    ),
+    "control_condition": (
+        "control",
+        {
+            **_CONTROL,
+            "control_id": "customer-cu-1842",
+            "version": 2,
+            "kind": "condition",
+            "approver": "noor",
+            "reason": "called back, travels",
+            "condition": {"entity": "customer_id", "id": "cu-1842", "effect": "allow", "up_to": 400.0},
+        },
+    ),
+    "control_policy": (
+        "control",
+        {
+            **_CONTROL,
+            "control_id": "drift-watch",
+            "kind": "policy",
+            "reason": "the scores have drifted: look at a sample of what is allowed",
+            "policy": {"explore_share": 0.002},
         },
     ),
 }

@@ -48,9 +48,14 @@ class Topics:
         """Promotions and rollbacks."""
         return f"{self.prefix}fraud.models.v1"
 
+    @property
+    def controls(self) -> str:
+        """Rules, lists, conditions and levers."""
+        return f"{self.prefix}fraud.controls.v1"
+
     def settings(self) -> dict[str, str]:
         """As settings of the service."""
-        kinds = ("transactions", "dlq", "alerts", "decisions", "labels", "models")
+        kinds = ("transactions", "dlq", "alerts", "decisions", "labels", "models", "controls")
         names = {name: getattr(self, name) for name in kinds}
         # Simulated payments bear the dates of their simulation: a topic that keeps less would refuse them.
         group = {"FRAUD_GROUP_ID": f"{self.prefix}fraudstream", "FRAUD_RETENTION_DAYS": str(RETENTION_DAYS)}

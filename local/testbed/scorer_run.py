@@ -36,6 +36,7 @@ class Names:
             "dlq_topic": f"{self.prefix}.dlq",
             "labels_topic": f"{self.prefix}.labels",
             "models_topic": f"{self.prefix}.models",
+            "controls_topic": f"{self.prefix}.controls",
             "group_id": self.prefix,
         }
 

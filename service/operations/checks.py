@@ -106,7 +106,8 @@ def _kafka(settings: Settings, code: Domain) -> Iterator[Finding]:
     try:
         admin = TopicAdmin(where)
         yield Finding("ok", "broker", f"Kafka {admin.version()} at {where.servers}")
-        names = [settings.transactions_topic, *output_topics(settings).values(), settings.labels_topic]
+        outputs = output_topics(settings).values()
+        names = [settings.transactions_topic, settings.controls_topic, *outputs, settings.labels_topic]
         states = admin.describe(names)
         for name in names:
             yield from _topic(settings, name, states.get(name), code)
@@ -122,6 +123,9 @@ def _topic(settings: Settings, name: str, state: TopicState | None, code: Domain
     yield Finding("ok", "topic", f"{name} has {state.partitions} partition(s)")
     if name in {settings.transactions_topic, settings.decisions_topic, settings.labels_topic}:  # ours to read
         yield from _set(name, state, "compression.type", "uncompressed", "a small message could unpack to a huge one")
+    if name == settings.controls_topic:
+        yield from _controls(name, state)
+        return
     if name == settings.labels_topic:
         yield from _set(name, state, "message.timestamp.type", "LogAppendTime", "labels could be dated back")
         return
@@ -131,6 +135,18 @@ def _topic(settings: Settings, name: str, state: TopicState | None, code: Domain
         if most < least:
             yield Finding("error", "topic", f"{name} takes {most} bytes at once; max.message.bytes must be {least}")
         return
+    yield from _input(settings, name, state, code)
+
+
+def _controls(name: str, state: TopicState) -> Iterator[Finding]:
+    lost = "rules would come and go with the age of their records"
+    yield from _set(name, state, "retention.ms", "-1", lost)
+    yield from _set(name, state, "cleanup.policy", "delete", lost)
+    if state.partitions != 1:
+        yield Finding("error", "topic", f"{name} has {state.partitions} partitions and needs 1")
+
+
+def _input(settings: Settings, name: str, state: TopicState, code: Domain) -> Iterator[Finding]:
     yield from _bounded(name, state, "after", MAX_AHEAD_MS, "one record of the future would blind a history")
     yield from _bounded(name, state, "before", LONGEST_MS, "a record could bear any time of the past")
     if state.partitions != settings.platform.partitions:
@@ -167,7 +183,7 @@ def _bounded(name: str, state: TopicState, side: str, most: int, why: str) -> It
 def _permissions(settings: Settings, where: Cluster) -> Iterator[Finding]:
     missing = missing_permissions(
         where,
-        read=[settings.transactions_topic],
+        read=[settings.transactions_topic, settings.controls_topic],
         write=list(output_topics(settings).values()),
         group=settings.group_id,
     )
