@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from console.accounts.store import Accounts
 from console.acts import Acts
+from console.controls_writer import ControlActs, ControlsLog
 from console.metrics import ConsoleMetrics
 from console.projection.database import Readers, open_for_writing
 from console.projection.follower import Follower
@@ -30,6 +31,7 @@ from runtime.files import create_once
 from runtime.http import Endpoint
 from runtime.instance_lock import hold_instance_lock
 from runtime.kafka.client import Cluster
+from runtime.kafka.controls_log import ControlsWriter
 from runtime.settings import revealed
 
 STUCK_SECONDS = 60.0
@@ -86,7 +88,13 @@ def make_follower(settings: Settings, reader: LogReader, writer: LogWriter, cloc
 
 
 def make_site(
-    settings: Settings, reader: LogReader, writer: LogWriter, clock: SystemClock, registry: CollectorRegistry
+    settings: Settings,
+    reader: LogReader,
+    writer: LogWriter,
+    controls: ControlsLog,
+    *,
+    clock: SystemClock,
+    registry: CollectorRegistry,
 ) -> Site:
     """All parts of a console; nothing runs yet."""
     follower = make_follower(settings, reader, writer, clock)
@@ -109,6 +117,7 @@ def make_site(
             claim_seconds=int(settings.console_claim.total_seconds()),
             blind_share=settings.console_blind_share,
         ),
+        control_acts=ControlActs(controls, follower, topic=settings.controls_topic),
         payments=payments_of(settings),
         metrics=metrics,
         key=key.read_bytes(),
@@ -145,9 +154,10 @@ def serve(settings: Settings) -> None:
         Misconfigured: an address cannot be had.
     """
     clock, registry, cluster = SystemClock(), CollectorRegistry(), Cluster.of(settings)
-    writer = KafkaWriter(cluster)
+    writer, controls = KafkaWriter(cluster), ControlsWriter(cluster, settings.controls_topic)
     with hold_instance_lock(settings.console_data_dir, "console"):
-        site = make_site(settings, KafkaReader(cluster, topics_of(settings).all()), writer, clock, registry)
+        reader = KafkaReader(cluster, topics_of(settings).all())
+        site = make_site(settings, reader, writer, controls, clock=clock, registry=registry)
         follower = site.follower
         health = Endpoint(
             settings.console_http_host,
@@ -174,4 +184,5 @@ def serve(settings: Settings) -> None:
         finally:
             health.close()
             writer.close()
+            controls.close()
             site.accounts.close()

@@ -9,7 +9,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from console.accounts.roles import Role
-from console.web import audit, case, guard, login, models, queue
+from console.web import audit, case, controls, guard, login, models, queue
 from console.web.site import FOLDER, Site, see
 
 _log = structlog.get_logger("console")
@@ -30,6 +30,12 @@ def application(site: Site) -> ASGIApp:
         ("/case/{case_id}/assign", case.assign, Role.lead, "POST"),
         ("/case/{case_id}/group/{kind}", case.group_page, Role.analyst, "GET"),
         ("/case/{case_id}/group/{kind}", case.judge_group, Role.analyst, "POST"),
+        ("/case/{case_id}/offer", controls.offer, Role.analyst, "POST"),
+        ("/controls", controls.controls_page, Role.viewer, "GET"),
+        ("/controls", controls.write, Role.analyst, "POST"),
+        ("/controls/new/{kind}", controls.new_page, Role.analyst, "GET"),
+        ("/controls/{control_id}", controls.control_page, Role.viewer, "GET"),
+        ("/controls/{control_id}/step", controls.step, Role.analyst, "POST"),
         ("/models", models.models_page, Role.viewer, "GET"),
         ("/models/reports/{name}", models.report_page, Role.analyst, "GET"),
         ("/audit", audit.audit_page, Role.lead, "GET"),

@@ -24,6 +24,11 @@ REASONS: Final = (
 )  # fmt: skip
 VERDICTS: Final = ("unauthorised", "first_party", "service", "genuine")
 MOST_TOGETHER: Final = 40
+OFFERED: Final = (
+    "customer_id", "card_fingerprint", "card_id", "device_id", "ip", "email_hash", "shipping_address_hash"
+)  # fmt: skip
+"""Fields of a payment whose values a case offers to act on."""
+
 SIMPLE: Final = ("claim", "release", "note", "reopen")
 
 
@@ -50,6 +55,7 @@ def case_page(visit: Visit) -> Response:
         reasons=REASONS,
         verdicts=VERDICTS,
         users=[user.name for user in site.accounts.users()],
+        offered=OFFERED,
         days=site.settings.console_maturity.days,
         minutes=int(site.settings.console_claim.total_seconds() // 60),
         one_in=round(1 / site.settings.console_blind_share) if site.settings.console_blind_share else 0,

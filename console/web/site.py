@@ -16,7 +16,9 @@ from console.accounts.limits import Tries
 from console.accounts.roles import Role
 from console.accounts.store import Accounts, Session
 from console.acts import Acts, Refused
+from console.controls_writer import ControlActs
 from console.metrics import ConsoleMetrics
+from console.projection.controls import Controls
 from console.projection.database import Readers
 from console.projection.follower import Follower
 from console.projection.payments import Payments
@@ -57,11 +59,13 @@ class Site:
     accounts: Accounts
     follower: Follower
     acts: Acts
+    control_acts: ControlActs
     payments: Payments
     metrics: ConsoleMetrics
     key: bytes
     now_us: Callable[[], int]
     monotonic: Callable[[], float]
+    controls: Controls = field(default_factory=Controls)
     tries: Tries = field(default_factory=Tries)
     text: SimpleNamespace = field(default_factory=texts)
     templates: jinja2.Environment = field(default_factory=environment)

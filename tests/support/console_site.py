@@ -17,7 +17,7 @@ from console.web.app import application
 from console.web.site import Site
 from runtime.clock import SystemClock
 from tests.support.console_events import TOPICS
-from tests.support.memory_topics import MemoryTopics
+from tests.support.memory_topics import MemoryControls, MemoryTopics
 
 PASSWORD = "a long password"  # noqa: S105 - of nobody
 HOST = "http://console.test"
@@ -114,7 +114,9 @@ def console(folder: Path, topics: MemoryTopics, **changes: object) -> Iterator[C
         labels_topic=TOPICS.labels, cases_topic=TOPICS.cases, controls_topic=TOPICS.controls,
         models_topic=TOPICS.models, **{"console_data_dir": folder, "console_blind_share": 0.1, **changes},
     )  # type: ignore[arg-type] # pydantic validates  # fmt: skip
-    site = make_site(settings, topics.reader(), topics, TestClock(topics), CollectorRegistry())
+    site = make_site(
+        settings, topics.reader(), topics, MemoryControls(topics), clock=TestClock(topics), registry=CollectorRegistry()
+    )
     site.accounts._cost = 2  # scrypt's real cost is 0.1 s a log-in
     made = Console(topics, site)
     with following(site.follower):

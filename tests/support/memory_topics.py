@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from console.projection.log import LogRecord
-from runtime.errors import Unavailable
+from fraud.contracts.controls import Control
+from fraud.controls.state import ControlsState, Refusal
+from runtime.errors import Misconfigured, Unavailable, VersionConflict
 
 
 @dataclass
@@ -74,3 +76,27 @@ class MemoryReader:
 
     def close(self) -> None:
         """See `LogReader.close`."""
+
+
+@dataclass
+class MemoryControls:
+    """`runtime.kafka.controls_log.ControlsWriter` on topics in memory, with the fold that every reader has."""
+
+    topics: MemoryTopics
+
+    def state(self) -> ControlsState:
+        """The controls as of now."""
+        state = ControlsState()
+        for record in self.topics.records["controls"]:
+            state.apply(record.value, record.offset)
+        return state
+
+    def put(self, control: Control) -> int:
+        """See `ControlsWriter.put`."""
+        refused = self.state().refusal(control)
+        if refused is not None:
+            raise (VersionConflict if refused.reason is Refusal.CONFLICT else Misconfigured)(refused.detail)
+        return self.topics.append("controls", control.control_id, control.encode())
+
+    def close(self) -> None:
+        """See `ControlsWriter.close`."""

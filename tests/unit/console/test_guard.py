@@ -25,7 +25,7 @@ def cases(desk: Console) -> int:
     return len(desk.topics.records["cases"])
 
 
-@pytest.mark.parametrize("path", ["/queue", f"/case/{case_id(1)}", "/models", "/audit"])
+@pytest.mark.parametrize("path", ["/queue", f"/case/{case_id(1)}", "/models", "/audit", "/controls"])
 def test_nobody_reads_without_logging_in(desk: Console, path: str) -> None:
     answer = desk.visitor().get(path)
     assert answer.status_code == 303
