@@ -6,6 +6,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
+from console.metrics import ConsoleMetrics
+from console.settings import Settings as ConsoleSettings
 from runtime.settings import ProgramSettings, settings_table
 from service.observability.metrics import Metrics
 from service.settings import Settings
@@ -30,30 +32,49 @@ Durations are seconds or ISO 8601 (`90`, `PT12H`, `P30D`), switches `true` or `f
 
 Of `python -m training loop`.
 
-{loop}"""
+{loop}
+## Console
+
+Of `python -m console`.
+
+{console}"""
 
 METRICS: Final = """# Metrics
 
 {made}
 
-Both programs answer `/metrics`, `/healthz` (it lives) and `/readyz` (it works).
+All programs answer `/metrics`, `/healthz` (it lives) and `/readyz` (it works).
 
 ## Service
 
 {service}
 ## Training loop
 
-{loop}"""
+{loop}
+## Console
+
+{console}"""
 
 
 def pages() -> Mapping[str, str]:
     """Each page's name and text, as the code has them now."""
-    registry, loop_registry = CollectorRegistry(), CollectorRegistry()
+    registry, loop_registry, console_registry = CollectorRegistry(), CollectorRegistry(), CollectorRegistry()
     Metrics(registry)
     LoopMetrics(loop_registry)
+    ConsoleMetrics(console_registry)
     return {
-        "settings.md": SETTINGS.format(made=MADE, service=settings_rows(Settings), loop=settings_rows(LoopSettings)),
-        "metrics.md": METRICS.format(made=MADE, service=metrics_table(registry), loop=metrics_table(loop_registry)),
+        "settings.md": SETTINGS.format(
+            made=MADE,
+            service=settings_rows(Settings),
+            loop=settings_rows(LoopSettings),
+            console=settings_rows(ConsoleSettings),
+        ),
+        "metrics.md": METRICS.format(
+            made=MADE,
+            service=metrics_table(registry),
+            loop=metrics_table(loop_registry),
+            console=metrics_table(console_registry),
+        ),
     }
 
 

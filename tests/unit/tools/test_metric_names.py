@@ -8,6 +8,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from console.metrics import ConsoleMetrics
 from service.observability.metrics import Metrics
 from training.loop.metrics import LoopMetrics
 
@@ -19,6 +20,7 @@ def declared() -> set[str]:
     made = CollectorRegistry()
     Metrics(made)
     LoopMetrics(made)
+    ConsoleMetrics(made)
     names = set()
     for family in made.collect():
         suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))
