@@ -69,3 +69,7 @@ clean: ## remove what was built (not .venv)
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 include benchmarks/targets.mk
+
+.PHONY: console
+console: $(READY) ## the analysts' page on a local broker and a played shop (QUICK=1: no training, there at once)
+	$(PY) -m local.analysts $(if $(QUICK),--quick)

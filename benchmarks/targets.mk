@@ -60,3 +60,7 @@ bench-exploration: $(READY) ## what a blocking model's own labels say of its pre
 
 audit: $(BENCH_READY) ## known vulnerabilities of the locked dependencies (asks an online database)
 	$(PY) -m pip install --quiet pip-audit && $(PY) -m pip_audit --require-hashes --no-deps -r requirements/training.txt
+
+.PHONY: bench-console
+bench-console: $(READY) ## 50 analysts at one console with 100,000 alerts; console and broker killed 20 times each
+	$(PY) -m benchmarks.console

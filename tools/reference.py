@@ -6,6 +6,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
+from console.metrics import ConsoleMetrics
+from console.settings import Settings as ConsoleSettings
 from gateway.http.openapi import documents
 from gateway.metrics import Metrics as GatewayMetrics
 from gateway.settings import Settings as GatewaySettings
@@ -38,7 +40,12 @@ Of `python -m training loop`.
 
 Of `python -m gateway run`; what it shares with the service must be set alike.
 
-{gateway}"""
+{gateway}
+## Console
+
+Of `python -m console`.
+
+{console}"""
 
 METRICS: Final = """# Metrics
 
@@ -54,27 +61,34 @@ All programs answer `/metrics`, `/healthz` (it lives) and `/readyz` (it works).
 {loop}
 ## Gateway
 
-{gateway}"""
+{gateway}
+## Console
+
+{console}"""
 
 
 def pages() -> Mapping[str, str]:
     """Each page's name and text, as the code has them now."""
-    registry, loop_registry, gateway_registry = CollectorRegistry(), CollectorRegistry(), CollectorRegistry()
+    registry, loop_registry = CollectorRegistry(), CollectorRegistry()
+    gateway_registry, console_registry = CollectorRegistry(), CollectorRegistry()
     Metrics(registry)
     LoopMetrics(loop_registry)
     GatewayMetrics(gateway_registry)
+    ConsoleMetrics(console_registry)
     return {
         "settings.md": SETTINGS.format(
             made=MADE,
             service=settings_rows(Settings),
             loop=settings_rows(LoopSettings),
             gateway=settings_rows(GatewaySettings),
+            console=settings_rows(ConsoleSettings),
         ),
         "metrics.md": METRICS.format(
             made=MADE,
             service=metrics_table(registry),
             loop=metrics_table(loop_registry),
             gateway=metrics_table(gateway_registry),
+            console=metrics_table(console_registry),
         ),
         "contracts/openapi.json": documents()["openapi.json"].decode(),
     }

@@ -186,6 +186,22 @@ EXAMPLES: Final[Mapping[str, tuple[str, Json]]] = {
             "run": 12,
         },
     ),
+    "case_event": (
+        "case_event",
+        {
+            "schema_version": SCHEMA_VERSION,
+            "event_id": "5c1d7e0e-8f0b-4f0e-9f4e-0d3b8f3d6a11",
+            "type": "verdict",
+            "case_id": alert_id("tx-7f3a91", "pre_auth"),
+            "transaction_id": "tx-7f3a91",
+            "version": 2,
+            "by": "mira",
+            "at": "2026-01-05T10:04:10Z",
+            "verdict": "unauthorised",
+            "reason_code": "stolen_card",
+            "text": "eight cards from one device within the hour",
+        },
+    ),
     "control_rule": (
         "control",
         {

@@ -13,6 +13,7 @@ from typing import Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from fraud.contracts.cases import CaseEvent
 from fraud.contracts.controls import Control
 from fraud.contracts.examples import EXAMPLES, Json
 from fraud.contracts.inbound import SCHEMA_VERSION, Label, Outcome, Transaction
@@ -27,6 +28,7 @@ MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "decision": Decision,
     "dead_letter": DeadLetter,
     "announcement": Announcement,
+    "case_event": CaseEvent,
     "control": Control,
 }
 
@@ -86,6 +88,7 @@ _CHANNELS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "decisions": ("fraud.decisions.v1", "One decision for each scored transaction.", ("decision",)),
     "dead_letters": ("payments.transactions.v1.dlq", "Messages that could not be scored.", ("dead_letter",)),
     "models": ("fraud.models.v1", "What becomes of versions of the model.", ("announcement",)),
+    "cases": ("fraud.cases.v1", "What analysts do: claims, notes, verdicts, merges.", ("case_event",)),
     "controls": ("fraud.controls.v1", "Rules, list entries, conditions and levers, whole versions.", ("control",)),
 }
 _ACTIONS: Final = {
@@ -95,12 +98,14 @@ _ACTIONS: Final = {
     "decisions": "send",
     "dead_letters": "send",
     "models": "send",
+    "cases": "send",
     "controls": "receive",
 }
 _KEYS: Final = {
     "label": "transaction_id",
     "dead_letter": "the key of the source record",
     "announcement": "model",
+    "case_event": "case_id",
     "control": "control_id",
 }
 

@@ -70,9 +70,49 @@ _MONEY = Row(
     ),
 )
 
+_ANALYSTS = Row(
+    "Analysts",
+    (
+        Panel("Open cases", (Query("max(fraud_console_open_cases)"),), why="Alerts that nobody has judged."),
+        Panel("Age of the oldest open case", (Query("max(fraud_console_queue_age_seconds)"),), "s"),
+        Panel("Verdicts of the last hour", (Query("max(fraud_console_verdicts_hour)"),)),
+        Panel(
+            "Two analysts, one verdict",
+            (Query("max(fraud_console_agreement_ratio)"),),
+            "percentunit",
+            why="Of cases that two analysts judged: the share in which both said the same.",
+        ),
+        Panel(
+            "Acts that did not count, an hour",
+            (
+                Query(
+                    'sum by (act, result) (rate(fraud_console_acts_total{result!="done"}[5m])) * 3600',
+                    "{{act}} {{result}}",
+                ),
+            ),
+            why="Two who wanted one case, stale pages, forms that were refused.",
+        ),
+        Panel(
+            "Log-ins an hour, by result",
+            (Query("sum by (result) (rate(fraud_console_logins_total[5m])) * 3600", "{{result}}"),),
+        ),
+        Panel(
+            "Time to answer a page, 95 %",
+            (
+                Query(
+                    "histogram_quantile(0.95, sum by (le, route) (rate(fraud_console_request_seconds_bucket[5m])))",
+                    "{{route}}",
+                ),
+            ),
+            "s",
+        ),
+        Panel("Records not read yet", (Query("max(fraud_console_behind_records)"),)),
+    ),
+)
+
 BUSINESS = Board(
     "fraudstream-business",
     "Fraud · business",
     "What fraud costs, what stopping it costs, and what is left.",
-    (_NOW, _RATES, _MONEY),
+    (_NOW, _RATES, _MONEY, _ANALYSTS),
 )

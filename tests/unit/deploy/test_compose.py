@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from console.settings import Settings as ConsoleSettings
 from fraud.history.history import HistoryConfig
 from gateway.settings import Settings as GatewaySettings
 from service.operations.memory_bound import most_memory
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
-ONCE = {"topics", "bootstrap", "simulator"}
+ONCE = {"topics", "console-topics", "bootstrap", "simulator"}
 
 every_service = pytest.mark.parametrize("name", sorted(SERVICES))
 
@@ -84,7 +85,7 @@ def test_prometheus_scrapes_what_the_stack_publishes() -> None:
         assert f"127.0.0.1:{port}:{port}" in SERVICES[name]["ports"]
 
 
-@pytest.mark.parametrize("program", ["service", "trainer", "gateway"])
+@pytest.mark.parametrize("program", ["service", "trainer", "console", "gateway"])
 def test_an_image_is_locked_non_root_and_has_no_shell_in_its_command(program: str) -> None:
     text = (ROOT / "deploy" / f"Dockerfile.{program}").read_text(encoding="utf-8")
     assert "--require-hashes" in text
@@ -103,6 +104,8 @@ def test_its_program_knows_every_setting_that_it_is_given(name: str) -> None:
         known = {f"FRAUD_{field.upper()}" for field in Settings.model_fields}
     if name == "gateway":
         known = {f"FRAUD_{field.upper()}" for field in GatewaySettings.model_fields}
+    if name in {"console", "console-topics"}:
+        known = {f"FRAUD_{field.upper()}" for field in ConsoleSettings.model_fields}
     given = {variable for variable in SERVICES[name].get("environment", {}) if variable.startswith("FRAUD_")}
     assert given <= known
 

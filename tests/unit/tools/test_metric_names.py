@@ -8,6 +8,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from console.metrics import ConsoleMetrics
 from gateway.metrics import Metrics as GatewayMetrics
 from service.observability.metrics import Metrics
 from training.loop.metrics import LoopMetrics
@@ -21,6 +22,7 @@ def declared() -> set[str]:
     Metrics(made)
     LoopMetrics(made)
     GatewayMetrics(made)
+    ConsoleMetrics(made)
     names = set()
     for family in made.collect():
         suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))

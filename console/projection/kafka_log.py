@@ -1,0 +1,128 @@
+"""`console.projection.log` on Kafka."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from kafka import TopicPartition
+from kafka.errors import OffsetOutOfRangeError
+
+from console.projection.log import LogRecord
+from runtime.errors import Unavailable
+from runtime.kafka.batch_reader import read_in_batches
+from runtime.kafka.client import Cluster, open_consumer, open_producer
+
+POLL_MS: Final = 200
+MAX_RECORDS: Final = 5_000
+APPEND_SECONDS: Final = 10.0
+
+
+class KafkaReader:
+    """See `LogReader`; without a consumer group: the projection keeps its own positions."""
+
+    def __init__(self, cluster: Cluster, topics: Sequence[str]) -> None:
+        self._cluster = cluster
+        self._topics = topics
+        self._consumer: Any = None
+
+    def start(self, positions: Mapping[tuple[str, int], int]) -> None:
+        """See `LogReader.start`. Records that are gone before they were read are skipped: retention is the topic's."""
+        self.close()
+        config = {
+            **self._cluster.config(),
+            "group_id": None,
+            "enable_auto_commit": False,
+            "auto_offset_reset": "none",
+            "isolation_level": "read_committed",
+            "allow_auto_create_topics": False,
+            "max_poll_records": MAX_RECORDS,
+            "fetch_max_wait_ms": POLL_MS,
+        }
+        with self._cluster.translated("connecting"):
+            consumer = open_consumer(config)
+        read_in_batches(consumer)
+        try:
+            with self._cluster.translated("reading metadata"):
+                places = [TopicPartition(topic, p) for topic in self._topics for p in _partitions(consumer, topic)]
+                consumer.assign(places)
+                first, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
+                for place in places:
+                    wanted = positions.get((place.topic, place.partition), 0)
+                    _check_end(place, wanted, ends[place])
+                    consumer.seek(place, max(wanted, first[place]))
+        except BaseException:
+            consumer.close()
+            raise
+        self._consumer = consumer
+
+    def poll(self) -> Sequence[LogRecord]:
+        """See `LogReader.poll`."""
+        with self._cluster.translated("reading"):
+            try:
+                batches = self._consumer.poll(timeout_ms=POLL_MS, max_records=MAX_RECORDS)
+            except OffsetOutOfRangeError as error:
+                raise Unavailable(f"records went while they were read: {error}") from None
+        return [
+            LogRecord(place.topic, place.partition, record.offset, record.timestamp * 1000, record.value or b"")
+            for place, records in batches.items()
+            for record in records
+        ]
+
+    def behind(self) -> int:
+        """See `LogReader.behind`; markers of transactions count until they are passed."""
+        with self._cluster.translated("asking for the ends of topics"):
+            places = list(self._consumer.assignment())
+            ends = self._consumer.end_offsets(places)
+            return sum(max(0, ends[place] - self._consumer.position(place)) for place in places)
+
+    def close(self) -> None:
+        """See `LogReader.close`."""
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+
+class KafkaWriter:
+    """See `LogWriter`. Connects on first use: the console starts, and reads, without a broker."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._producer: Any = None
+
+    def append(self, topic: str, key: str, value: bytes) -> int:
+        """See `LogWriter.append`."""
+        with self._cluster.translated(f"writing to {topic}"):
+            if self._producer is None:
+                self._producer = open_producer(
+                    {
+                        **self._cluster.config(),
+                        "acks": "all",
+                        "enable_idempotence": True,
+                        "allow_auto_create_topics": False,
+                        "max_block_ms": int(APPEND_SECONDS * 1000),
+                        "delivery_timeout_ms": int(APPEND_SECONDS * 1000),
+                        "request_timeout_ms": int(APPEND_SECONDS * 500),
+                    }
+                )
+            sent = self._producer.send(topic, key=key.encode(), value=value)
+            return int(sent.get(timeout=APPEND_SECONDS + 1).offset)
+
+    def close(self) -> None:
+        """See `LogWriter.close`."""
+        if self._producer is not None:
+            self._producer.close(timeout=2)
+            self._producer = None
+
+
+def _partitions(consumer: Any, topic: str) -> list[int]:  # noqa: ANN401 - kafka-python has no types
+    partitions = consumer.partitions_for_topic(topic)
+    if not partitions:
+        raise Unavailable(f"topic {topic} does not exist: `python -m service topics` and `python -m console topics`")
+    return sorted(partitions)
+
+
+def _check_end(place: TopicPartition, wanted: int, end: int) -> None:
+    if wanted > end:
+        raise Unavailable(
+            f"{place.topic}-{place.partition} ends at {end}, before what was read of it ({wanted}): it was made again; "
+            "stop the console and run `python -m console rebuild`"
+        )

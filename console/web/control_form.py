@@ -1,0 +1,95 @@
+"""From a form to a version of a control, and back."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from console.web.site import Visit
+from fraud.contracts.controls import Control, ControlKind
+from fraud.controls.state import one_line
+from fraud.timestamps import to_datetime
+from runtime.errors import Misconfigured
+
+KINDS: Final[tuple[ControlKind, ...]] = ("rule", "list_entry", "condition", "policy")
+EFFECTS: Final = ("block", "review", "challenge", "allow")
+CONDITION_EFFECTS: Final = ("block", "review", "allow")
+STATUSES: Final = ("draft", "shadow", "live")
+
+
+def control_of(visit: Visit, control_id: str, kind: str) -> Control:
+    """The version that the form writes.
+
+    Raises:
+        Misconfigured: one line that says what is wrong with it.
+    """
+    bodies = {"rule": _rule, "list_entry": _list_entry, "condition": _condition, "policy": _policy}
+    if kind not in bodies:
+        raise Misconfigured("kind: must be rule, list_entry, condition or policy")
+    share = _number(visit, "share")
+    return checked(
+        {
+            "control_id": control_id,
+            "version": visit.number("version") + 1,
+            "kind": kind,
+            "status": visit.text("status"),
+            "author": visit.name,
+            "reason": visit.text("reason"),
+            "written_at": to_datetime(visit.site.now_us()),
+            "valid_until": _time(visit, "valid_until"),
+            "share": 1.0 if share is None else share,
+            kind: {name: value for name, value in bodies[kind](visit).items() if value is not None},
+        }
+    )
+
+
+def checked(fields: Mapping[str, Any]) -> Control:
+    """A control of the contract.
+
+    Raises:
+        Misconfigured: the first thing that is wrong.
+    """
+    try:
+        return Control.model_validate(fields)
+    except ValidationError as error:
+        raise Misconfigured(one_line(error)) from None
+
+
+def _rule(visit: Visit) -> dict[str, Any]:
+    names = ("max_amount", "max_score")
+    return {
+        "when": visit.text("when"),
+        "effect": visit.text("effect"),
+        **{name: _number(visit, name) for name in names},
+    }
+
+
+def _list_entry(visit: Visit) -> dict[str, Any]:
+    lines = (visit.text("values") or "").splitlines()
+    return {"list": visit.text("list"), "values": [line.strip() for line in lines if line.strip()]}
+
+
+def _condition(visit: Visit) -> dict[str, Any]:
+    texts = {name: visit.text(name) for name in ("entity", "id", "effect")}
+    return {**texts, "up_to": _number(visit, "up_to")}
+
+
+def _policy(visit: Visit) -> dict[str, Any]:
+    return {name: _number(visit, name) for name in ("flag_from", "review_capacity", "explore_share")}
+
+
+def _number(visit: Visit, name: str) -> float | None:
+    text = visit.text(name)
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        raise Misconfigured(f"{name}: must be a number") from None
+
+
+def _time(visit: Visit, name: str) -> datetime | None:
+    text = visit.text(name)
+    try:
+        return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        raise Misconfigured(f"{name}: must be a time") from None

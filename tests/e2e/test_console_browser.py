@@ -1,0 +1,239 @@
+"""The console in a real browser, Debian's Chromium: a morning's work; every page under axe, in the dark, on a phone."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import uvicorn
+
+from console.accounts.roles import Role
+from console.web.app import application
+from fraud.contracts.controls import Control
+from fraud.contracts.inbound import Label
+from local.ports import free_port
+from tests.support.console_events import alert, case_id, decision, payment, raw
+from tests.support.console_site import PASSWORD, Console, console
+from tests.support.memory_topics import MemoryTopics
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = Path("/usr/bin/chromium")
+SECONDS = 40_000
+"""Playwright's patience, ms: the machine may be busy."""
+
+
+def refuse(reason: str) -> None:
+    """Fail where a browser is promised (CI=true), skip on a machine that has none."""
+    if os.getenv("CI", "").lower() in {"1", "true"}:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    if not CHROMIUM.exists():
+        refuse(f"{CHROMIUM} is missing: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """Three alerts whose payments share a device with others, and allowed payments to draw blind cases from."""
+    topics = MemoryTopics()
+    for number in range(40):
+        topics.append("payments", "c", raw(payment(number)))
+        if number in (5, 10, 15):
+            topics.append("alerts", "c", raw(alert(number, gain=float(number))))
+        else:
+            topics.append("decisions", "c", raw(decision(number)))
+    with console(tmp_path_factory.mktemp("console"), topics) as made:
+        for name, role in (("mira", Role.analyst), ("lea", Role.lead), ("ada", Role.admin)):
+            made.site.accounts.put_user(name, role, PASSWORD)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def address(desk: Console) -> Iterator[str]:
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(application(desk.site), host="127.0.0.1", port=port, log_config=None))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        threading.Event().wait(0.05)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(30)
+
+
+def logged_in(browser: "Browser", address: str, name: str, **options: object) -> "Page":
+    page = browser.new_context(**options).new_page()  # type: ignore[arg-type] # Playwright's own options
+    page.set_default_timeout(SECONDS)
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.goto(f"{address}/login")
+    page.fill("#name", name)
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/queue")
+    page.faults = faults  # type: ignore[attr-defined] # read by `no_faults`
+    return page
+
+
+def no_faults(page: "Page") -> None:
+    """Nothing in the browser's console: no script failed, and the policy blocked nothing that the page needs."""
+    assert page.faults == []  # type: ignore[attr-defined] # as above
+
+
+def violations(page: "Page") -> list[str]:
+    """What axe finds against WCAG 2.2 AA, by rule and place."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    found = Axe().run(page, options=rules).response["violations"]
+    return [f"{one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"]]
+
+
+def labels(desk: Console) -> list[Label]:
+    return [Label.model_validate_json(record.value) for record in desk.topics.records["labels"]]
+
+
+def shot(page: "Page", name: str) -> None:
+    """A picture for the docs, where CONSOLE_SHOTS names a folder."""
+    folder = os.getenv("CONSOLE_SHOTS")
+    if folder:
+        page.screenshot(path=f"{folder}/{name}.png", full_page=False)
+
+
+def test_a_morning_by_keyboard_alone(desk: Console, browser: "Browser", address: str) -> None:
+    page = logged_in(browser, address, "mira", viewport={"width": 1280, "height": 900})
+    shot(page, "queue")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/case/*")
+    assert page.url.endswith(case_id(15)), "the worthiest comes first"
+    assert "cards from this device" in page.inner_text("main")
+    page.keyboard.press("c")
+    page.wait_for_selector("text=You hold this case")
+    shot(page, "case")
+    page.keyboard.press("1")
+    page.click("button[value=stay]")
+    page.wait_for_selector("text=Judged unauthorised by mira")
+    page.fill("input[name=text]", "the customer called")
+    page.click("button[value=reopen]")
+    page.wait_for_selector("text=You hold this case")
+    page.keyboard.press("4")
+    page.select_option("select[name=reason_code]", "customer_confirmed")
+    page.click("button[value=next]")
+    page.wait_for_selector("text=You hold this case")
+    assert not page.url.endswith(case_id(15))
+    no_faults(page)
+    desk.settle()
+    threading.Event().wait(1.0)
+    first, second = labels(desk)[:2]
+    assert (first.verdict, second.verdict, second.supersedes) == ("unauthorised", "genuine", first.label_id)
+
+
+def test_a_blind_case_shows_no_score_before_the_verdict(browser: "Browser", address: str) -> None:
+    page = logged_in(browser, address, "mira")
+    row = page.locator("table.queue tbody tr", has_text="blind").first
+    assert "hidden until judged" in row.inner_text()
+    row.locator("a").click()
+    page.wait_for_selector("text=Drawn at random")
+    assert "Score 0.010" not in page.inner_text("body")
+    page.click("button[value=claim]")
+    page.check("input[value=genuine]")
+    page.click("button[value=stay]")
+    page.wait_for_selector("text=Score 0.010")
+
+
+def test_a_rule_is_written_by_one_and_approved_by_another(desk: Console, browser: "Browser", address: str) -> None:
+    lea = logged_in(browser, address, "lea")
+    lea.goto(f"{address}/controls/new/rule")
+    lea.fill("input[name=control_id]", "regulars")
+    lea.fill("#when", "amount < 80")
+    lea.select_option("select[name=effect]", "allow")
+    lea.fill("input[name=max_amount]", "80")
+    lea.fill("input[name=max_score]", "0.5")
+    lea.fill("input[name=reason]", "known customers")
+    lea.click("button[value=draft]")
+    lea.wait_for_url("**/controls/regulars")
+    assert lea.locator("button[value=approve]").count() == 0
+    ada = logged_in(browser, address, "ada")
+    ada.goto(f"{address}/controls/regulars")
+    ada.fill("form.line input[name=reason]", "checked the numbers")
+    ada.click("button[value=approve]")
+    ada.wait_for_selector("text=checked the numbers")
+    shot(ada, "rule")
+    last = Control.model_validate_json(desk.topics.records["controls"][-1].value)
+    assert (last.status, last.author, last.approver) == ("live", "ada", "ada")
+
+
+PAGES = {
+    "queue": "/queue",
+    "judged": "/queue?state=closed",
+    "case": f"/case/{case_id(5)}",
+    "group": f"/case/{case_id(5)}/group/device",
+    "controls": "/controls",
+    "rule": "/controls/new/rule",
+    "list": "/controls/new/list_entry",
+    "condition": "/controls/new/condition",
+    "levers": "/controls/new/policy",
+    "models": "/models",
+    "audit": "/audit",
+    "missing": "/nowhere",
+    "login": "/login",
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(browser: "Browser", address: str, scheme: str) -> None:
+    page = logged_in(browser, address, "lea", color_scheme=scheme)
+    found = {}
+    for name, path in PAGES.items():
+        page.goto(address + path)
+        for closed in page.locator("details:not([open]) > summary").all():
+            closed.click()
+        found[name] = violations(page)
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+@pytest.mark.parametrize("width", [320, 390], ids=["at 400 % of 1280", "phone"])
+def test_no_page_is_wider_than_the_screen(browser: "Browser", address: str, width: int) -> None:
+    page = logged_in(browser, address, "lea", viewport={"width": width, "height": 700})
+    wide = {}
+    for name, path in PAGES.items():
+        page.goto(address + path)
+        wide[name] = page.evaluate("document.documentElement.scrollWidth")
+    shot(page, f"narrow-{width}")
+    assert {name: found for name, found in wide.items() if found > width} == {}
+
+
+def test_forms_work_without_script(browser: "Browser", address: str) -> None:
+    page = logged_in(browser, address, "lea", java_script_enabled=False)
+    page.goto(f"{address}/case/{case_id(5)}")
+    page.click("button[value=claim]")
+    page.wait_for_selector("text=You hold this case")
+    page.check("input[value=unauthorised]")
+    page.click("button[value=stay]")
+    page.wait_for_selector("text=Judged unauthorised by lea")
+
+
+def test_the_table_is_refreshed_in_place(browser: "Browser", address: str) -> None:
+    page = logged_in(browser, address, "mira")
+    with page.expect_response(lambda answer: "page=0" in answer.url, timeout=SECONDS) as fetched:
+        pass
+    assert "<html" not in fetched.value.text()
+    page.wait_for_selector("#table table.queue")
+    assert page.locator("#table #table").count() == 0
+    no_faults(page)
