@@ -148,12 +148,14 @@ def _among(owners: UInt64s, gone: UInt64s) -> Bools:
     if len(gone) == 1:
         return np.equal(owners, gone[0])
     place = np.minimum(np.searchsorted(gone, owners), len(gone) - 1)
-    return np.equal(gone[place], owners)
+    found: Bools = np.equal(gone[place], owners)
+    return found
 
 
 def _sorted(rows: _Rows) -> _Rows:
     alive = rows[rows["end"] != _NEVER]
-    return alive[np.argsort(alive["key"], kind="stable")]
+    ordered: _Rows = alive[np.argsort(alive["key"], kind="stable")]
+    return ordered
 
 
 def _merged(held: _Rows, recent: _Rows) -> _Rows:

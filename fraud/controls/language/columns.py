@@ -85,7 +85,8 @@ class Addresses:
         """Which lie in a network; bool [n]. An IPv6 network holds no IPv4 address."""
         high_mask, low_mask = network.masks
         inside = (self.high & high_mask == np.uint64(network.high)) & (self.low & low_mask == np.uint64(network.low))
-        return inside & self.valid if network.length >= 96 else inside & self.valid & ~self.v4
+        found: Bools = inside & self.valid if network.length >= 96 else inside & self.valid & ~self.v4
+        return found
 
 
 class Network(NamedTuple):
