@@ -76,7 +76,7 @@ class PaymentFacts:
         """See `Facts`."""
         known = self._vocabulary.get(name)
         if known is not None and known.source is not None:
-            return Numbers.of(self._asked[known.source].astype(np.float64))
+            return Numbers.read(self._asked[known.source].astype(np.float64))
         if name == "score":
             return Numbers.of(self._score)
         if name == "amount":
@@ -85,9 +85,9 @@ class PaymentFacts:
             return Numbers(self._batch.time.astype(np.float64), True)
         if name.startswith(OWN):
             column = self._fields.values.index(name.removeprefix(OWN))
-            return Numbers.of(self._batch.attributes[:, column].astype(np.float64))
+            return Numbers.read(self._batch.attributes[:, column].astype(np.float64))
         held = self._batch.integers[:, INTEGERS.index(name)]
-        return Numbers.of(np.where(held == MISSING, np.nan, held))
+        return Numbers.read(np.where(held == MISSING, np.nan, held))
 
     def texts(self, name: str) -> Texts:
         """See `Facts`."""

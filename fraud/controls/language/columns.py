@@ -18,6 +18,8 @@ V4_PREFIX: Final = b"\0" * 10 + b"\xff\xff"
 """Before the four bytes of an IPv4 address, as IPv6 writes it."""
 _V4_LOW: Final = np.uint64(0xFFFF)
 _ZERO: Final = np.uint64(0)
+_FEW: Final = 8
+"""With at least so many rows to a distinct text, hashing only the distinct ones is faster."""
 
 
 class Numbers(NamedTuple):
@@ -37,6 +39,11 @@ class Numbers(NamedTuple):
         finite = np.isfinite(values)
         complete = bool(finite.all())
         return cls(values if complete else np.where(finite, values, np.nan), complete)
+
+    @classmethod
+    def read(cls, values: Float64s) -> "Numbers":
+        """Of which none is infinite."""
+        return cls(values, not np.isnan(values.min(initial=0.0)))  # a minimum is missing where any value is
 
 
 class Truth(NamedTuple):
@@ -141,7 +148,8 @@ class Texts:
     def hashes(self) -> UInt64s:
         """`fraud.decoding.batch.hash_id` of each, 0 where missing; uint64 [n]."""
         if self._hashes is None:
-            self._hashes = hash_all(self.values)
+            few = len(set(self.values)) * _FEW <= len(self.values)
+            self._hashes = self._hashed_by_distinct() if few else hash_all(self.values)
         return self._hashes
 
     @property
@@ -171,6 +179,11 @@ class Texts:
         made: list[str | None] = [*map(change, distinct), None]
         hashes = hash_all(made)
         return Texts([made[code] for code in codes.tolist()], hashes[codes])
+
+    def _hashed_by_distinct(self) -> UInt64s:
+        distinct, codes = self._dictionary()
+        hashes: UInt64s = hash_all([*distinct, None])[codes]
+        return hashes
 
     def _dictionary(self) -> tuple[list[str], npt.NDArray[np.intp]]:
         """The distinct texts, and which one each is; -1 where missing."""
