@@ -22,6 +22,7 @@ MAX_VALUES: Final = 4_000_000
 
 _RECENT_MAX: Final = 1 << 14
 _WAITING_MAX: Final = 1 << 14
+_FEW_GONE: Final = 8
 _NEVER: Final = np.iinfo(np.int64).min
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 _FACTORS: Final = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -180,8 +181,11 @@ class Lists:
 
 def _among(owners: UInt64s, gone: UInt64s) -> Bools:
     """Which owners are gone; `gone` is sorted."""
-    if len(gone) == 1:
-        return np.equal(owners, gone[0])
+    if len(gone) <= _FEW_GONE:
+        among = np.zeros(len(owners), np.bool_)
+        for one in gone:
+            among |= owners == one
+        return among
     place = np.minimum(np.searchsorted(gone, owners), len(gone) - 1)
     found: Bools = np.equal(gone[place], owners)
     return found

@@ -86,19 +86,26 @@ def _negate(truth: Truth) -> Truth:
 
 def _all(facts: Facts, value: object, parts: tuple[Value, ...]) -> Truth:
     truths = cast("tuple[Truth, ...]", parts)
-    true = truths[0].true
-    for truth in truths[1:]:
-        true = true & truth.true
+    true = _fold(np.logical_and, [truth.true for truth in truths])
     if all(truth.false is None for truth in truths):
         return Truth(true, None)
-    false = truths[0].untrue
-    for truth in truths[1:]:
-        false = false | truth.untrue
-    return Truth(true, false)
+    return Truth(true, _fold(np.logical_or, [truth.untrue for truth in truths]))
 
 
 def _any(facts: Facts, value: object, parts: tuple[Value, ...]) -> Truth:
-    return _negate(_all(facts, value, tuple(_negate(cast("Truth", part)) for part in parts)))
+    truths = cast("tuple[Truth, ...]", parts)
+    true = _fold(np.logical_or, [truth.true for truth in truths])
+    if all(truth.false is None for truth in truths):
+        return Truth(true, None)
+    return Truth(true, _fold(np.logical_and, [truth.untrue for truth in truths]))
+
+
+def _fold(join: np.ufunc, masks: list[Bools]) -> Bools:
+    """All masks joined, in one new array."""
+    made: Bools = join(masks[0], masks[1])
+    for mask in masks[2:]:
+        made = join(made, mask)
+    return made
 
 
 def _not(facts: Facts, value: object, parts: tuple[Value, ...]) -> Truth:
