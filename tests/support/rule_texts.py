@@ -5,6 +5,7 @@ division by zero is an error here and an infinity there, so the oracle's text as
 """
 
 from collections.abc import Mapping
+from datetime import UTC
 from random import Random
 
 import celpy
@@ -155,10 +156,10 @@ def _program(text: str) -> celpy.Runner:
 
 def _cel(name: str, value: object) -> celtypes.Value:
     if name == "event_time":
-        return celtypes.TimestampType.fromtimestamp(int(str(value)) // 1_000_000, celtypes.datetime.timezone.utc)
+        return celtypes.TimestampType.fromtimestamp(int(str(value)) // 1_000_000, UTC)
     if isinstance(value, bool):
         return celtypes.BoolType(value)
-    return celtypes.DoubleType(value) if isinstance(value, float) else celtypes.StringType(value)
+    return celtypes.DoubleType(value) if isinstance(value, float) else celtypes.StringType(str(value))
 
 
 HOSTILE = (
