@@ -1,5 +1,5 @@
 # Long runs. Each prints a table and writes build/bench/<target>.json: a list of {name, value, unit, low, high}.
-.PHONY: bench bench-gate bench-history bench-transfer bench-own-fields bench-simulator bench-decode bench-stages bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration bench-gateway audit
+.PHONY: bench bench-gate bench-history bench-transfer bench-own-fields bench-simulator bench-decode bench-stages bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration bench-gateway bench-controls audit
 
 BENCH_READY := .venv/.bench-ready
 
@@ -36,6 +36,9 @@ bench-stages: $(READY) ## what an event costs in each stage of the pipeline
 
 bench-score: $(READY) ## cost of scoring with a bundle
 	$(PY) -m benchmarks.score
+
+bench-controls: $(READY) ## cost of rules and lists; random rules against CEL
+	$(PY) -m benchmarks.controls
 
 chaos: $(READY) ## faults on a real broker: nothing lost, nothing doubled (ONLY="kill stalled": some of them)
 	$(PY) -m benchmarks.chaos $(addprefix --only ,$(ONLY))

@@ -1,4 +1,4 @@
-"""Writes the pages of `docs/reference/` that the code knows best: settings and metrics. `python -m tools.reference`."""
+"""Writes the pages of `docs/reference/` that the code knows: settings, metrics, rules. `python -m tools.reference`."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,6 +8,9 @@ from prometheus_client import CollectorRegistry
 
 from console.metrics import ConsoleMetrics
 from console.settings import Settings as ConsoleSettings
+from fraud.controls.language.vocabulary import Vocabulary
+from fraud.controls.names import vocabulary_of
+from fraud.features.platform import STANDARD
 from gateway.http.openapi import documents
 from gateway.metrics import Metrics as GatewayMetrics
 from gateway.settings import Settings as GatewaySettings
@@ -67,6 +70,55 @@ All programs answer `/metrics`, `/healthz` (it lives) and `/readyz` (it works).
 {console}"""
 
 
+RULES: Final = """# The language of rules
+
+{made}
+
+A rule is a condition about one payment:
+
+    card_attempts_1h >= 5 and amount > money(200, "EUR") and not customer_id in list("good")
+
+It runs no code: there are no loops, assignments, attributes or functions but those below, and a rule has at most 4,000
+characters, 300 parts and 24 levels. It is checked against the platform's names and types when it is written. Lines may
+break within parentheses.
+
+**What is missing.** A comparison with something missing is neither true nor false, and so is a division by zero. `and`
+is false where one part is false, `or` true where one is true, whatever else is missing. A rule that is neither does
+nothing and is counted as not computed; `has(x)` asks whether x is there. The order of evaluation plays no part; meaning
+is that of CEL (`tests/property/test_rules_oracle.py` holds random rules to it).
+
+| written | of | means |
+| --- | --- | --- |
+| `and`, `or`, `not`, `true`, `false` | bool | |
+| `<` `<=` `>` `>=` | numbers, money, times | also `2 < x <= 5`; a number beside money is in the base currency |
+| `==` `!=` | all of one type | texts as they stand in the event, byte by byte |
+| `+` `-` `*` `/` | numbers, money | money times or by a number is money, money by money a number |
+| `x in ("a", "b")`, `x not in (…)` | text, numbers | one of up to about 200 constants; of one: `("a",)` |
+| `x in list("name")` | text | on that list at the time of the payment; a list that nobody filled is empty |
+| `x in cidr("10.0.0.0/8", "2001:db8::/32")` | text | an address in one of them; unknown where it is none |
+| `has(x)` | a name | whether the payment has it |
+| `money(12.5, "USD")` | | in the base currency, by the rate of the payment's day |
+| `startswith(x, "abc")`, `lower(x)` | text | |
+| `abs(x)` | numbers, money | |
+| `time("2026-12-01T08:00:00Z")` | | a moment |
+| `hour(t)`, `weekday(t)` | time | 0 to 23, 1 (Monday) to 7; by `tz_offset_min` where known, else UTC |
+| `hours(later, earlier)` | times | hours between |
+| `attribute("risk level")` | | an own field whose name is no plain word; else `attribute_<name>` |
+
+## Names
+
+Of a platform without fields of its own. Every measure of the history is there in every window, whether or not the model
+reads it; it tells of what came before the payment. Measures are kept in single precision: 7 digits.
+
+{names}"""
+
+
+def names_table(vocabulary: Vocabulary) -> str:
+    """All names with type, meaning and an example."""
+    rows = (f"| `{n.name}` | {n.type} | {n.meaning} | `{vocabulary.example(n)}` |\n" for n in vocabulary)
+    return "| name | type | meaning | example |\n| --- | --- | --- | --- |\n" + "".join(rows)
+
+
 def pages() -> Mapping[str, str]:
     """Each page's name and text, as the code has them now."""
     registry, loop_registry = CollectorRegistry(), CollectorRegistry()
@@ -91,6 +143,7 @@ def pages() -> Mapping[str, str]:
             console=metrics_table(console_registry),
         ),
         "contracts/openapi.json": documents()["openapi.json"].decode(),
+        "rules.md": RULES.format(made=MADE, names=names_table(vocabulary_of(STANDARD))),
     }
 
 

@@ -1,6 +1,7 @@
 """Events to feature rows: read the history, then update it, the same code in the service, in datasets and in replay."""
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, TypeAlias
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from fraud.decoding.batch import Batch, Float32s, UInt8s
 from fraud.features.catalogue import SPEC, spec_of
 from fraud.features.risk_tables import OWN, RiskTables
-from fraud.features.spec import ATTRIBUTE, EVENT, RISK, SEEN, Feature, FeatureKind, FeatureSpec, Stage
+from fraud.features.spec import ATTRIBUTE, EVENT, RISK, SEEN, Feature, FeatureKind, FeatureSpec, Stage, valid_source
 from fraud.fingerprint import fingerprint
 from fraud.history.history import History, HistoryConfig, history_fingerprint
 from fraud.history.kernel import update as kernel
@@ -57,12 +58,14 @@ class Encoded:
         status: uint8 [n], a `Status`.
         late: bool [n], event time before the newest of the partition.
         ahead: bool [n], event time more than an hour after the partition's watermark.
+        asked: float32 [n, asked measures], as `features`; see `Encoder.ask`.
     """
 
     features: Float32s
     status: UInt8s
     late: Bools
     ahead: Bools
+    asked: Float32s
 
 
 class Encoder:
@@ -86,11 +89,31 @@ class Encoder:
             )
         self.spec = spec
         self.history = history
-        self._plan = _plan(spec)
+        self._asked: tuple[tuple[str, str], ...] = ()
+        self._plan = _plan(spec, ())
         self._risky = spec.risk_columns()
         categories = len(spec.fields.categories)
         widest = len(EVENT_MEASURES) + len(spec.fields.values) + len(SPAN_NAMES) * categories
         self._scratch = new_scratch(len(KINDS), widest, categories)
+
+    def ask(self, sources: Sequence[tuple[str, str]]) -> None:
+        """Has these measures read with the features from the next batch on, in place of those asked for before.
+
+        They are read as features are, before the event changes the history, and change neither features nor history;
+        what nobody asks for costs nothing.
+
+        Args:
+            sources: as `Feature.source`, of the history or the event.
+
+        Raises:
+            ValueError: there is no such measure.
+        """
+        for source in sources:
+            if source[0] == RISK or not valid_source(source, self.spec.fields):
+                raise ValueError(f"the history has no measure {source[1]} of {source[0]}")
+        if tuple(sources) != self._asked:
+            self._asked = tuple(sources)
+            self._plan = _plan(self.spec, self._asked)
 
     def encode(self, batch: Batch, risk: RiskTables | None = None) -> Encoded:
         """Read each event's features, then update the history, event by event in the given order.
@@ -101,16 +124,17 @@ class Encoder:
         held, fields = (batch.attributes.shape[1], batch.own_ids.shape[1]), self.spec.fields
         if held != (len(fields.values), len(fields.entities)):
             raise ValueError(f"batch has {sum(held)} own fields, the spec {len(fields.values) + len(fields.entities)}")
-        features = np.full((n, self.spec.width), np.nan, np.float32)
+        read = np.full((n, self.spec.width + len(self._asked)), np.nan, np.float32)
         status, late, ahead = np.zeros(n, np.uint8), np.zeros(n, np.bool_), np.zeros(n, np.bool_)
         columns, history = columns_of(batch), self.history
         for start, stop in history.stretches(n):
             kernel.advance(
-                history.state, history.limits, columns, start, stop, self._plan, self._scratch, features, status, late,
+                history.state, history.limits, columns, start, stop, self._plan, self._scratch, read, status, late,
                 ahead,
             )  # fmt: skip
+        features = np.ascontiguousarray(read[:, : self.spec.width])  # a copy only where more was asked for
         self._add_risk(batch, features, status, risk or RiskTables())
-        return Encoded(features, status, late, ahead)
+        return Encoded(features, status, late, ahead, read[:, self.spec.width :])
 
     def _add_risk(self, batch: Batch, features: Float32s, status: UInt8s, risk: RiskTables) -> None:
         for entity, (columns, windows) in self._risky.items():
@@ -120,14 +144,17 @@ class Encoder:
             features[:, columns] = np.where((status == Status.SCORE)[:, None], risks, np.float32(np.nan))
 
 
-def _plan(spec: FeatureSpec) -> kernel.Plan:
-    """Measures and columns ordered by kind, own entities after the standard ones, the event's own last."""
+def _plan(spec: FeatureSpec, asked: Sequence[tuple[str, str]]) -> kernel.Plan:
+    """Measures and columns ordered by kind, own entities after the standard ones, the event's own last.
+
+    Features first, then what else is asked for.
+    """
     places: Final = (*KINDS, *(OWN + name for name in spec.fields.entities), EVENT)
     own_at, values = len(EVENT_MEASURES), spec.fields.values
     measures: dict[str, list[int]] = {place: [] for place in places}
     columns: dict[str, list[int]] = {place: [] for place in places}
-    for column, feature in enumerate(spec.features):
-        place, measure = feature.source
+    for column, source in enumerate((*(feature.source for feature in spec.features), *asked)):
+        place, measure = source
         if place == RISK:
             continue
         if place == ATTRIBUTE:

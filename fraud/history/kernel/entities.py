@@ -22,7 +22,7 @@ _CUSTOMER_MERCHANT, _CUSTOMER_DEVICE, _CUSTOMER_COUNTRY, _CARD_DEVICE = (
 )
 _COUNTRY = CATEGORIES.index("shipping_country")
 _CARDS_AND_CUSTOMERS = (_CARD, _CUSTOMER)
-_PARTNERS_OF: Final = {
+PARTNERS_OF: Final = {
     "customer": (_DEVICE, _CARD),
     "card": (_MERCHANT, _DEVICE),
     "device": _CARDS_AND_CUSTOMERS,
@@ -32,7 +32,7 @@ _PARTNERS_OF: Final = {
     "shipping_address": _CARDS_AND_CUSTOMERS,
     **dict.fromkeys(BUCKETED, (0, 0)),  # none
 }
-_PARTNERS = np.array([_PARTNERS_OF[entity] for entity in ENTITIES], np.int64)
+_PARTNERS = np.array([PARTNERS_OF[entity] for entity in ENTITIES], np.int64)
 """Whose distinct counts an entity's ring keeps. The second is also its degree; a card has none."""
 _ZERO = np.uint64(0)
 
