@@ -76,7 +76,7 @@ def pages() -> Mapping[str, str]:
             loop=metrics_table(loop_registry),
             gateway=metrics_table(gateway_registry),
         ),
-        "contracts/openapi.json": documents()["openapi.json"].decode(),
+        "openapi.json": documents()["openapi.json"].decode(),
     }
 
 
