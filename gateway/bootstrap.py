@@ -180,7 +180,8 @@ class Running:
             now = self._turned = self._clock.monotonic()
             lag = max(0.0, now - due)
             self.metrics.loop_lag.set(lag)
-            self.checkout.tick(lag)
+            self.checkout.turned(lag)
+            self.checkout.tick()
             if now >= chores_due:
                 chores_due = now + CHORE_SECONDS
                 self._chores()

@@ -19,6 +19,7 @@ class Sent:
         number: in order.
         due: when it was to be sent, monotonic seconds: from here its time counts.
         status: of the answer; 0: there was none.
+        behind: how much later than due it was written, seconds: the load generator's own share.
         seconds: from `due` to the whole answer.
         body: of the answer.
     """
@@ -26,6 +27,7 @@ class Sent:
     number: int
     due: float
     status: int = 0
+    behind: float = 0.0
     seconds: float = 0.0
     body: bytes = b""
 
@@ -128,6 +130,7 @@ class HttpLoad:
                     lambda: _Connection(self._idle.append), self.host, self.port
                 )
             waiting = _Waiting(sent, loop.create_future())
+            sent.behind = time.monotonic() - sent.due
             connection.ask(waiting, request)
             await asyncio.wait_for(waiting.done, GIVE_UP_SECONDS)
         except (OSError, TimeoutError):

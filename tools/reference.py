@@ -142,7 +142,7 @@ def pages() -> Mapping[str, str]:
             gateway=metrics_table(gateway_registry),
             console=metrics_table(console_registry),
         ),
-        "contracts/openapi.json": documents()["openapi.json"].decode(),
+        "openapi.json": documents()["openapi.json"].decode(),
         "rules.md": RULES.format(made=MADE, names=names_table(vocabulary_of(STANDARD))),
     }
 

@@ -78,8 +78,8 @@ class Checkout:
         self.admission = admission
         self.linked = 0
         """Decisions that came after their payment's answer."""
-        self.lag = 0.0
-        """Seconds that the event loop came late to its last turn: about as long a request waited to be read."""
+        self._lag = 0.0
+        self._due: float | None = None
 
     # --- requests ---
 
@@ -307,9 +307,17 @@ class Checkout:
         """Payments that are accepted and not decided."""
         return len(self._tracked)
 
-    def tick(self, lag: float = 0.0) -> None:
+    @property
+    def lag(self) -> float:
+        """Seconds that the event loop is late: about as long as a request has waited to be read."""
+        return self._lag if self._due is None else max(self._lag, self._monotonic() - self._due)
+
+    def turned(self, lag: float) -> None:
+        """Notes how late the loop came to a turn; the next one is due in TICK_SECONDS."""
+        self._lag, self._due = lag, self._monotonic() + TICK_SECONDS
+
+    def tick(self) -> None:
         """What time brings: payments that are given up, and room for those nobody waits for. Every TICK_SECONDS."""
-        self.lag = lag
         while self.oldest > GIVEN_UP_SECONDS:
             self._leave(next(iter(self._at_scorer.values())))
         while self._tracked and self._monotonic() - next(iter(self._tracked.values())).since > self._keep:

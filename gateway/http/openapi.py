@@ -1,6 +1,6 @@
 """The gateway's description: OpenAPI 3.1, made from the contracts' models, with an example of each request.
 
-`docs/reference/contracts/openapi.json` is this document, written by `make reference`; a test fails when it is stale.
+`docs/reference/openapi.json` is this document, written by `make reference`; a test fails when it is stale.
 """
 
 import json

@@ -280,12 +280,12 @@ def test_one_shops_flood_leaves_room_for_the_others(tmp_path: Path) -> None:
 
 def test_a_loop_that_comes_late_refuses_payments_unread_and_nothing_else(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with shop(tmp_path) as s:
-            s.gateway.checkout.tick(lag=0.3)
+        async with shop(tmp_path, still=True) as s:
+            s.gateway.checkout.turned(lag=0.3)
             answer = await s.pay(1)
             assert (answer.status_code, answer.json()["reason"], answer.headers["retry-after"]) == (503, "busy", "1")
             assert (await s.get("/v1/decisions/t1")).status_code == 404
-            s.gateway.checkout.tick(lag=0.0)
+            s.gateway.checkout.turned(lag=0.0)
             assert (await s.pay(1)).status_code == 200
 
     asyncio.run(scenario())
