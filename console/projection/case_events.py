@@ -68,7 +68,8 @@ class CaseEvents:
         for case_id, transaction_id, former in rows:
             label = analyst_label(verdict, transaction_id=transaction_id, supersedes=former)
             self._connection.execute(
-                "INSERT OR IGNORE INTO due_label VALUES (?, ?, ?, ?, EXISTS (SELECT 1 FROM label WHERE label_id = ?), ?)",
+                "INSERT OR IGNORE INTO due_label"
+                " VALUES (?, ?, ?, ?, EXISTS (SELECT 1 FROM label WHERE label_id = ?), ?)",
                 (
                     label.label_id,
                     offset,

@@ -102,7 +102,7 @@ def counts(connection: sqlite3.Connection, now_us: int, *, sla_us: int) -> Count
     """Of open cases on alerts: blind ones have no clock."""
     waiting = "FROM cases WHERE status = 'open' AND kind = 'alert'"
     row = connection.execute(
-        f"SELECT (SELECT count(*) {waiting}), (SELECT count(*) {waiting} AND opened_us <= ?),"  # noqa: S608 - our own words
+        f"SELECT (SELECT count(*) {waiting}), (SELECT count(*) {waiting} AND opened_us <= ?),"
         f" (SELECT min(opened_us) {waiting})",
         (now_us - sla_us,),
     ).fetchone()

@@ -68,7 +68,7 @@ class Console:
 
     def settle(self) -> None:
         """Waits until the projection has read all that is there."""
-        for topic, log in self.topics.records.items():
+        for topic, log in list(self.topics.records.items()):
             if log:
                 assert self.site.follower.wait_for_control(topic, len(log) - 1, seconds=10)
 
