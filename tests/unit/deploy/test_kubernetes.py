@@ -11,6 +11,7 @@ import yaml
 
 from console.settings import Settings as ConsoleSettings
 from fraud.features.platform import parse_platform
+from runtime.settings import ProgramSettings
 from service.settings import Settings
 from training.settings import Settings as LoopSettings
 
@@ -93,7 +94,10 @@ def test_its_program_knows_every_setting_that_it_is_given(workload: dict[str, An
     for container in workload["spec"]["template"]["spec"]["containers"]:
         names = {variable["name"] for variable in container.get("env", [])}
         names |= set().union(*(given[one["configMapRef"]["name"]] for one in container["envFrom"]))
-        programs = {"fraudstream/trainer": LoopSettings, "fraudstream/console": ConsoleSettings}
+        programs: dict[str, type[ProgramSettings]] = {
+            "fraudstream/trainer": LoopSettings,
+            "fraudstream/console": ConsoleSettings,
+        }
         known = programs.get(container["image"], Settings)
         # What is meant for another program is left alone, where the program says so.
         fields = {name.removeprefix("FRAUD_").lower() for name in names if known.claims(name.lower())}
