@@ -51,7 +51,7 @@ class ConsoleMetrics:
         self.verdicts.set_function(
             lambda: _value(
                 readers,
-                "SELECT count(*) FROM case_event WHERE type = 'verdict' AND refused IS NULL AND stamp_us > ?",
+                "SELECT count(*) FROM case_event WHERE verdict IS NOT NULL AND stamp_us > ?",
                 now_us() - HOUR_US,
             )
         )
@@ -60,8 +60,8 @@ class ConsoleMetrics:
 
 _AGREEMENT = """
 SELECT avg(verdicts = 1) FROM (
-    SELECT count(DISTINCT json_extract(raw, '$.verdict')) AS verdicts FROM case_event
-    WHERE type = 'verdict' AND refused IS NULL GROUP BY case_id HAVING count(DISTINCT by) > 1)
+    SELECT count(DISTINCT verdict) AS verdicts FROM case_event
+    WHERE verdict IS NOT NULL GROUP BY case_id HAVING count(DISTINCT by) > 1)
 """
 
 

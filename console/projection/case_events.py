@@ -29,8 +29,18 @@ class CaseEvents:
         after = fold(state_of(self._connection, event.case_id), event, record.time_us)
         refused = after.reason if isinstance(after, NotCounted) else None
         self._connection.execute(
-            "INSERT INTO case_event VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (record.offset, event.case_id, event.event_id, event.type, event.by, record.time_us, refused, record.value),
+            "INSERT INTO case_event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                record.offset,
+                event.case_id,
+                event.event_id,
+                event.type,
+                event.by,
+                record.time_us,
+                refused,
+                None if refused else event.verdict,
+                record.value,
+            ),
         )
         if isinstance(after, NotCounted):
             return
@@ -58,8 +68,16 @@ class CaseEvents:
         for case_id, transaction_id, former in rows:
             label = analyst_label(verdict, transaction_id=transaction_id, supersedes=former)
             self._connection.execute(
-                "INSERT OR IGNORE INTO due_label VALUES (?, ?, ?, ?, ?)",
-                (label.label_id, offset, case_id, transaction_id, label.model_dump_json(exclude_none=True).encode()),
+                "INSERT OR IGNORE INTO due_label"
+                " VALUES (?, ?, ?, ?, EXISTS (SELECT 1 FROM label WHERE label_id = ?), ?)",
+                (
+                    label.label_id,
+                    offset,
+                    case_id,
+                    transaction_id,
+                    label.label_id,
+                    label.model_dump_json(exclude_none=True).encode(),
+                ),
             )
             self._connection.execute(
                 "UPDATE cases SET label_id = ?, verdict = ? WHERE case_id = ?",

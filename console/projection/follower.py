@@ -136,8 +136,8 @@ class Follower:
 
     def _send_labels(self) -> None:
         due = self._connection.execute(
-            "SELECT d.label_id, d.offset, d.transaction_id, d.raw, e.stamp_us FROM due_label d JOIN case_event e USING"
-            " (offset) WHERE NOT EXISTS (SELECT 1 FROM label l WHERE l.label_id = d.label_id)"
+            "SELECT d.label_id, d.offset, d.transaction_id, d.raw, e.stamp_us"
+            " FROM due_label d JOIN case_event e USING (offset) WHERE d.arrived = 0"
         ).fetchall()
         now, now_us = self._monotonic(), self._now_us()
         for label_id, offset, transaction_id, raw, stamp_us in due:

@@ -156,6 +156,7 @@ class Projection:
             (label.label_id, label.transaction_id, label.verdict, label.source, label.reason_code, label.supersedes,
              to_us(label.occurred_at), record.time_us),
         )  # fmt: skip
+        self._connection.execute("UPDATE due_label SET arrived = 1 WHERE label_id = ?", (label.label_id,))
 
     def _control(self, record: LogRecord) -> None:
         self._connection.execute(

@@ -100,9 +100,10 @@ class Counts:
 
 def counts(connection: sqlite3.Connection, now_us: int, *, sla_us: int) -> Counts:
     """Of open cases on alerts: blind ones have no clock."""
+    waiting = "FROM cases WHERE status = 'open' AND kind = 'alert'"
     row = connection.execute(
-        "SELECT count(*), count(*) FILTER (WHERE opened_us <= ?), min(opened_us) FROM cases"
-        " WHERE status = 'open' AND kind = 'alert'",
+        f"SELECT (SELECT count(*) {waiting}), (SELECT count(*) {waiting} AND opened_us <= ?),"
+        f" (SELECT min(opened_us) {waiting})",
         (now_us - sla_us,),
     ).fetchone()
     held = connection.execute(

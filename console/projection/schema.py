@@ -2,17 +2,18 @@
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables and of what fills them: a file of another version is made anew from the log."""
 
 TABLES: Final = """
 CREATE TABLE position (topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (topic, partition));
 
+-- Tables that hold messages have rowids: rows that large would each take pages of their own in an index.
 -- from_log: 1 as the transactions topic has it, 0 as an alert repeats it.
 CREATE TABLE payment (
     transaction_id TEXT PRIMARY KEY, from_log INTEGER NOT NULL, event_us INTEGER NOT NULL, customer_id TEXT NOT NULL,
     amount TEXT NOT NULL, currency TEXT NOT NULL, raw BLOB NOT NULL
-) WITHOUT ROWID;
+);
 CREATE TABLE link (
     kind TEXT, value TEXT, event_us INTEGER, transaction_id TEXT, PRIMARY KEY (kind, value, event_us, transaction_id)
 ) WITHOUT ROWID;
@@ -20,11 +21,11 @@ CREATE TABLE outcome (
     transaction_id TEXT, outcome_id TEXT, kind TEXT NOT NULL, event_us INTEGER NOT NULL,
     PRIMARY KEY (transaction_id, outcome_id)
 ) WITHOUT ROWID;
-CREATE TABLE alert (alert_id TEXT PRIMARY KEY, raw BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE alert (alert_id TEXT PRIMARY KEY, raw BLOB NOT NULL);
 CREATE TABLE decision (
     transaction_id TEXT, stage TEXT, alert_id TEXT, event_us INTEGER NOT NULL, score REAL NOT NULL,
     action TEXT NOT NULL, model_version INTEGER NOT NULL, raw BLOB NOT NULL, PRIMARY KEY (transaction_id, stage)
-) WITHOUT ROWID;
+);
 CREATE INDEX decision_of_alert ON decision (alert_id) WHERE alert_id IS NOT NULL;
 CREATE TABLE label (
     label_id TEXT PRIMARY KEY, transaction_id TEXT NOT NULL, verdict TEXT NOT NULL, source TEXT NOT NULL,
@@ -42,6 +43,7 @@ CREATE TABLE cases (
     judged_us INTEGER NOT NULL DEFAULT 0, label_id TEXT, merged_into TEXT, event_transaction TEXT
 ) WITHOUT ROWID;
 CREATE INDEX queue ON cases (status, kind, worth DESC, case_id);
+CREATE INDEX waiting ON cases (status, kind, opened_us);
 CREATE INDEX held ON cases (holder) WHERE holder IS NOT NULL;
 CREATE INDEX judged ON cases (judged_us) WHERE judged_us > 0;
 CREATE INDEX merged ON cases (merged_into) WHERE merged_into IS NOT NULL;
@@ -49,14 +51,17 @@ CREATE INDEX case_of_payment ON cases (transaction_id);
 
 CREATE TABLE case_event (
     offset INTEGER PRIMARY KEY, case_id TEXT NOT NULL, event_id TEXT NOT NULL, type TEXT NOT NULL, by TEXT NOT NULL,
-    stamp_us INTEGER NOT NULL, refused TEXT, raw BLOB NOT NULL
+    stamp_us INTEGER NOT NULL, refused TEXT, verdict TEXT, raw BLOB NOT NULL
 );
 CREATE INDEX history ON case_event (case_id, offset);
+-- Verdicts that count.
+CREATE INDEX verdicts ON case_event (case_id, by, verdict) WHERE verdict IS NOT NULL;
+CREATE INDEX verdict_times ON case_event (stamp_us) WHERE verdict IS NOT NULL;
 CREATE TABLE due_label (
     label_id TEXT PRIMARY KEY, offset INTEGER NOT NULL, case_id TEXT NOT NULL, transaction_id TEXT NOT NULL,
-    raw BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX due_of_case ON due_label (case_id);
+    arrived INTEGER NOT NULL, raw BLOB NOT NULL
+);
+CREATE INDEX still_due ON due_label (arrived) WHERE arrived = 0;
 
 CREATE TABLE control_record (offset INTEGER PRIMARY KEY, time_us INTEGER NOT NULL, raw BLOB NOT NULL);
 CREATE TABLE announcement (

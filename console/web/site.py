@@ -104,7 +104,7 @@ class Visit:
         """All values of a field."""
         return [value for value in self.form.getlist(name) if isinstance(value, str)]
 
-    def page(self, template: str, status: int = 200, **values: object) -> Response:
+    def page(self, template: str, status: int = 200, /, **values: object) -> Response:
         """A page; `fragment` asks for its main part only, which htmx puts in place of the old one."""
         personal = shown.Personal(self.site.key, self.role)
         return render(self.site, template, status, visit=self, personal=personal, Role=Role, **values)

@@ -67,6 +67,12 @@ class Visitor:
         """A form of a case's page, as the page is now."""
         return self.post(f"/case/{case_id}/{path}", **self.get(f"/case/{case_id}").hidden(), **fields)
 
+    def close(self) -> None:
+        """Hangs up."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
     def _request(self, method: str, path: str, body: str | None) -> Answer:
         if self._connection is None:
             self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
@@ -76,8 +82,7 @@ class Visitor:
             response = self._connection.getresponse()
             text = response.read().decode()
         except (OSError, http.client.HTTPException):
-            self._connection.close()
-            self._connection = None
+            self.close()
             raise
         given = response.getheader("set-cookie")
         if given and "=" in given.partition(";")[0]:

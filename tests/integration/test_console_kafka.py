@@ -1,6 +1,7 @@
 """The console on a real broker: a verdict by form is a label that the ledger counts, whoever is killed in between."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from training.labels.ledger import resolve_labels
 from training.loop.messages import labels_frame
 
 pytestmark = pytest.mark.kafka
+AtWork = Callable[[int, str], Visitor]
 USERS = {"mira": "analyst", "tom": "analyst"}
 STOLEN = {"verdict": "unauthorised", "reason_code": "stolen_card"}
 
@@ -27,10 +29,17 @@ def stack(broker: KafkaAddress, tmp_path: Path, unique_name: Callable[[str], str
     made.close()
 
 
-def at_work(port: int, name: str) -> Visitor:
-    visitor = Visitor(port, name)
-    assert visitor.log_in().status == 200
-    return visitor
+@pytest.fixture
+def at_work() -> Iterator[AtWork]:
+    """Return a function that logs somebody in at a console's port; connections end with the test."""
+    with ExitStack() as opened:
+
+        def log_in(port: int, name: str) -> Visitor:
+            visitor = opened.enter_context(closing(Visitor(port, name)))
+            assert visitor.log_in().status == 200
+            return visitor
+
+        yield log_in
 
 
 def labels(stack: ConsoleStack, wanted: int) -> dict[str, Label]:
@@ -43,7 +52,9 @@ def labels(stack: ConsoleStack, wanted: int) -> dict[str, Label]:
     return found
 
 
-def test_a_verdict_is_a_label_in_kafka_and_outlives_a_console_that_is_killed(stack: ConsoleStack) -> None:
+def test_a_verdict_is_a_label_in_kafka_and_outlives_a_console_that_is_killed(
+    stack: ConsoleStack, at_work: AtWork
+) -> None:
     console, port = stack.console("one", USERS)
     console.ready()
     mira = at_work(port, "mira")
@@ -65,7 +76,7 @@ def test_a_verdict_is_a_label_in_kafka_and_outlives_a_console_that_is_killed(sta
     assert list(resolve_labels(frame, 2**51)["verdict"]) == ["unauthorised"] * 2, "the ledger counts each payment once"
 
 
-def test_two_consoles_give_one_case_to_one_analyst(stack: ConsoleStack) -> None:
+def test_two_consoles_give_one_case_to_one_analyst(stack: ConsoleStack, at_work: AtWork) -> None:
     ports = []
     for name in ("one", "two"):
         console, port = stack.console(name, USERS)

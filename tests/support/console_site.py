@@ -68,7 +68,7 @@ class Console:
 
     def settle(self) -> None:
         """Waits until the projection has read all that is there."""
-        for topic, log in self.topics.records.items():
+        for topic, log in list(self.topics.records.items()):
             if log:
                 assert self.site.follower.wait_for_control(topic, len(log) - 1, seconds=10)
 
@@ -81,7 +81,8 @@ class Browser:
 
     def get(self, path: str) -> httpx.Response:
         """A page."""
-        return self.client.get(path)
+        answer: httpx.Response = self.client.get(path)
+        return answer
 
     def csrf(self, path: str = "/queue") -> str:
         """The token of a page's forms."""
@@ -99,21 +100,25 @@ class Browser:
         """A form of the case page, as it is now."""
         path = act if act in ("verdict", "snooze", "merge", "assign") else "act"
         form = {"csrf": self.csrf(), "version": self.version(case_id), "act": act, **fields}
-        return self.client.post(f"/case/{case_id}/{path}", data=form)
+        return self._posted(f"/case/{case_id}/{path}", form)
 
     def send(self, path: str, **fields: object) -> httpx.Response:
         """Any form, with the token."""
-        return self.client.post(path, data={"csrf": self.csrf(), **fields})
+        return self._posted(path, {"csrf": self.csrf(), **fields})
+
+    def _posted(self, path: str, form: dict[str, object]) -> httpx.Response:
+        answer: httpx.Response = self.client.post(path, data=form)
+        return answer
 
 
 @contextmanager
 def console(folder: Path, topics: MemoryTopics, **changes: object) -> Iterator[Console]:
     """A console whose log is followed for as long as the block lasts."""
-    settings = Settings(
+    settings = Settings.load(
         transactions_topic=TOPICS.transactions, alerts_topic=TOPICS.alerts, decisions_topic=TOPICS.decisions,
         labels_topic=TOPICS.labels, cases_topic=TOPICS.cases, controls_topic=TOPICS.controls,
         models_topic=TOPICS.models, **{"console_data_dir": folder, "console_blind_share": 0.1, **changes},
-    )  # type: ignore[arg-type] # pydantic validates  # fmt: skip
+    )  # fmt: skip
     site = make_site(
         settings, topics.reader(), topics, MemoryControls(topics), clock=TestClock(topics), registry=CollectorRegistry()
     )

@@ -18,7 +18,7 @@ def written(desk: Console) -> list[Control]:
     return [Control.model_validate_json(record.value) for record in desk.topics.records["controls"]]
 
 
-def write(browser: Browser, version: int = 0, **fields: str) -> httpx.Response:
+def write(browser: Browser, version: int = 0, /, **fields: str) -> httpx.Response:
     return browser.send("/controls", version=version, **fields)
 
 
