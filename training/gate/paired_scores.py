@@ -36,11 +36,23 @@ class Rival:
         unseen: bool [n], payments whose label it had not learnt: it has come since, or is of nobody it knew.
         ranks: float64 [n], its scores as ranks in their time; where it had learnt from a payment, as its models of
             other folds ranked it, NaN where that is not known.
+        like_candidate: float64 [n], the same by models that learn what it had learnt, less the fold that they rank, as
+            the candidate's judges do; None where that cannot be done.
     """
 
     model: Model
     unseen: Bools
     ranks: Floats
+    like_candidate: Floats | None = None
+
+    @property
+    def compared(self) -> Floats:
+        """Ranks to hold against the candidate's, float64 [n].
+
+        The candidate is ranked by models of its folds, which know less than it does. Held against the version itself it
+        would have to be better by what a fold teaches before it looked equal.
+        """
+        return self.ranks if self.like_candidate is None else self.like_candidate
 
     @classmethod
     def of(cls, root: Path, model: Model, data: Dataset, budget: float) -> Self:
@@ -173,10 +185,10 @@ def matured_holdouts(inputs: GateInputs, config: GateConfig, seed: int) -> list[
     everything = np.ones(len(c.data), np.bool_)
     made: list[Holdout] = []
     if c.champion is not None:
-        unseen, ranks = c.champion.unseen, c.champion.ranks
+        unseen, ranks = c.champion.unseen, c.champion.compared
         made.append(_against(c, CHAMPION, ranks, unseen, segments=True))
         made.append(_against(c, CHAMPION, ranks, unseen & ~c.data.chosen, name=UNCHOSEN))
-    made += [] if c.best is None else [_against(c, BEST, c.best.ranks, c.best.unseen)]
+    made += [] if c.best is None else [_against(c, BEST, c.best.compared, c.best.unseen)]
     chance = _against(c, CHANCE, np.random.default_rng(seed).random(len(c.data)) - (1 - c.budget), everything)
     at_random = (
         c.budget if config.figure == "recall_at_budget" else float(chance.rows.fraud.mean() if len(chance.rows) else 0)

@@ -1,8 +1,9 @@
 """One training run: data set, candidate, the gate's judgement. It writes a candidate; promoting is the caller's."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,18 @@ from training.data.dataset import FRAUD, Dataset
 from training.data.feature_context import FeatureContext
 from training.data.replayed_stream import count_risk, from_stream
 from training.data.training_rows import FraudRate, TrainingRows, fraud_rate, training_rows
-from training.evaluation.evaluate import Model
+from training.evaluation.evaluate import Floats, Model
 from training.gate.paired_scores import GateInputs, Rival, recent, rule
 from training.gate.rule import Judgement
 from training.labels.delay import DelayCurve, Reports
 from training.loop.config import LoopConfig
 from training.loop.ledger_view import LedgerView
 from training.loop.state import BegunRun, LoopState
-from training.loop.training_step import TrainedCandidate, policy_of, ranks_of, run_seed, train_candidate
+from training.loop.training_step import TrainedCandidate, policy_of, ranks_of, retrained, run_seed, train_candidate
+from training.modelling.base import Base
 from training.modelling.export import export_bundle, learnt_from
 from training.modelling.inputs import open_base
+from training.modelling.strategies import STRATEGIES
 from training.modelling.train_loop import Progress, quiet
 from training.registry import versions as registry
 from training.registry.learnt import read_delay
@@ -86,11 +89,12 @@ class Trainer:
         trained = train_candidate(base, data, taught, rate, config, seed=seed, progress=self.progress)
         candidate = self._export(trained, data, taught, risk, champion, view=view, parent=base_version)
         best = self._best(state, champion)
+        again = partial(self._learnt_again, base, data, taught, curve=curve, view=view, parent=base_version, seed=seed)
         inputs = GateInputs(
             candidate=candidate,
             ranks=trained.ranks,
-            champion=None if champion is None else Rival.of(self.root, champion, data, config.budget),
-            best=None if best is None else Rival.of(self.root, best, data, config.budget),
+            champion=None if champion is None else self._rival(champion, data, again),
+            best=None if best is None else self._rival(best, data, again),
             data=data,
             ledger=view.stream.ledger,
             at=view.now,
@@ -110,6 +114,34 @@ class Trainer:
             strategy=trained.strategy,
             counts=_counts(view, data, judged, trained) | _rates(taught, rate),
             promised=_promised(data, trained, rate, candidate),
+        )
+
+    def _rival(self, version: Model, data: Dataset, again: Callable[[Model], Floats | None]) -> Rival:
+        rival = Rival.of(self.root, version, data, self.config.budget)
+        return replace(rival, like_candidate=again(version))
+
+    def _learnt_again(
+        self,
+        base: Base,
+        data: Dataset,
+        taught: TrainingRows,
+        version: Model,
+        *,
+        curve: DelayCurve,
+        view: LedgerView,
+        parent: int,
+        seed: int,
+    ) -> Floats | None:
+        """What a version had learnt, learnt again by models of the folds; None for one of another origin."""
+        manifest = version.manifest
+        same_origin = manifest.trained_on.as_received and manifest.parent == parent and manifest.strategy in STRATEGIES
+        then = round(datetime.fromisoformat(manifest.created_at).timestamp() * 1_000_000)
+        known = data.between(None, then).with_labels(view.stream.ledger, then)
+        rows = training_rows(known, curve, then, seed=seed)
+        if not same_origin or rows.sample.frauds < self.config.min_frauds:
+            return None
+        return retrained(
+            base, data, taught, rows, self.config, strategy=manifest.strategy, seed=seed, progress=self.progress
         )
 
     def _version(self, number: int | None) -> Model | None:

@@ -4,7 +4,8 @@ Every known fraud teaches, and every one judges: the candidate learns from all r
 there are folds learn from all but their fold, with the same strategy. What these make of their own fold is what the
 gate believes of the candidate. Folds keep components together (`training.data.components`), so that no model has seen
 other victims of the ring that it is asked about. Stone, "Cross-Validatory Choice and Assessment of Statistical
-Predictions", 1974; a model of a fold knows a little less than the candidate, which errs on the champion's side.
+Predictions", 1974. A model of a fold knows less than the candidate; so that this is no merit of the champion's, what it
+had learnt is learnt again by models of the same folds.
 """
 
 import hashlib
@@ -97,6 +98,34 @@ def train_candidate(
     fits = {"": _fit_strategy(strategy), **(_BASELINES if config.baselines else {})}
     ranks = {name: cross_fitted(task, data, taught, fold, fit, budget=config.budget) for name, fit in fits.items()}
     return TrainedCandidate(candidate, strategy, taught.labelled, taught.sample.frauds, ranks.pop(""), ranks)
+
+
+def retrained(
+    base: Base,
+    data: Dataset,
+    taught: TrainingRows,
+    then: TrainingRows,
+    config: LoopConfig,
+    *,
+    strategy: str,
+    seed: int,
+    progress: Progress = quiet,
+) -> Floats:
+    """Ranks of n payments, as the candidate's, by models that learn what a former version had.
+
+    Args:
+        base: the pre-trained model.
+        data: every payment.
+        taught: what the candidate learns from; it makes the folds.
+        then: what the former version learnt from.
+        config: limits.
+        strategy: of the former version.
+        seed: as for the candidate, so that luck is shared.
+        progress: told what is going on.
+    """
+    task, _ = task_of(base, data, then, config, seed=seed, progress=progress)
+    fold = folds(data, taught, config.folds)
+    return cross_fitted(task, data, then, fold, _fit_strategy(strategy), budget=config.budget)
 
 
 def task_of(

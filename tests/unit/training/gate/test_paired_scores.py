@@ -1,6 +1,7 @@
 """What the gate looks at, put together for loop and `promote` alike."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,6 +77,18 @@ def test_each_version_is_loaded_once_however_often_it_scores(folder: Path, monke
     monkeypatch.setattr(tf.saved_model, "load", counted)
     rule(inputs(folder), config=SMALL, seed=1)
     assert sorted(loaded) == ["1", "2"]
+
+
+def test_a_candidate_is_held_against_models_of_its_own_folds_where_there_are_any(folder: Path) -> None:
+    made = inputs(folder)
+    assert made.champion is not None
+    alike = replace(made.champion, like_candidate=made.ranks)
+    plain, even = (rule(inputs(folder, champion=c), config=SMALL, seed=1).judgement for c in (made.champion, alike))
+    gaps = [next(f for f in j.findings if f.check == "better.matured.champion") for j in (plain, even)]
+    assert gaps[1].numbers["value"] == 0
+    assert gaps[0].numbers["frauds"] == gaps[1].numbers["frauds"]
+    frozen = [next(f for f in j.findings if f.check == "better.frozen.champion") for j in (plain, even)]
+    assert frozen[0] == frozen[1]  # what it ranked then it ranked then
 
 
 def test_what_cannot_be_looked_at_is_named(folder: Path) -> None:

@@ -11,7 +11,7 @@ from training.data.dataset import Dataset, Identity
 from training.data.training_rows import TrainingRows, fraud_rate, training_rows
 from training.labels.delay import DelayCurve
 from training.loop.config import LoopConfig
-from training.loop.training_step import COLD_START, TrainedCandidate, folds, policy_of, ranks_of, train_candidate
+from training.loop.training_step import COLD_START, TrainedCandidate, folds, policy_of, ranks_of, retrained, train_candidate
 from training.modelling.base import Base
 
 CONFIG = LoopConfig(strategy="frozen", teachers=1, min_frauds=20, baselines=False)
@@ -105,6 +105,22 @@ def test_every_fraud_judges_by_a_model_that_did_not_learn_from_its_component(bas
     gap = [made.ranks[fraud].mean() - made.ranks[~fraud].mean() for made in (apart, together)]
     assert gap[0] > gap[1] + 0.1
     assert abs(gap[1]) < 0.1
+
+
+def test_a_version_that_had_learnt_the_same_is_ranked_as_the_candidate_is(base: Base) -> None:
+    data = payments(1_000, labelled=True)
+    made, rows = trained(base, data), taught(data)
+    again = retrained(base, data, rows, rows, CONFIG, strategy="frozen", seed=1)
+    assert again.tolist() == made.ranks.tolist()
+
+
+def test_what_a_version_had_not_learnt_yet_does_not_teach_its_like(base: Base) -> None:
+    data = payments(1_000, labelled=True)
+    earlier = taught(data.between(None, int(np.median(data.time))))
+    again = retrained(base, data, taught(data), earlier, CONFIG, strategy="frozen", seed=1)
+    made = trained(base, data)
+    assert not np.isnan(again).any()
+    assert not np.array_equal(again, made.ranks)
 
 
 def test_folds_keep_components_whole_and_spread_the_frauds_over_them() -> None:
