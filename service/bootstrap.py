@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from fraud.controls.interim import NoLists, no_language
+from fraud.controls.names import vocabulary_of
 from fraud.controls.rulebook import Rulebook
 from fraud.decisions.exploration import Exploration
 from fraud.decoding.decoder import Decoder
@@ -243,7 +243,7 @@ def build_pipeline(
 
 def rulebook(settings: Settings) -> Rulebook:
     """An empty rulebook for this platform."""
-    return Rulebook(no_language, NoLists(), lots=settings.secret is not None)
+    return Rulebook(vocabulary_of(settings.platform, settings.declared.rates), lots=settings.secret is not None)
 
 
 def compose(

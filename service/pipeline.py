@@ -68,7 +68,6 @@ class Pipeline:
         self.partitions: dict[int, Partition] = {}
         self._decoder = decoder
         self._spec = spec
-        self._own = frozenset((*spec.fields.values, *spec.fields.entities))
         self._dead_letters = dead_letters
         self._serializer = serializer
         self._exploration = exploration
@@ -164,6 +163,7 @@ class Pipeline:
         self._beat()
         partition = self._at(records)
         start, partition.position = partition.position, records.end
+        partition.encoder.ask(self.rulebook.measures)
         encoded = partition.encoder.encode(decoded.batch, models.champion.risk)
         partition.mature()
         scored = np.flatnonzero(encoded.status == Status.SCORE)
@@ -202,7 +202,7 @@ class Pipeline:
             partition = self.partitions[part.records.partition]
             scored.append(choose_actions(models, scores[:, :, first:last], part, partition, levers))
             first = last
-        scored = apply_controls(self.rulebook, parts, scored, own=self._own)
+        scored = apply_controls(self.rulebook, parts, scored, fields=self._spec.fields, rates=self._decoder.rates)
         return [
             draw_lots(
                 each, part, self.partitions[part.records.partition], exploration=self._exploration, lots=self._lots

@@ -57,4 +57,5 @@ class ScoredBatch:
     @property
     def explored(self) -> Bools:
         """Bool [m], the would-be blocks that a lot let through to learn."""
-        return (self.model_action == BLOCK) & (self.action == ALLOW) & (self.propensity < 1)
+        explored: Bools = (self.model_action == BLOCK) & (self.action == ALLOW) & (self.propensity < 1)
+        return explored

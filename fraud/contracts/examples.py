@@ -49,7 +49,7 @@ _TRANSACTION: Final[Json] = {
     "tz_offset_min": 60,
     "items_count": 2,
     "stage": "pre_auth",
-    "shop_id": "shop-12",
+    "shop_id": "shop-de",
     "attributes": {"basket": "electronics", "loyalty_points": 120},
 }
 _CONTROL: Final[Json] = {

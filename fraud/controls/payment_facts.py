@@ -1,12 +1,12 @@
 """What rules read of a batch of payments, each column made when a rule first asks for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from fraud.contracts.fields import ENTITY_FIELDS
+from fraud.contracts.fields import ENTITY_FIELDS, FIELDS, FieldType
 from fraud.controls.language.columns import Bools, Float64s, Numbers, Texts
 from fraud.controls.language.rule import RuleSet
 from fraud.controls.language.vocabulary import Vocabulary
@@ -16,6 +16,13 @@ from fraud.decoding.own_fields import OwnFields, text_of
 from fraud.decoding.structs import TransactionEvent
 from fraud.features.risk_tables import OWN
 from fraud.money import MICRO, Rates
+
+TEXTS: Final = frozenset(
+    field.name
+    for field in FIELDS
+    if field.type in {FieldType.ID, FieldType.TOKEN, FieldType.TEXT, FieldType.CHOICE} and not field.of_outcomes
+)
+"""Fields of transactions that hold text."""
 
 _HASHED: Final = {field: ENTITIES.index(entity) for entity, field in ENTITY_FIELDS.items() if entity != "card"}
 """Fields whose hashes the batch has. That of `card` may be of the fingerprint."""
@@ -40,7 +47,7 @@ class PaymentFacts:
     def __init__(
         self,
         batch: Batch,
-        events: Sequence[TransactionEvent],
+        events: Callable[[], Sequence[TransactionEvent]],
         *,
         score: Float64s,
         model_action: npt.NDArray[np.uint8],
@@ -54,7 +61,7 @@ class PaymentFacts:
 
         Args:
             batch: columns of the payments.
-            events: the same as they were decoded.
+            events: the same as they were decoded; asked only where a text is read, since they are made for it.
             score: float64 [n], NaN where the model gave none.
             model_action: uint8 [n], index into `ACTIONS`.
             asked: measure -> float32 [n], of all that the rules read.
@@ -95,6 +102,19 @@ class PaymentFacts:
             self._texts[name] = self._text(name)
         return self._texts[name]
 
+    def said(self, field: str) -> Sequence[str | None]:
+        """A field's values as they stand in the events, [n], for conditions; None where absent or no text.
+
+        Raises:
+            KeyError: the platform has no such field.
+        """
+        if field in TEXTS:
+            return self.texts(field).values
+        if field not in (*self._fields.values, *self._fields.entities):
+            raise KeyError(field)
+        values = ((event.attributes or {}).get(field) for event in self._events())
+        return [value if isinstance(value, str) else None for value in values]
+
     def in_list(self, name: str, held: str) -> Bools:
         """See `Facts`."""
         return self._lists.members(name, self.texts(held), self._batch.time)
@@ -110,7 +130,7 @@ class PaymentFacts:
             return Texts([ACTIONS[action] for action in self._model_action.tolist()])
         if name.startswith(OWN):
             own = name.removeprefix(OWN)
-            held = [(event.attributes or {}).get(own) for event in self._events]
+            held = [(event.attributes or {}).get(own) for event in self._events()]
             return Texts([None if value is None else text_of(value) for value in held])
         hashes = self._batch.ids[:, _HASHED[name]] if name in _HASHED else None
-        return Texts([getattr(event, name) for event in self._events], hashes)
+        return Texts([getattr(event, name) for event in self._events()], hashes)

@@ -1,59 +1,64 @@
 """The controls ready to act: compiled rules, lists, conditions and levers as of a position in the controls log."""
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
 from fraud.contracts.controls import Control, PolicyLevers
 from fraud.controls.conditions import Conditions
-from fraud.controls.effects import ActiveRule, Bools, Payments, Ruled, apply_rules, span_of
+from fraud.controls.effects import ActiveRule, Bools, Hits, Payments, Ruled, apply_rules, span_of
+from fraud.controls.language.rule import CompiledRule, Facts, RuleSet, compile_rule
+from fraud.controls.language.vocabulary import Vocabulary
 from fraud.controls.levers import Lever
+from fraud.controls.payment_facts import measures_of
 from fraud.controls.state import Applied, ControlsState, Refusal, Refused
+from fraud.controls.value_lists import ValueLists
 from fraud.decisions.policy import ACTIONS
 
 
-class Expression(Protocol):
-    """A rule's condition, compiled."""
+class _Together:
+    """Rules that are computed together, once for a batch, and asked one by one."""
 
-    def evaluate(self, facts: object) -> tuple[Bools, Bools]:
-        """Whether it is true of each of n payments, and whether it could be computed; bool [n] each."""
+    def __init__(self, compiled: Mapping[str, CompiledRule]) -> None:
+        self.rules = RuleSet(list(compiled.values()))
+        self._places = {control_id: place for place, control_id in enumerate(compiled)}
+        self._facts: object = None
+        self._found: tuple[Bools, Bools]
 
+    def of(self, control_id: str) -> Hits:
+        """Where one of them is true, and where it could be computed."""
+        place = self._places[control_id]
 
-class ValueLists(Protocol):
-    """The lists that rules read, filled by entries."""
+        def hits(facts: object) -> tuple[Bools, Bools]:
+            if facts is not self._facts:
+                self._facts, self._found = facts, self.rules.evaluate(cast("Facts", facts))
+            hit, computed = self._found
+            return hit[place], computed[place]
 
-    capacity: int
-    """Values that all of them may hold together."""
-
-    def put(self, entry: Control) -> None:
-        """Takes an entry in, in place of the one under its id; ValueError where a value cannot be one."""
-
-    def remove(self, control_id: str) -> None:
-        """Forgets an entry, if it is there."""
-
-    def sizes(self) -> Mapping[str, int]:
-        """Values in each list."""
+        return hits
 
 
 class Rulebook:
     """Changes between two batches, record by record; a pure function of the log up to `offset`."""
 
-    def __init__(self, compile_rule: Callable[[str], Expression], lists: ValueLists, *, lots: bool = True) -> None:
+    def __init__(self, vocabulary: Vocabulary, *, lots: bool = True) -> None:
         """An empty one.
 
         Args:
-            compile_rule: from text; ValueError, one line, where the text is no rule.
-            lists: to be filled.
+            vocabulary: of the platform: what rules may read.
             lots: whether there is a key to draw lots by, which `explore_share` needs.
         """
         self._lots = lots
-        self._compile = compile_rule
+        self.vocabulary = vocabulary
+        self._compiled: dict[str, CompiledRule] = {}
+        self._together: _Together | None = None
         self._state = ControlsState()
         self._rules: dict[str, ActiveRule] = {}
         self._conditions = Conditions()
         self._levers: dict[str, Lever] = {}
-        self.lists = lists
+        self.lists = ValueLists()
         self.broken: dict[str, str] = {}
         """Control -> why it cannot act, one line: it was written for another version of the program or platform."""
 
@@ -100,14 +105,30 @@ class Rulebook:
             return Refused(Refusal.INVALID, str(error))
         return Applied(control)
 
+    @property
+    def measures(self) -> Sequence[tuple[str, str]]:
+        """What the rules read of the history, as `Encoder.ask` takes it."""
+        return measures_of(self._computed().rules, self.vocabulary) if self._compiled else ()
+
     def rule(self, payments: Payments) -> Ruled:
         """What the rules and conditions make of n payments."""
+        self._computed()
         return apply_rules([*self._rules.values(), *self._conditions.of(payments)], payments)
+
+    def _computed(self) -> _Together:
+        """The rules as they stand, made to be computed together; anew after a change."""
+        if self._together is None:
+            self._together = together = _Together(self._compiled)
+            for held in self._compiled:
+                self._rules[held] = replace(self._rules[held], hits=together.of(held))
+        return self._together
 
     def _install(self, control: Control) -> None:
         """Puts a version in the place of the one before: at the end, so that later versions come later."""
         held = control.control_id
         self._rules.pop(held, None)
+        if self._compiled.pop(held, None) is not None:
+            self._together = None
         self._levers.pop(held, None)
         self._conditions.remove(held)
         self.lists.remove(held)
@@ -136,14 +157,14 @@ class Rulebook:
         if rule is None:
             raise ValueError(f"{control.control_id} is no rule")
         try:
-            hits = self._compile(rule.when).evaluate
+            self._compiled[control.control_id] = compile_rule(rule.when, self.vocabulary)
+            self._together = None
         except ValueError as error:
             self.broken[control.control_id] = str(error)
-            hits = _never_computed
         return ActiveRule(
             name=control.name,
             control_id=control.control_id,
-            hits=hits,
+            hits=_never_computed,  # until it is computed together with the others, or for ever where it is broken
             effect=ACTIONS.index(rule.effect),
             span=span_of(control),
             share=control.share,

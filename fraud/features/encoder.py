@@ -108,12 +108,13 @@ class Encoder:
         Raises:
             ValueError: there is no such measure.
         """
+        if tuple(sources) == self._asked:
+            return
         for source in sources:
             if source[0] == RISK or not valid_source(source, self.spec.fields):
                 raise ValueError(f"the history has no measure {source[1]} of {source[0]}")
-        if tuple(sources) != self._asked:
-            self._asked = tuple(sources)
-            self._plan = _plan(self.spec, self._asked)
+        self._asked = tuple(sources)
+        self._plan = _plan(self.spec, self._asked)
 
     def encode(self, batch: Batch, risk: RiskTables | None = None) -> Encoded:
         """Read each event's features, then update the history, event by event in the given order.

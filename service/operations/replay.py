@@ -108,7 +108,7 @@ def replay(settings: Settings, source: str, versions: Sequence[int]) -> Replay:
                 scored = first
                 if loaded is not models[0]:
                     scores = score(loaded, code.spec, part.features, Batch.concatenate([part.batch]))
-                    scored = choose_actions(loaded, scores, part, pace[share.partition], None)
+                    scored = choose_actions(loaded, scores, part, pace[share.partition])
                 tally.add(part, scored, first)
     return Replay(tallies, records, dead, time.monotonic() - began)
 

@@ -74,7 +74,7 @@ def test_every_kind_of_name_is_read_from_payments() -> None:
     lists.put("two", "hosts", ["10.0.0.0/8"])
     facts = PaymentFacts(
         decoded.batch,
-        decoded.events,  # type: ignore[arg-type]  # all are transactions
+        lambda: decoded.events,  # type: ignore[arg-type, return-value]  # all are transactions
         score=np.array([0.1, 0.9, np.nan]),
         model_action=np.array([0, 3, 0], np.uint8),
         asked={source: asked[:, column] for column, source in enumerate(sources)},
