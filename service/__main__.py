@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "topics": "service.commands.topics:topics_command",
     "warm": "service.commands.warm:warm_command",
     "replay": "service.commands.replay:replay_command",
+    "controls": "service.commands.controls:controls_command",
     "redrive": "service.commands.redrive:redrive_command",
     "forget": "service.commands.forget:forget_command",
 }

@@ -8,8 +8,6 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from fraud.controls.names import vocabulary_of
-from fraud.controls.rulebook import Rulebook
 from fraud.decisions.exploration import Exploration
 from fraud.decoding.decoder import Decoder
 from fraud.explanations.reasons import ReasonBuilder
@@ -39,6 +37,7 @@ from service.adapters.kafka.controls import ControlsFollower
 from service.adapters.kafka.log import KafkaLog
 from service.adapters.model_directory import Expected, ModelDirectory
 from service.adapters.snapshots import SnapshotDirectory
+from service.controls import rulebook
 from service.entities import ENTITIES_PATH, EntityLookup
 from service.observability.health import Health
 from service.observability.log_sampling import SampledWarnings
@@ -239,11 +238,6 @@ def build_pipeline(
         beat=beat,
         set_aside=settings.set_aside,
     )
-
-
-def rulebook(settings: Settings) -> Rulebook:
-    """An empty rulebook for this platform."""
-    return Rulebook(vocabulary_of(settings.platform, settings.declared.rates), lots=settings.secret is not None)
 
 
 def compose(

@@ -153,9 +153,59 @@ _HISTORY = Row(
     ),
 )
 
+_CONTROLS = Row(
+    "Controls: rules, lists, conditions, levers",
+    (
+        Panel(
+            "Payments that rules and conditions fired on",
+            (Query("sum by (rule, mode) (rate(fraud_rule_hits_total[5m]))", "{{rule}} ({{mode}})"),),
+            "reqps",
+        ),
+        Panel(
+            "Money in them, base currency a second",
+            (Query("sum by (rule, mode) (rate(fraud_rule_amount_total[5m]))", "{{rule}} ({{mode}})"),),
+        ),
+        Panel(
+            "Changed by rules, and drawn for review",
+            (
+                Query("sum(rate(fraud_rule_changed_total[5m]))", "action changed"),
+                Query("sum(rate(fraud_sampled_total[5m]))", "allowed, sent to review by lot"),
+            ),
+            "reqps",
+        ),
+        Panel(
+            "Not computed, not counted, not able to act",
+            (
+                Query("sum by (rule) (rate(fraud_rule_uncomputed_total[5m]))", "{{rule}} not computed, a second"),
+                Query(
+                    "sum by (reason) (increase(fraud_controls_refused_total[1h]))",
+                    "refused, 1 h: {{reason}}",
+                ),
+                Query("max(fraud_controls_broken)", "cannot act here"),
+            ),
+            why="Zero is good, but for payments that lack what a rule reads.",
+        ),
+        Panel(
+            "What acts",
+            (
+                Query("max by (kind) (fraud_controls_active)", "{{kind}}"),
+                Query("max by (list) (fraud_control_list_values)", "values in {{list}}"),
+            ),
+        ),
+        Panel(
+            "The controls log",
+            (
+                Query("max(fraud_controls_age_seconds)", "seconds since it was known to be read"),
+                Query("min(fraud_controls_offset)", "position"),
+                Query("100 * min(fraud_control_lists_room_ratio)", "% of the lists' room free"),
+            ),
+        ),
+    ),
+)
+
 OPERATIONS = Board(
     "fraudstream-operations",
     "Fraud · operations",
     "Is the scoring service healthy, and does it keep up?",
-    (_HEALTH, _FLOW, _SPEED, _HISTORY),
+    (_HEALTH, _FLOW, _SPEED, _CONTROLS, _HISTORY),
 )

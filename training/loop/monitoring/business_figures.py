@@ -33,7 +33,9 @@ def quality(decided: pd.DataFrame) -> dict[str, float]:
     """
     flagged = (decided["model_action"] != "allow").to_numpy(bool)
     label = decided["label"].to_numpy()
-    explored = flagged & (decided["action"] != decided["model_action"]).to_numpy(bool)
+    # An action may differ from the model's by a rule as well: only a lot leaves a propensity below 1.
+    let_through = (decided["model_action"] == "block") & (decided["action"] == "allow") & (decided["propensity"] < 1)
+    explored = let_through.to_numpy(bool)
     propensity = np.where(explored, decided["propensity"].to_numpy(np.float64), 1.0)
     figures: dict[str, float] = {}
     known = flagged & (label >= 0)

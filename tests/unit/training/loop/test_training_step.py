@@ -11,7 +11,15 @@ from training.data.dataset import Dataset, Identity
 from training.data.training_rows import TrainingRows, fraud_rate, training_rows
 from training.labels.delay import DelayCurve
 from training.loop.config import LoopConfig
-from training.loop.training_step import COLD_START, TrainedCandidate, folds, policy_of, ranks_of, retrained, train_candidate
+from training.loop.training_step import (
+    COLD_START,
+    TrainedCandidate,
+    folds,
+    policy_of,
+    ranks_of,
+    retrained,
+    train_candidate,
+)
 from training.modelling.base import Base
 
 CONFIG = LoopConfig(strategy="frozen", teachers=1, min_frauds=20, baselines=False)
