@@ -22,7 +22,8 @@ def payments(
     ids = [f"cu-{row}" for row in range(n)]
 
     def text(field: str) -> Sequence[str | None]:
-        return {"customer_id": ids, "device_id": [None] * n}[field]
+        columns: dict[str, Sequence[str | None]] = {"customer_id": ids, "device_id": [None] * n}
+        return columns[field]
 
     return Payments(
         time=np.arange(n, dtype=np.int64) * 1_000,
