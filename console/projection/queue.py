@@ -107,7 +107,7 @@ def counts(connection: sqlite3.Connection, now_us: int, *, sla_us: int) -> Count
         (now_us - sla_us,),
     ).fetchone()
     held = connection.execute(
-        "SELECT count(*) FROM cases WHERE holder IS NOT NULL AND status = 'open' AND claim_until_us > ?", (now_us,)
+        "SELECT count(*) FROM cases WHERE holder IS NOT NULL AND +status = 'open' AND claim_until_us > ?", (now_us,)
     ).fetchone()[0]
     return Counts(row[0], row[1], row[2], held)
 
@@ -148,12 +148,13 @@ def _select(
 
 
 def _state(state: State, user: str, now_us: int) -> tuple[list[str], list[str | int | float]]:
+    """A `+` keeps SQLite from the index of what is open, by far the longest, where a shorter one serves."""
     if state == "mine":
-        return ["status = 'open'", "kind IS NOT NULL", "holder = ?", "claim_until_us > ?"], [user, now_us]
+        return ["+status = 'open'", "kind IS NOT NULL", "holder = ?", "claim_until_us > ?"], [user, now_us]
     if state == "snoozed":
         return ["status = 'open'", "kind IS NOT NULL", "snooze_until_us > ?"], [now_us]
     if state == "closed":
-        return ["status = 'closed'", "kind IS NOT NULL", "judged_us > 0"], []
+        return ["+status = 'closed'", "kind IS NOT NULL", "judged_us > 0"], []
     return (
         ["status = 'open'", "kind IS NOT NULL", "snooze_until_us <= ?",
          "(holder IS NULL OR holder = ? OR claim_until_us <= ?)"],

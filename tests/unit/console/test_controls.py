@@ -134,3 +134,10 @@ def test_a_rules_page_counts_the_cases_on_which_it_fired(desk: Console) -> None:
         desk.topics.append("alerts", "c", raw(alert(number, rules=names, scored_at=scored)))
     desk.settle()
     assert "fired 2 times" in mira.get("/controls/night").text
+
+
+@pytest.mark.parametrize("kind", ["rule", "list_entry", "condition", "policy"])
+def test_a_form_of_each_kind_is_empty_at_first(desk: Console, kind: str) -> None:
+    page = desk.logged_in("mira").get(f"/controls/new/{kind}")
+    assert page.status_code == 200
+    assert 'name="control_id"' in page.text
