@@ -18,10 +18,12 @@ def run_command() -> None:
     Exit codes: 0 stopped in order, 1 an error, 2 wrong settings.
     """
     from gateway.settings import Settings
+    from runtime.kafka.private_parts import check_private_parts
 
     settings = Settings.load()
     configure_logs(settings.log_level)
     try:
+        check_private_parts()
         from gateway.bootstrap import run
 
         run(settings)
