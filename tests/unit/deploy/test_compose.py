@@ -115,3 +115,18 @@ def test_the_loop_is_told_everything_that_it_learns_from() -> None:
     assert SERVICES["trainer"]["command"] == ["loop"]
     topic = LoopSettings.model_fields["labels_topic"].default
     assert f"--labels-topic={topic}" in SERVICES["simulator"]["command"]
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "deploy").glob("Dockerfile.*")), ids=lambda file: file.suffix[1:])
+def test_an_image_copies_what_its_build_is_given(file: Path) -> None:
+    given = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    copied = [
+        source
+        for line in file.read_text().splitlines()
+        if line.startswith("COPY ") and "--from=" not in line
+        for source in line.split()[1:-1]
+    ]
+    assert copied
+    for source in copied:
+        assert (ROOT / source).exists()
+        assert any(source == one or source.startswith(one) for one in given), source
