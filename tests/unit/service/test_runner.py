@@ -489,7 +489,7 @@ class Stumbling:
     """A decoder that fails on one message whatever stands beside it."""
 
     def __init__(self, decoder: Decoder, on: bytes) -> None:
-        self._decoder, self._on = decoder, on
+        self._decoder, self._on, self.rates = decoder, on, decoder.rates
 
     def decode(self, values: Sequence[bytes | None], timestamps_us: Sequence[int]) -> Decoded:
         if self._on in values:
