@@ -8,6 +8,8 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from fraud.controls.names import vocabulary_of
+from fraud.controls.rulebook import Rulebook
 from fraud.decisions.exploration import Exploration
 from fraud.decoding.decoder import Decoder
 from fraud.explanations.reasons import ReasonBuilder
@@ -37,8 +39,7 @@ from service.adapters.kafka.controls import ControlsFollower
 from service.adapters.kafka.log import KafkaLog
 from service.adapters.model_directory import Expected, ModelDirectory
 from service.adapters.snapshots import SnapshotDirectory
-from service.controls import rulebook
-from service.entities import ENTITIES_PATH, EntityLookup
+from service.observability.entities import ENTITIES_PATH, EntityLookup
 from service.observability.health import Health
 from service.observability.log_sampling import SampledWarnings
 from service.observability.metrics import Metrics
@@ -348,6 +349,12 @@ def entity_answers(
     )
     lookup.warm(History(replace(code.config, recent_capacity=1 << 10)))
     return lookup.answer
+
+
+def rulebook(settings: Settings) -> Rulebook:
+    """An empty rulebook for this platform."""
+    names = vocabulary_of(settings.platform, settings.declared.rates)
+    return Rulebook(names, lots=settings.secret is not None)
 
 
 def _exploration(settings: Settings) -> Exploration | None:

@@ -81,9 +81,9 @@ def log_command(control_id: str | None) -> None:
 @click.argument("containing", default="")
 def names_command(containing: str) -> None:
     """List what rules may use, with type, meaning and an example."""
-    from service.controls import vocabulary
+    from service.bootstrap import rulebook
 
-    click.echo(vocabulary(ready()).table(containing))
+    click.echo(rulebook(ready()).vocabulary.table(containing))
 
 
 @click.command("approve")
@@ -156,7 +156,7 @@ def _writer() -> Iterator[tuple["Settings", "ControlsWriter"]]:
 
 
 def _put(settings: "Settings", writer: "ControlsWriter", controls: list[Control]) -> None:
-    from service.controls import check_control
+    from service.operations.control_check import check_control
 
     for control in controls:
         check_control(settings, control)  # all of them before the first is written

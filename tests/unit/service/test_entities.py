@@ -12,7 +12,7 @@ from fraud.history.history import History, HistoryConfig
 from fraud.money import Rates
 from local.testbed.events import at_us, outcome, raw, transaction
 from runtime.clock import SystemClock
-from service.entities import EntityLookup
+from service.observability.entities import EntityLookup
 from service.partition import Partition
 
 
