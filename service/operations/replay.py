@@ -92,14 +92,14 @@ def replay(settings: Settings, source: str, versions: Sequence[int]) -> Replay:
     code = domain(settings)
     quiet = settings.model_copy(update={"decisions": "off", "explore_share": 0.0})
     pipeline = build_pipeline(quiet, code, time.monotonic)
-    models = [_load(settings, version) for version in versions]
+    models = [versions_model(settings, version) for version in versions]
     is_file = Path(source).suffix in FILES
     for partition in range(1 if is_file else settings.platform.partitions):
         pipeline.adopt(partition, History(code.config), None)
     paces = [{p: Partition(state.encoder, None) for p, state in pipeline.partitions.items()} for _ in models]
     tallies = [Tally(version) for version in versions]
     began, records, dead = time.monotonic(), 0, 0
-    for share in _records(settings, source):
+    for share in past_records(settings, source):
         result = pipeline.process([share], models[0], 0)
         records += len(share)
         for part, first in zip(result.parts, result.scored, strict=True):
@@ -118,7 +118,8 @@ def to_json(found: Replay) -> bytes:
     return msgspec.json.encode(found)
 
 
-def _load(settings: Settings, version: int) -> Models:
+def versions_model(settings: Settings, version: int) -> Models:
+    """A version of the model directory as the champion, blessed or not; Misconfigured where it cannot be used."""
     path = version_path(settings.models_dir, version, blessed=False)
     try:
         return Models(load(path, expected(settings, domain(settings)), batch_records=SHARE, shadow=True))
@@ -126,7 +127,12 @@ def _load(settings: Settings, version: int) -> Models:
         raise Misconfigured(str(error)) from None
 
 
-def _records(settings: Settings, source: str) -> Iterator[Records]:
+def past_records(settings: Settings, source: str) -> Iterator[Records]:
+    """The records of a file or a topic, partition by partition, in log order.
+
+    Raises:
+        Misconfigured: the source cannot be used.
+    """
     path = Path(source)
     if path.suffix == ".parquet":
         yield from parquet_records(path, SHARE)

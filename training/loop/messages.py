@@ -49,7 +49,11 @@ DECISIONS = {
     "shadow_version": "int64",
     "shadow_action": "str",
 }
-"""Columns of decisions; `time` is the payment's, `shadow_version` 0 and `shadow_action` "" without a shadow."""
+"""Columns of decisions; `time` is the payment's, `shadow_version` 0 and `shadow_action` "" without a shadow.
+
+`propensity` is the probability of having been observed: below 1 of would-be blocks that a lot let through. What a lot
+sent to review instead of allowing would have been observed either way.
+"""
 
 
 def decisions_frame(values: Sequence[bytes]) -> tuple[pd.DataFrame, int]:
@@ -64,7 +68,8 @@ def decisions_frame(values: Sequence[bytes]) -> tuple[pd.DataFrame, int]:
             continue
         ids.append(d.transaction_id)
         shadow = (d.shadow.model_version, d.shadow.action) if d.shadow else (0, "")
-        rows.append((time, d.action, d.model_action, d.propensity, d.score, d.model_version, *shadow))
+        observed = d.propensity if d.model_action == "block" else 1.0
+        rows.append((time, d.action, d.model_action, observed, d.score, d.model_version, *shadow))
     refused = len(values) - len(rows)
     if not rows:
         return empty(DECISIONS), refused

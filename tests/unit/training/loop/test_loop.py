@@ -196,6 +196,14 @@ def test_a_decision_of_absurd_numbers_is_left_out(change: dict[str, object]) -> 
     assert (len(frame), refused) == (1, 1)
 
 
+def test_what_a_lot_sent_to_review_was_observed_for_certain_and_what_it_let_through_was_not() -> None:
+    one = {"transaction_id": "t", "event_time": JUNE, "score": 0.5, "model_version": 1, "propensity": 0.01}
+    looked_at = one | {"model_action": "allow", "action": "review"}
+    let_through = one | {"transaction_id": "u", "model_action": "block", "action": "allow"}
+    frame, _ = decisions_frame([json.dumps(each).encode() for each in (looked_at, let_through)])
+    assert frame["propensity"].tolist() == [1.0, 0.01]
+
+
 def arrived(*records: tuple[int, bytes]) -> pa.Table:
     rows = [
         {"partition": 0, "offset": i, "timestamp": at, "key": "t", "value": value}
