@@ -16,7 +16,7 @@ from console.controls_writer import ControlActs, ControlsLog
 from console.metrics import ConsoleMetrics
 from console.projection.database import Readers, open_for_writing
 from console.projection.follower import Follower
-from console.projection.kafka_log import KafkaReader, KafkaWriter
+from console.projection.kafka_log import KafkaReader
 from console.projection.log import LogReader, LogWriter
 from console.projection.payments import Payments
 from console.projection.projection import Projection, Topics
@@ -30,6 +30,7 @@ from runtime.clock import SystemClock
 from runtime.files import create_once
 from runtime.http import Endpoint
 from runtime.instance_lock import hold_instance_lock
+from runtime.kafka.appender import Appender
 from runtime.kafka.client import Cluster
 from runtime.kafka.controls_log import ControlsWriter
 from runtime.settings import revealed
@@ -154,7 +155,7 @@ def serve(settings: Settings) -> None:
         Misconfigured: an address cannot be had.
     """
     clock, registry, cluster = SystemClock(), CollectorRegistry(), Cluster.of(settings)
-    writer, controls = KafkaWriter(cluster), ControlsWriter(cluster, settings.controls_topic)
+    writer, controls = Appender(cluster), ControlsWriter(cluster, settings.controls_topic)
     with hold_instance_lock(settings.console_data_dir, "console"):
         reader = KafkaReader(cluster, topics_of(settings).all())
         site = make_site(settings, reader, writer, controls, clock=clock, registry=registry)

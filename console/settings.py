@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from pydantic import Field, model_validator
 
-from runtime.kafka.settings import BrokerSettings
+from runtime.kafka.settings import BrokerSettings, TopicName
 from runtime.settings import PREFIX, Duration, Secret
 
 CONSOLE: Final = f"{PREFIX}console_"
@@ -19,13 +19,15 @@ CONSOLE: Final = f"{PREFIX}console_"
 class Settings(BrokerSettings):
     """The console's settings; each field's description is its line in docs/reference/settings.md."""
 
-    transactions_topic: str = Field("payments.transactions.v1", description="payments and their outcomes, to show")
-    alerts_topic: str = Field("fraud.alerts.v1", description="alerts: each opens a case")
-    decisions_topic: str = Field("fraud.decisions.v1", description="decisions: blind cases are drawn from them")
-    labels_topic: str = Field("fraud.labels.v1", description="where verdicts go as labels")
-    cases_topic: str = Field("fraud.cases.v1", description="what analysts do; the console creates it")
-    controls_topic: str = Field("fraud.controls.v1", description="rules, lists, conditions and levers")
-    models_topic: str = Field("fraud.models.v1", description="promotions and rollbacks, to show")
+    transactions_topic: TopicName = Field(
+        "payments.transactions.v1", description="payments and their outcomes, to show"
+    )
+    alerts_topic: TopicName = Field("fraud.alerts.v1", description="alerts: each opens a case")
+    decisions_topic: TopicName = Field("fraud.decisions.v1", description="decisions: blind cases are drawn from them")
+    labels_topic: TopicName = Field("fraud.labels.v1", description="where verdicts go as labels")
+    cases_topic: TopicName = Field("fraud.cases.v1", description="what analysts do; the console creates it")
+    controls_topic: TopicName = Field("fraud.controls.v1", description="rules, lists, conditions and levers")
+    models_topic: TopicName = Field("fraud.models.v1", description="promotions and rollbacks, to show")
     replication: int = Field(1, ge=1, le=16, description="copies that `topics` asks for; 3 in production")
 
     secret: Secret | None = Field(

@@ -7,6 +7,7 @@ from typing import Final, Self
 from pydantic import Field, model_validator
 
 from gateway.checkout.fallback import Fallback, FallbackRule
+from runtime.kafka.settings import TopicName
 from runtime.platform_file import PlatformSettings
 from runtime.settings import PREFIX, Duration
 
@@ -17,12 +18,14 @@ GATEWAY: Final = f"{PREFIX}gateway_"
 class Settings(PlatformSettings):
     """The gateway's settings; each field's description is its line in docs/reference/settings.md."""
 
-    transactions_topic: str = Field("payments.transactions.v1", description="where payments and outcomes go")
-    alerts_topic: str = Field("fraud.alerts.v1", description="where the reasons of flagged payments come from")
-    decisions_topic: str = Field("fraud.decisions.v1", description="where decisions come from")
-    dlq_topic: str = Field("payments.transactions.v1.dlq", description="where it is said what could not be scored")
-    labels_topic: str = Field("fraud.labels.v1", description="where labels go")
-    disputes_topic: str = Field("fraud.disputes.v1", description="where dispute notices go that give no label")
+    transactions_topic: TopicName = Field("payments.transactions.v1", description="where payments and outcomes go")
+    alerts_topic: TopicName = Field("fraud.alerts.v1", description="where the reasons of flagged payments come from")
+    decisions_topic: TopicName = Field("fraud.decisions.v1", description="where decisions come from")
+    dlq_topic: TopicName = Field(
+        "payments.transactions.v1.dlq", description="where it is said what could not be scored"
+    )
+    labels_topic: TopicName = Field("fraud.labels.v1", description="where labels go")
+    disputes_topic: TopicName = Field("fraud.disputes.v1", description="where dispute notices go that give no label")
 
     gateway_host: str = Field("127.0.0.1", description="address that the gateway listens on")
     gateway_port: int = Field(8090, ge=0, le=65535, description="its port; 0 takes a free one and logs it")

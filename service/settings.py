@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Final, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from runtime.kafka.settings import TopicName
 from runtime.platform_file import PlatformSettings
 from runtime.settings import PREFIX, Duration, Secret
 
@@ -13,34 +14,29 @@ OTHERS: Final = (f"{PREFIX}loop_", f"{PREFIX}gateway_")
 """Variables with these prefixes belong to the training loop and the gateway, whose environment may be the same."""
 
 
-def _topic(name: str) -> str:
-    if not name or len(name) > 249 or name in {".", ".."} or not all(c.isalnum() or c in "._-" for c in name):
-        raise ValueError("must be letters, digits, '.', '_' and '-', at most 249 characters")
-    return name
-
-
-Name = Annotated[str, AfterValidator(_topic)]
-
-
 class Settings(PlatformSettings):
     """The service's settings; each field's description is its line in docs/reference/settings.md."""
 
-    transactions_topic: Name = Field("payments.transactions.v1", description="input: transactions and outcomes")
-    alerts_topic: Name = Field("fraud.alerts.v1", description="output: flagged transactions")
-    decisions_topic: Name = Field("fraud.decisions.v1", description="output: one decision per transaction")
-    dlq_topic: Name = Field("payments.transactions.v1.dlq", description="output: what could not be scored")
-    labels_topic: Name = Field("fraud.labels.v1", description="labels; the service creates it and reads none")
-    models_topic: Name = Field("fraud.models.v1", description="promotions and rollbacks; created, not read")
-    disputes_topic: Name = Field(
+    transactions_topic: TopicName = Field("payments.transactions.v1", description="input: transactions and outcomes")
+    alerts_topic: TopicName = Field("fraud.alerts.v1", description="output: flagged transactions")
+    decisions_topic: TopicName = Field("fraud.decisions.v1", description="output: one decision per transaction")
+    dlq_topic: TopicName = Field("payments.transactions.v1.dlq", description="output: what could not be scored")
+    labels_topic: TopicName = Field("fraud.labels.v1", description="labels; the service creates it and reads none")
+    models_topic: TopicName = Field("fraud.models.v1", description="promotions and rollbacks; created, not read")
+    disputes_topic: TopicName = Field(
         "fraud.disputes.v1", description="dispute notices that give no label; created, not read"
     )
-    controls_topic: Name = Field("fraud.controls.v1", description="rules, lists, conditions and levers; read whole")
+    controls_topic: TopicName = Field(
+        "fraud.controls.v1", description="rules, lists, conditions and levers; read whole"
+    )
     replication: int = Field(1, ge=1, le=16, description="copies that `topics` asks for; 3 in production")
     retention_days: int = Field(45, ge=1, description="how long the input is kept; at least the history's horizon")
     dlq_retention_days: int = Field(90, ge=1, description="how long dead letters are kept")
 
-    group_id: Name = Field("fraudstream", description="consumer group; its committed offsets are the progress")
-    instance_id: Name = Field("fraudstream-0", description="this process, unique in the group and kept over restarts")
+    group_id: TopicName = Field("fraudstream", description="consumer group; its committed offsets are the progress")
+    instance_id: TopicName = Field(
+        "fraudstream-0", description="this process, unique in the group and kept over restarts"
+    )
     delivery: Literal["exactly_once", "at_least_once"] = Field(
         "exactly_once", description="exactly_once needs readers with isolation.level=read_committed"
     )

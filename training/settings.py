@@ -12,6 +12,7 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from runtime.kafka.settings import TopicName
 from runtime.platform_file import PlatformSettings
 from runtime.settings import PREFIX, Delay, Duration, Secret
 
@@ -38,10 +39,10 @@ _FORMER: Final = {
 class Settings(PlatformSettings):
     """The loop's settings; each field's description is its line in docs/reference/settings.md."""
 
-    transactions_topic: str = Field("payments.transactions.v1", description="payments and their outcomes")
-    decisions_topic: str = Field("fraud.decisions.v1", description="what the service decided")
-    labels_topic: str = Field("fraud.labels.v1", description="labels as they arrive")
-    models_topic: str = Field("fraud.models.v1", description="where promotions and rollbacks are announced")
+    transactions_topic: TopicName = Field("payments.transactions.v1", description="payments and their outcomes")
+    decisions_topic: TopicName = Field("fraud.decisions.v1", description="what the service decided")
+    labels_topic: TopicName = Field("fraud.labels.v1", description="labels as they arrive")
+    models_topic: TopicName = Field("fraud.models.v1", description="where promotions and rollbacks are announced")
 
     models_dir: Path = Field(Path("models"), description="model directory")
     bundle_key: Secret | None = Field(

@@ -9,11 +9,10 @@ from kafka.errors import OffsetOutOfRangeError
 from console.projection.log import LogRecord
 from runtime.errors import Unavailable
 from runtime.kafka.batch_reader import read_in_batches
-from runtime.kafka.client import Cluster, open_consumer, open_producer
+from runtime.kafka.client import Cluster, open_consumer
 
 POLL_MS: Final = 200
 MAX_RECORDS: Final = 5_000
-APPEND_SECONDS: Final = 10.0
 
 
 class KafkaReader:
@@ -30,10 +29,7 @@ class KafkaReader:
         config = {
             **self._cluster.config(),
             "group_id": None,
-            "enable_auto_commit": False,
             "auto_offset_reset": "none",
-            "isolation_level": "read_committed",
-            "allow_auto_create_topics": False,
             "max_poll_records": MAX_RECORDS,
             "fetch_max_wait_ms": POLL_MS,
         }
@@ -79,38 +75,6 @@ class KafkaReader:
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None
-
-
-class KafkaWriter:
-    """See `LogWriter`. Connects on first use: the console starts, and reads, without a broker."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._producer: Any = None
-
-    def append(self, topic: str, key: str, value: bytes) -> int:
-        """See `LogWriter.append`."""
-        with self._cluster.translated(f"writing to {topic}"):
-            if self._producer is None:
-                self._producer = open_producer(
-                    {
-                        **self._cluster.config(),
-                        "acks": "all",
-                        "enable_idempotence": True,
-                        "allow_auto_create_topics": False,
-                        "max_block_ms": int(APPEND_SECONDS * 1000),
-                        "delivery_timeout_ms": int(APPEND_SECONDS * 1000),
-                        "request_timeout_ms": int(APPEND_SECONDS * 500),
-                    }
-                )
-            sent = self._producer.send(topic, key=key.encode(), value=value)
-            return int(sent.get(timeout=APPEND_SECONDS + 1).offset)
-
-    def close(self) -> None:
-        """See `LogWriter.close`."""
-        if self._producer is not None:
-            self._producer.close(timeout=2)
-            self._producer = None
 
 
 def _partitions(consumer: Any, topic: str) -> list[int]:  # noqa: ANN401 - kafka-python has no types

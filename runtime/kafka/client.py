@@ -115,14 +115,23 @@ class Cluster:
             raise Unavailable(f"{doing} at {self.servers}: {_text(error)}") from error
 
 
+_NEVER: Final = {"allow_auto_create_topics": False, "metrics_enabled": False}
+"""What no client of ours does by itself: topics are made by a command, and nobody reads the library's own metrics."""
+
+_READING: Final = {**_NEVER, "enable_auto_commit": False, "isolation_level": "read_committed"}
+
+
 def open_consumer(config: Mapping[str, object]) -> Any:  # noqa: ANN401 - kafka-python has no types
-    """A consumer; raises kafka-python's errors, see `Cluster.translated`."""
-    return connect(KafkaConsumer, config)
+    """A consumer of what is committed, which commits nothing by itself, unless `config` says otherwise.
+
+    Raises kafka-python's errors, see `Cluster.translated`.
+    """
+    return connect(KafkaConsumer, {**_READING, **config})
 
 
 def open_producer(config: Mapping[str, object]) -> Any:  # noqa: ANN401 - kafka-python has no types
     """A producer; raises kafka-python's errors, see `Cluster.translated`."""
-    return connect(KafkaProducer, config)
+    return connect(KafkaProducer, {**_NEVER, **config})
 
 
 def connect(kind: Any, config: Mapping[str, object]) -> Any:  # noqa: ANN401 - kafka-python has no types

@@ -9,7 +9,8 @@ from kafka import TopicPartition
 from fraud.contracts.controls import Control
 from fraud.controls.state import Applied, ControlsState, Refusal, Refused
 from runtime.errors import Misconfigured, Unavailable, VersionConflict
-from runtime.kafka.client import REQUEST_MS, Cluster, open_consumer, open_producer
+from runtime.kafka.appender import Appender
+from runtime.kafka.client import REQUEST_MS, Cluster, open_consumer
 from runtime.kafka.topics import Topic
 
 TOPIC: Final = "fraud.controls.v1"
@@ -112,10 +113,9 @@ class ControlsWriter:
     """Appends versions of controls; knows them all first, so that none is written blindly."""
 
     def __init__(self, cluster: Cluster, topic: str) -> None:
-        self._cluster = cluster
         self._topic = topic
         self._reader = ControlsReader(cluster, topic)
-        self._producer: Any = None
+        self._appender = Appender(cluster)
         self.state = ControlsState()
         """The controls as of the last `refresh` or `put`."""
 
@@ -135,12 +135,7 @@ class ControlsWriter:
             Unavailable: it is unknown whether it was written; `refresh` tells.
         """
         _raise(self.refresh().refusal(control))
-        value = control.encode()
-        with self._cluster.translated(f"writing to {self._topic}"):
-            if self._producer is None:
-                self._producer = open_producer(_writing(self._cluster))
-            sent = self._producer.send(self._topic, value, control.control_id.encode(), partition=0)
-            offset = int(sent.get(timeout=WAIT_MS / 1000 + 1).offset)
+        offset = self._appender.append(self._topic, control.control_id, control.encode())
         while self.state.offset <= offset:
             for record in self._reader.to_end():
                 taken = self.state.apply(record.value, record.offset)
@@ -151,9 +146,7 @@ class ControlsWriter:
     def close(self) -> None:
         """Disconnects."""
         self._reader.close()
-        if self._producer is not None:
-            producer, self._producer = self._producer, None
-            producer.close(timeout=2)
+        self._appender.close()
 
 
 def read_controls(cluster: Cluster, topic: str) -> ControlsState:
@@ -180,24 +173,7 @@ def _reading(cluster: Cluster) -> dict[str, object]:
     return {
         **cluster.config(),
         "group_id": None,
-        "isolation_level": "read_committed",
-        "metrics_enabled": False,
-        "enable_auto_commit": False,
         "auto_offset_reset": "none",
-        "allow_auto_create_topics": False,
         "fetch_max_wait_ms": 500,
         "retry_backoff_ms": 50,
-    }
-
-
-def _writing(cluster: Cluster) -> dict[str, object]:
-    return {
-        **cluster.config(),
-        "acks": "all",
-        "enable_idempotence": True,
-        "metrics_enabled": False,
-        "allow_auto_create_topics": False,
-        "max_block_ms": WAIT_MS,
-        "delivery_timeout_ms": WAIT_MS,
-        "request_timeout_ms": WAIT_MS // 2,
     }

@@ -77,8 +77,6 @@ class Delivery:
                     **self._cluster.config(),
                     "acks": "all",
                     "enable_idempotence": True,
-                    "metrics_enabled": False,
-                    "allow_auto_create_topics": False,
                     "linger_ms": 0,
                     "request_timeout_ms": REQUEST_MS,
                     "delivery_timeout_ms": PATIENCE_MS,

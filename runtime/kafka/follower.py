@@ -84,11 +84,7 @@ class Follower:
             consumer = open_consumer(
                 {
                     **self._cluster.config(),
-                    "isolation_level": "read_committed",
-                    "metrics_enabled": False,
-                    "enable_auto_commit": False,
                     "auto_offset_reset": "earliest",  # of what retention has taken away, the rest
-                    "allow_auto_create_topics": False,
                     "retry_backoff_ms": 50,
                 }
             )

@@ -25,10 +25,7 @@ def records_since(cluster: Cluster, topic: str, since_ms: int) -> Iterator[Follo
             {
                 **cluster.config(),
                 "isolation_level": "read_uncommitted",
-                "metrics_enabled": False,
-                "enable_auto_commit": False,
                 "auto_offset_reset": "earliest",
-                "allow_auto_create_topics": False,
             }
         )
         try:

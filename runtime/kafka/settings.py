@@ -1,11 +1,21 @@
 """The settings of every program that talks to Kafka."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from runtime.settings import Password, ProgramSettings
+
+
+def _topic(name: str) -> str:
+    if not name or len(name) > 249 or name in {".", ".."} or not all(c.isalnum() or c in "._-" for c in name):
+        raise ValueError("must be letters, digits, '.', '_' and '-', at most 249 characters")
+    return name
+
+
+TopicName: TypeAlias = Annotated[str, AfterValidator(_topic)]
+"""The name of a topic, or of a consumer group or an instance in one, which obey the same rule here."""
 
 
 class BrokerSettings(ProgramSettings):

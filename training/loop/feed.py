@@ -98,10 +98,7 @@ class KafkaFeed:
         config = {
             **cluster.config(),
             "group_id": None,
-            "enable_auto_commit": False,
             "auto_offset_reset": "none",
-            "isolation_level": "read_committed",
-            "allow_auto_create_topics": False,
             "max_poll_records": MAX_RECORDS,
         }
         with cluster.translated("connecting"):

@@ -69,7 +69,7 @@ def connect(settings: Settings, registry: CollectorRegistry, *, progress: Progre
             f"{settings.platform.partitions}: set partitions in the file that FRAUD_PLATFORM_FILE names"
         )
     with cluster.translated("connecting"):
-        producer = open_producer({**cluster.config(), "acks": "all", "allow_auto_create_topics": False})
+        producer = open_producer({**cluster.config(), "acks": "all"})
     metrics = LoopMetrics(registry)
     return Loop(
         feed=replace(feed, faults=metrics.faults),

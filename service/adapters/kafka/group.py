@@ -283,11 +283,7 @@ def reader_config(cluster: Cluster) -> dict[str, object]:
     """kafka-python's arguments for reading committed records, without surprises."""
     return {
         **cluster.config(),
-        "isolation_level": "read_committed",
-        "metrics_enabled": False,
-        "enable_auto_commit": False,
         "auto_offset_reset": "none",
-        "allow_auto_create_topics": False,
         "max_partition_fetch_bytes": FETCH_BYTES,
         "fetch_max_bytes": 2 * FETCH_BYTES,
         "retry_backoff_ms": 50,

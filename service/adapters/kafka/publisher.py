@@ -198,8 +198,6 @@ def producer_config(cluster: Cluster, timeout_ms: int) -> dict[str, object]:
     return {
         **cluster.config(),
         "acks": "all",
-        "metrics_enabled": False,
-        "allow_auto_create_topics": False,
         "linger_ms": LINGER_MS,
         "batch_size": MAX_BATCH,
         "max_request_size": MAX_REQUEST,
