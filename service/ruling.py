@@ -40,7 +40,7 @@ def apply_controls(
     offset = rulebook.offset
     if not rulebook.rules_anything or not any(len(each.action) for each in scored):
         return [replace(each, controls_offset=offset) for each in scored]
-    ruled = rulebook.rule(_payments(rulebook, parts, scored, fields, rates))
+    ruled = rulebook.rule(*_payments(rulebook, parts, scored, fields, rates))
     ends = list(accumulate(len(each.action) for each in scored))
     shares = [ruled.rows(start, end) for start, end in zip([0, *ends], ends, strict=False)]
     return [
@@ -55,7 +55,7 @@ def _payments(
     scored: Sequence[ScoredBatch],
     fields: OwnFields,
     rates: Rates,
-) -> Payments:
+) -> tuple[Payments, PaymentFacts]:
     batch = Batch.concatenate(part.batch for part in parts)
     score = np.concatenate([np.where(each.unscored, np.nan, each.score) for each in scored])
     model_action = np.concatenate([each.model_action for each in scored])
@@ -71,13 +71,13 @@ def _payments(
         lists=rulebook.lists.lists,
         rates=rates,
     )
-    return Payments(
+    payments = Payments(
         time=batch.time,
         amount=batch.amount,
         score=score,
         customer=batch.ids[:, _CUSTOMER],
         model_action=model_action,
         possible=frozenset(map(ACTIONS.index, scored[0].model.policy.actions)),
-        text=facts.said,
-        facts=facts,
+        hashes=facts.hashes,
     )
+    return payments, facts

@@ -1,21 +1,23 @@
 """Conditions on entities, found by the entity: however many there are, a payment asks for its own only."""
 
-from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
 
 from fraud.contracts.controls import Control
-from fraud.controls.effects import ActiveRule, Bools, Hits, Payments, span_of
+from fraud.controls.effects import ActiveRule, Hits, Payments, UInt64s, nowhere, span_of
 from fraud.decisions.policy import ACTIONS
+from fraud.decoding.batch import hash_id
 
 
 class Conditions:
-    """The live and shadow conditions."""
+    """The live and shadow conditions, by field and the hash of its value."""
 
     def __init__(self) -> None:
-        self._by_entity: dict[str, dict[str, dict[str, ActiveRule]]] = {}
-        self._places: dict[str, tuple[str, str]] = {}
+        self._by_entity: dict[str, dict[int, dict[str, ActiveRule]]] = {}
+        self._places: dict[str, tuple[str, int]] = {}
+        self._hashes: dict[str, UInt64s] = {}
+        """Entity -> the hashes that there are conditions on, as an array; made when it is asked for."""
 
     def __len__(self) -> int:
         return len(self._places)
@@ -29,16 +31,17 @@ class Conditions:
         rule = ActiveRule(
             name=control.name,
             control_id=control.control_id,
-            hits=_nowhere,
+            hits=nowhere,
             effect=ACTIONS.index(condition.effect),
             span=span_of(control),
             max_amount=condition.up_to,
             shadow=control.status == "shadow",
             why=control.reason,
         )
-        values = self._by_entity.setdefault(condition.entity, {})
-        values.setdefault(condition.id, {})[control.control_id] = rule
-        self._places[control.control_id] = condition.entity, condition.id
+        entity, value = condition.entity, hash_id(condition.id)
+        self._by_entity.setdefault(entity, {}).setdefault(value, {})[control.control_id] = rule
+        self._places[control.control_id] = entity, value
+        self._hashes.pop(entity, None)
 
     def remove(self, control_id: str) -> None:
         """Forgets a condition, if it is there."""
@@ -49,6 +52,7 @@ class Conditions:
         del values[value][control_id]
         if not values[value]:
             del values[value]
+            self._hashes.pop(entity, None)
         if not values:
             del self._by_entity[entity]
 
@@ -57,25 +61,21 @@ class Conditions:
         found: list[ActiveRule] = []
         for entity, values in self._by_entity.items():
             try:
-                column = payments.text(entity)
-            except KeyError:
-                found += [replace(rule, hits=_nowhere) for held in values.values() for rule in held.values()]
+                column = payments.hashes(entity)
+            except KeyError:  # the shop has no such field: they can be computed nowhere
+                found += [rule for held in values.values() for rule in held.values()]
                 continue
-            rows: dict[str, list[int]] = defaultdict(list)
-            for row, value in enumerate(column):
-                if value in values:
-                    rows[str(value)].append(row)
-            for value, own in rows.items():
-                mask = np.zeros(len(payments), np.bool_)
-                mask[own] = True
-                found += [replace(rule, hits=_known(mask)) for rule in values[value].values()]
+            for value in np.unique(column[np.isin(column, self._known(entity))]).tolist():
+                hits = _where(column, value)
+                found += [replace(rule, hits=hits) for rule in values[value].values()]
         return found
 
+    def _known(self, entity: str) -> UInt64s:
+        if entity not in self._hashes:
+            self._hashes[entity] = np.fromiter(self._by_entity[entity], np.uint64, len(self._by_entity[entity]))
+        return self._hashes[entity]
 
-def _known(mask: Bools) -> Hits:
-    return lambda _: (mask, np.ones(1, np.bool_))
 
-
-def _nowhere(facts: object) -> tuple[Bools, Bools]:  # noqa: ARG001 - of any facts
-    """The shop has no such field."""
-    return np.zeros(1, np.bool_), np.zeros(1, np.bool_)
+def _where(column: UInt64s, value: int) -> Hits:
+    mask = column == np.uint64(value)
+    return lambda: (mask, np.ones(1, np.bool_))

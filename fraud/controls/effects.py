@@ -43,9 +43,7 @@ class Payments:
         customer: uint64 [n], hashed customer ids.
         model_action: uint8 [n], index into `ACTIONS`: what the policy chose.
         possible: actions that the shop can take.
-        text: a field's values as they stand in the events, [n]; None where absent, KeyError where there is no such
-            field.
-        facts: what expressions read.
+        hashes: of a field's texts, uint64 [n], 0 where absent; KeyError where there is no such field.
     """
 
     time: Int64s
@@ -54,15 +52,19 @@ class Payments:
     customer: UInt64s
     model_action: UInt8s
     possible: frozenset[int]
-    text: Callable[[str], Sequence[str | None]]
-    facts: object
+    hashes: Callable[[str], UInt64s]
 
     def __len__(self) -> int:
         return len(self.time)
 
 
-Hits: TypeAlias = Callable[[object], tuple[Bools, Bools]]
-"""From the facts of n payments: where an expression is true, and where it could be computed; bool, [n] or [1]."""
+Hits: TypeAlias = Callable[[], tuple[Bools, Bools]]
+"""Where an expression is true of the payments at hand, and where it could be computed; bool, [n] or [1]."""
+
+
+def nowhere() -> tuple[Bools, Bools]:
+    """Of what cannot be computed for any payment."""
+    return np.zeros(1, np.bool_), np.zeros(1, np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class ActiveRule:
             return asked, 0
         if self.effect not in payments.possible:
             return np.zeros(len(payments), np.bool_), int(np.count_nonzero(asked))
-        hit, computed = self.hits(payments.facts)
+        hit, computed = self.hits()
         return asked & hit & computed, int(np.count_nonzero(asked & ~computed))
 
 

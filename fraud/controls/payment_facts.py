@@ -11,7 +11,7 @@ from fraud.controls.language.columns import Bools, Float64s, Numbers, Texts
 from fraud.controls.language.rule import RuleSet
 from fraud.controls.language.vocabulary import Vocabulary
 from fraud.decisions.policy import ACTIONS
-from fraud.decoding.batch import ENTITIES, INTEGERS, MISSING, Batch, Float32s, Int64s
+from fraud.decoding.batch import ENTITIES, INTEGERS, MISSING, Batch, Float32s, Int64s, UInt64s
 from fraud.decoding.own_fields import OwnFields, text_of
 from fraud.decoding.structs import TransactionEvent
 from fraud.features.risk_tables import OWN
@@ -102,18 +102,18 @@ class PaymentFacts:
             self._texts[name] = self._text(name)
         return self._texts[name]
 
-    def said(self, field: str) -> Sequence[str | None]:
-        """A field's values as they stand in the events, [n], for conditions; None where absent or no text.
+    def hashes(self, field: str) -> UInt64s:
+        """Of a field's texts, uint64 [n], for conditions; 0 where absent or no text.
 
         Raises:
             KeyError: the platform has no such field.
         """
         if field in TEXTS:
-            return self.texts(field).values
+            return self.texts(field).hashes
         if field not in (*self._fields.values, *self._fields.entities):
             raise KeyError(field)
         values = ((event.attributes or {}).get(field) for event in self._events())
-        return [value if isinstance(value, str) else None for value in values]
+        return Texts([value if isinstance(value, str) else None for value in values]).hashes
 
     def in_list(self, name: str, held: str) -> Bools:
         """See `Facts`."""
@@ -133,4 +133,4 @@ class PaymentFacts:
             held = [(event.attributes or {}).get(own) for event in self._events()]
             return Texts([None if value is None else text_of(value) for value in held])
         hashes = self._batch.ids[:, _HASHED[name]] if name in _HASHED else None
-        return Texts([getattr(event, name) for event in self._events()], hashes)
+        return Texts(lambda: [getattr(event, name) for event in self._events()], hashes)

@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import cast
-
-import numpy as np
 
 from fraud.contracts.controls import Control, PolicyLevers
 from fraud.controls.conditions import Conditions
-from fraud.controls.effects import ActiveRule, Bools, Hits, Payments, Ruled, apply_rules, span_of
+from fraud.controls.effects import ActiveRule, Bools, Hits, Payments, Ruled, apply_rules, nowhere, span_of
 from fraud.controls.language.rule import CompiledRule, Facts, RuleSet, compile_rule
 from fraud.controls.language.vocabulary import Vocabulary
 from fraud.controls.levers import Lever
@@ -19,21 +16,27 @@ from fraud.decisions.policy import ACTIONS
 
 
 class _Together:
-    """Rules that are computed together, once for a batch, and asked one by one."""
+    """Rules that are computed together, once for a batch, and asked one by one.
 
-    def __init__(self, compiled: Mapping[str, CompiledRule]) -> None:
-        self.rules = RuleSet(list(compiled.values()))
+    Attributes:
+        measures: what they read of the history, as `Encoder.ask` takes it.
+    """
+
+    def __init__(self, compiled: Mapping[str, CompiledRule], vocabulary: Vocabulary) -> None:
+        self._rules = RuleSet(list(compiled.values()))
         self._places = {control_id: place for place, control_id in enumerate(compiled)}
-        self._facts: object = None
         self._found: tuple[Bools, Bools]
+        self.measures = tuple(measures_of(self._rules, vocabulary))
+
+    def compute(self, facts: Facts) -> None:
+        """Computes all of them for some payments."""
+        self._found = self._rules.evaluate(facts)
 
     def of(self, control_id: str) -> Hits:
-        """Where one of them is true, and where it could be computed."""
+        """Where one of them was true of these, and where it could be computed."""
         place = self._places[control_id]
 
-        def hits(facts: object) -> tuple[Bools, Bools]:
-            if facts is not self._facts:
-                self._facts, self._found = facts, self.rules.evaluate(cast("Facts", facts))
+        def hits() -> tuple[Bools, Bools]:
             hit, computed = self._found
             return hit[place], computed[place]
 
@@ -108,17 +111,18 @@ class Rulebook:
     @property
     def measures(self) -> Sequence[tuple[str, str]]:
         """What the rules read of the history, as `Encoder.ask` takes it."""
-        return measures_of(self._computed().rules, self.vocabulary) if self._compiled else ()
+        return self._joined().measures if self._compiled else ()
 
-    def rule(self, payments: Payments) -> Ruled:
-        """What the rules and conditions make of n payments."""
-        self._computed()
+    def rule(self, payments: Payments, facts: Facts) -> Ruled:
+        """What the rules and conditions make of n payments; `facts`: what rules read of these."""
+        if self._compiled:
+            self._joined().compute(facts)
         return apply_rules([*self._rules.values(), *self._conditions.of(payments)], payments)
 
-    def _computed(self) -> _Together:
+    def _joined(self) -> _Together:
         """The rules as they stand, made to be computed together; anew after a change."""
         if self._together is None:
-            self._together = together = _Together(self._compiled)
+            self._together = together = _Together(self._compiled, self.vocabulary)
             for held in self._compiled:
                 self._rules[held] = replace(self._rules[held], hits=together.of(held))
         return self._together
@@ -164,7 +168,7 @@ class Rulebook:
         return ActiveRule(
             name=control.name,
             control_id=control.control_id,
-            hits=_never_computed,  # until it is computed together with the others, or for ever where it is broken
+            hits=nowhere,  # until it is computed together with the others, or for ever where it is broken
             effect=ACTIONS.index(rule.effect),
             span=span_of(control),
             share=control.share,
@@ -173,7 +177,3 @@ class Rulebook:
             shadow=control.status == "shadow",
             why=control.reason,
         )
-
-
-def _never_computed(facts: object) -> tuple[Bools, Bools]:  # noqa: ARG001 - of any facts
-    return np.zeros(1, np.bool_), np.zeros(1, np.bool_)

@@ -156,10 +156,9 @@ def _writer() -> Iterator[tuple["Settings", "ControlsWriter"]]:
 
 
 def _put(settings: "Settings", writer: "ControlsWriter", controls: list[Control]) -> None:
-    from service.operations.control_check import check_control
+    from service.operations.control_check import check_controls
 
-    for control in controls:
-        check_control(settings, control)  # all of them before the first is written
+    check_controls(settings, controls)  # all of them before the first is written
     for control in controls:
         click.echo(f"{control.name} {control.status} at offset {writer.put(control)}")
 

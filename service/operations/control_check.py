@@ -1,4 +1,6 @@
-"""Whether a control can act on this platform, before it is written."""
+"""Whether controls can act on this platform, before any is written."""
+
+from collections.abc import Iterable
 
 from fraud.contracts.controls import Control
 from fraud.controls.state import Refused
@@ -7,14 +9,15 @@ from service.bootstrap import rulebook
 from service.settings import Settings
 
 
-def check_control(settings: Settings, control: Control) -> None:
-    """Takes it into an empty rulebook.
+def check_controls(settings: Settings, controls: Iterable[Control]) -> None:
+    """Takes them into an empty rulebook.
 
     Raises:
-        Misconfigured: it cannot act; one line with its name and what is wrong.
+        Misconfigured: one cannot act; one line with its name and what is wrong.
     """
     book = rulebook(settings)
-    taken = book.propose(control)
-    why = taken.detail if isinstance(taken, Refused) else book.broken.get(control.control_id)
-    if why is not None:
-        raise Misconfigured(f"{control.name}: {why}")
+    for control in controls:
+        taken = book.propose(control)
+        why = taken.detail if isinstance(taken, Refused) else book.broken.get(control.control_id)
+        if why is not None:
+            raise Misconfigured(f"{control.name}: {why}")

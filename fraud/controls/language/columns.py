@@ -133,16 +133,32 @@ class Network(NamedTuple):
 
 
 class Texts:
-    """Texts, compared by their 64-bit hashes; what looks into them does so once for each distinct one."""
+    """Texts, compared by their 64-bit hashes; what looks into them does so once for each distinct one.
 
-    __slots__ = ("_addresses", "_codes", "_complete", "_hashes", "values")
+    Args:
+        values: they, None where missing; or what makes them, which is asked only where hashes do not do.
+        hashes: theirs, where they are at hand.
+    """
 
-    def __init__(self, values: Sequence[str | None], hashes: UInt64s | None = None) -> None:
-        self.values = values
+    __slots__ = ("_addresses", "_codes", "_complete", "_hashes", "_values")
+
+    def __init__(
+        self,
+        values: Sequence[str | None] | Callable[[], Sequence[str | None]],
+        hashes: UInt64s | None = None,
+    ) -> None:
+        self._values = values
         self._hashes = hashes
         self._complete: bool | None = None
         self._codes: tuple[list[str], npt.NDArray[np.intp]] | None = None
         self._addresses: Addresses | None = None
+
+    @property
+    def values(self) -> Sequence[str | None]:
+        """The texts, None where missing."""
+        if callable(self._values):
+            self._values = self._values()
+        return self._values
 
     @property
     def hashes(self) -> UInt64s:

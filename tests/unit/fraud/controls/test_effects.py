@@ -7,9 +7,10 @@ import pytest
 
 from fraud.contracts.controls import Control
 from fraud.controls.conditions import Conditions
-from fraud.controls.effects import ActiveRule, Bools, Hits, Payments, Ruled, apply_rules, drawn
+from fraud.controls.effects import ActiveRule, Bools, Hits, Payments, Ruled, UInt64s, apply_rules, drawn
 from fraud.decisions.policy import ACTIONS
 from fraud.decoding.batch import hash_ids
+from fraud.decoding.hashing import hash_all
 from fraud.money import MICRO
 
 ALLOW, CHALLENGE, REVIEW, BLOCK = range(4)
@@ -21,9 +22,9 @@ def payments(
     n = len(model)
     ids = [f"cu-{row}" for row in range(n)]
 
-    def text(field: str) -> Sequence[str | None]:
+    def hashes(field: str) -> UInt64s:
         columns: dict[str, Sequence[str | None]] = {"customer_id": ids, "device_id": [None] * n}
-        return columns[field]
+        return hash_all(columns[field])
 
     return Payments(
         time=np.arange(n, dtype=np.int64) * 1_000,
@@ -32,8 +33,7 @@ def payments(
         customer=hash_ids(ids, n),
         model_action=np.array(model, np.uint8),
         possible=frozenset(possible),
-        text=text,
-        facts=None,
+        hashes=hashes,
     )
 
 
@@ -41,7 +41,7 @@ def at(*rows: int, n: int = 4, computed: bool = True) -> Hits:
     mask = np.zeros(n, np.bool_)
     mask[list(rows)] = True
     known: Bools = np.full(n, computed)
-    return lambda _: (mask, known)
+    return lambda: (mask, known)
 
 
 def rule(name: str, effect: int, hits: Hits, **facts: object) -> ActiveRule:

@@ -4,6 +4,7 @@ import pytest
 from fraud.controls import lists as module
 from fraud.controls.language.columns import Texts
 from fraud.controls.lists import Lists
+from fraud.decoding.hashing import hash_all
 
 
 def held(lists: Lists, name: str, *values: str | None, at: int = 0) -> list[bool]:
@@ -87,3 +88,14 @@ def test_any_order_of_changes_leaves_what_a_dictionary_would_hold(seed: int, mon
             expected = [any(value in held and end > 50 for held, end in plain.values()) for value in asked]
             assert held(lists, "stolen", *asked, at=50) == expected
     assert len(lists) == sum(len(values) for values, _ in plain.values())
+
+
+def test_ids_whose_hashes_are_at_hand_are_looked_up_without_their_texts() -> None:
+    def refuse() -> list[str | None]:
+        raise AssertionError("the events were made for their texts")
+
+    lists = Lists()
+    lists.put("entry", "watched", ["ann"])
+    ids = Texts(refuse, hash_all(["ann", "bob", None]))
+    assert lists.members("watched", ids, np.zeros(3, np.int64)).tolist() == [True, False, False]
+    assert not ids.complete
