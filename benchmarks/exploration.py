@@ -34,13 +34,13 @@ from fraud.features.risk_tables import RiskTables
 from simulator.config import LabelConfig, SimulationConfig
 from simulator.simulation import simulate
 from training.data.dataset import Dataset
-from training.data.events import from_table, labels_frame
 from training.data.feature_context import FeatureContext
+from training.data.files.events import from_table, labels_frame
 from training.data.replayed_stream import from_stream, to_stream
 from training.evaluation.propensity import Estimate, weighted_precision
 from training.labels.ledger import DAY_US, Ledger, Records, State
-from training.modelling.boosting import BoostOptions, booster_logits, fit_booster
 from training.modelling.inputs import kinds_of
+from training.modelling.trees.boosting import BoostOptions, booster_logits, fit_booster
 
 Way: TypeAlias = Literal["naive", "dropped", "weighted"]
 WAYS: Final[tuple[Way, ...]] = ("naive", "dropped", "weighted")

@@ -22,10 +22,10 @@ from fraud.history.history import HistoryConfig
 from simulator.config import SimulationConfig
 from simulator.output.files import write_simulation
 from simulator.simulation import Simulation, simulate
-from training.data.events import read_events
 from training.data.feature_context import FeatureContext
+from training.data.files.events import read_events
 from training.data.replay import replay
-from training.modelling.boosting import BoostOptions, booster_logits, fit_booster
+from training.modelling.trees.boosting import BoostOptions, booster_logits, fit_booster
 
 SEEDS: Final = (41, 42, 43, 44, 45)
 TRAINING_SHARE: Final = 0.6

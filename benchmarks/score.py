@@ -53,7 +53,6 @@ def export(root: Path, kind: str, seed: int) -> Path:
     """A bundle with a student ("net") or trees of the default size ("trees")."""
     from fraud.models.bundle import TrainedOn
     from training.data.dataset import Identity
-    from training.modelling.boosting import fit_booster
     from training.modelling.boosting_graph import Forest
     from training.modelling.calibration import Calibration
     from training.modelling.contributions import reference_row
@@ -61,6 +60,7 @@ def export(root: Path, kind: str, seed: int) -> Path:
     from training.modelling.encoder import fit_encoding
     from training.modelling.export import Candidate, export_bundle, golden_rows
     from training.modelling.network import build_net
+    from training.modelling.trees.boosting import fit_booster
 
     features, kinds, names = spec_rows(20_000, seed)
     label = (np.nansum(features[:, :30], axis=1) > np.quantile(np.nansum(features[:, :30], axis=1), 0.95)).astype(int)
@@ -90,12 +90,12 @@ def own_field_scorers(seed: int) -> dict[str, Callable[[object], object]]:
     """What can be served of 300 own fields: a student as it is, with fewer bins, compiled by XLA; a stack's trees."""
     import tensorflow as tf
 
-    from training.modelling.boosting import PLAIN, fit_booster, fit_forest
     from training.modelling.boosting_graph import Forest
     from training.modelling.distillation import DistilOptions
     from training.modelling.encoder import fit_encoding
     from training.modelling.network import build_net
-    from training.modelling.stack_graph import Stack
+    from training.modelling.strategies.stack.stack_graph import Stack
+    from training.modelling.trees.boosting import PLAIN, fit_booster, fit_forest
 
     features, kinds, _ = spec_rows(20_000, seed, own=OWN_FIELDS)
     label = (np.nan_to_num(features[:, -OWN_FIELDS::3]).sum(axis=1) > 1e4).astype(int)

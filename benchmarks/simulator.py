@@ -30,7 +30,7 @@ from simulator.output.files import write_simulation
 from simulator.simulation import Simulation, simulate
 from simulator.truth.observables import euros
 from training.data.replayed_stream import build
-from training.modelling.boosting import BoostOptions, booster_logits, fit_booster
+from training.modelling.trees.boosting import BoostOptions, booster_logits, fit_booster
 
 TRANSACTIONS: Final = 300_000
 SEEDS: Final = (21, 22, 23)

@@ -29,10 +29,10 @@ from service.bootstrap import decoder, domain, expected
 from service.ports import Snapshot
 from service.settings import Settings
 from training.data import importing
-from training.data.events import labels_table, read_events, read_labels
 from training.data.feature_context import FeatureContext
+from training.data.files.events import labels_table, read_events, read_labels
+from training.data.files.schema import EVENTS
 from training.data.importing import mapping
-from training.data.schema import EVENTS
 from training.evaluation.evaluate import Model
 from training.labels.store import KINDS, LedgerStore, Record
 from training.loop.decision import Decision

@@ -24,7 +24,7 @@ from fraud.features.encoder import SPEC
 from training.data.dataset import FRAUD, Dataset
 from training.data.sample import Floats, Sample
 from training.evaluation.scores import Scored
-from training.modelling.boosting import BoostOptions, booster_logits, fit_booster
+from training.modelling.trees.boosting import BoostOptions, booster_logits, fit_booster
 
 TREES: Final = BoostOptions(trees=150, leaves=31, learning_rate=0.06, min_leaf=20, l2=5.0, columns=0.5, threads=1)
 """For both lists of features. One thread: on a busy machine two wait for each other."""

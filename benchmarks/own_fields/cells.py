@@ -17,10 +17,10 @@ from training.data.dataset import draw_labels
 from training.data.sample import MIN_FRAUDS, Floats, Sample
 from training.modelling.adapt import adapt
 from training.modelling.base import Base, load_base, save_base
+from training.modelling.columns.raw import raw_columns
 from training.modelling.inputs import matched
 from training.modelling.network import predict
 from training.modelling.pretrain import PretrainOptions, pretrain, without_source
-from training.modelling.raw_columns import raw_columns
 from training.modelling.strategies.task import AdaptOptions, Task
 
 CELLS: Final = FOLDER / "cells"

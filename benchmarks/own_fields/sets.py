@@ -32,8 +32,8 @@ from training.data.feature_context import FeatureContext
 from training.data.importing.importer import import_file
 from training.data.importing.mapping import Mapping, load_mapping
 from training.data.replayed_stream import build
+from training.modelling.columns.raw import OWN
 from training.modelling.inputs import kinds_of
-from training.modelling.raw_columns import OWN
 
 FOLDER: Final = Path("build/own-fields")
 HOUR_US: Final = 3_600_000_000

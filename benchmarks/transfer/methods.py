@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from training.modelling.adapt import strategy_named
-from training.modelling.boosting import booster_logits, fit_booster
 from training.modelling.network import predict
 from training.modelling.strategies import auto
 from training.modelling.strategies.boosted import continued_logits, fit_continued, fit_pooled
 from training.modelling.strategies.target_only import fit_alone, options_of
 from training.modelling.strategies.task import Task
+from training.modelling.trees.boosting import booster_logits, fit_booster
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Method: TypeAlias = Callable[[Task, Floats], Floats]

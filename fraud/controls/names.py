@@ -20,7 +20,7 @@ from fraud.features.spec import EVENT, SEEN, valid_source
 from fraud.history.kernel.entities import PARTNERS_OF
 from fraud.history.kernel.layout import KINDS, PAIRS, WINDOW_NAMES
 from fraud.history.kernel.measures import MEASURES
-from fraud.history.kernel.values import SPAN_NAMES
+from fraud.history.kernel.own.values import SPAN_NAMES
 from fraud.money import Rates
 
 _TYPES: Final = {

@@ -1,9 +1,9 @@
 """Columns of wire fields -> `Batch`: hashing, flags and integers, a column at a time.
 
 A column is a sequence with one value an event, None where absent. Batches are built twice: here, from Python values as
-the parser leaves them, and in `training.data.parquet_columns`, from Arrow's dictionaries without making those values.
-Names and order of columns, hashes and numbers of kinds are shared; tests/parity/test_datasets_columns.py holds both to
-the same bits.
+the parser leaves them, and in `training.data.files.parquet_columns`, from Arrow's dictionaries without making those
+values. Names and order of columns, hashes and numbers of kinds are shared; tests/parity/test_datasets_columns.py holds
+both to the same bits.
 """
 
 from collections.abc import Mapping, Sequence

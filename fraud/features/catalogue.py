@@ -29,7 +29,7 @@ from fraud.features.spec import (
 )
 from fraud.history.history import HistoryConfig
 from fraud.history.kernel.layout import WINDOW_NAMES, WINDOWS
-from fraud.history.kernel.values import SPAN_NAMES
+from fraud.history.kernel.own.values import SPAN_NAMES
 from fraud.units import DAY_US
 
 _SPAN: Final = dict(zip(WINDOW_NAMES, ("10 min", "1 h", "24 h", "7 days", "30 days"), strict=True))

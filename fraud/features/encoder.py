@@ -19,7 +19,7 @@ from fraud.history.kernel import update as kernel
 from fraud.history.kernel.event_measures import EVENT_MEASURES, columns_of
 from fraud.history.kernel.layout import KINDS
 from fraud.history.kernel.measures import MEASURES, new_scratch
-from fraud.history.kernel.values import SPAN_NAMES
+from fraud.history.kernel.own.values import SPAN_NAMES
 from fraud.units import DAY_US
 
 __all__ = [

@@ -15,7 +15,7 @@ from fraud.features.risk_tables import OWN, risk_measures
 from fraud.history.kernel.event_measures import EVENT_MEASURES
 from fraud.history.kernel.layout import BUCKETED, KINDS, PAIRS
 from fraud.history.kernel.measures import MEASURES
-from fraud.history.kernel.values import SPAN_NAMES
+from fraud.history.kernel.own.values import SPAN_NAMES
 
 EVENT: Final = "event"
 ATTRIBUTE: Final = "attribute"

@@ -20,13 +20,13 @@ from fraud.history.history import History, HistoryConfig
 from fraud.money import MINOR_DIGITS, Rates
 from fraud.privacy.card_numbers import tokeniser
 from simulator.output.malformed import partly_invalid
-from training.data.events import from_lines, from_table
 from training.data.feature_context import FeatureContext
-from training.data.json_lines import to_wire
-from training.data.parquet_columns import to_columns
+from training.data.files.events import from_lines, from_table
+from training.data.files.json_lines import to_wire
+from training.data.files.parquet_columns import to_columns
+from training.data.files.schema import EVENT_FIELDS, EVENTS
 from training.data.replay import partition_of
 from training.data.replayed_stream import from_stream, to_stream
-from training.data.schema import EVENT_FIELDS, EVENTS
 
 RATES = Rates.default("EUR")
 TOKEN = tokeniser(b"secret")

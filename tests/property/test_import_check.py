@@ -12,11 +12,11 @@ from fraud.decoding import validation
 from fraud.features.platform import FieldKind
 from fraud.money import MAX_MINOR
 from fraud.timestamps import END_US, FIRST_US
+from training.data.files.json_lines import to_wire
+from training.data.files.schema import EVENTS, conform
 from training.data.importing.attributes import as_attributes
 from training.data.importing.contract_check import refused
 from training.data.importing.mapping import Mapping
-from training.data.json_lines import to_wire
-from training.data.schema import EVENTS, conform
 
 IDS = st.one_of(
     st.none(),

@@ -15,7 +15,7 @@ from fraud.features.spec import SEEN, Feature, FeatureSpec, valid_source
 from fraud.history.history import HistoryConfig
 from fraud.history.kernel.layout import KINDS
 from fraud.history.kernel.measures import MEASURES
-from fraud.history.kernel.values import SPAN_NAMES
+from fraud.history.kernel.own.values import SPAN_NAMES
 from tests.support.event_columns import START, event
 from tests.support.history_oracle import DAY, HOUR, MINUTE, OWN_ENTITIES, PARTNERS
 

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from training.data.schema import EVENTS, LABELS
+from training.data.files.schema import EVENTS, LABELS
 
 DAY = 86_400_000_000
 T0 = 1_700_000_000_000_000

@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from training.data.sample import Floats, Sample
 from training.modelling.base import Base
-from training.modelling.boosting import BoostOptions
 from training.modelling.distillation import DistilOptions
 from training.modelling.encoder import EncodingOptions
 from training.modelling.network import NetOptions
 from training.modelling.pretrain import PretrainOptions
 from training.modelling.strategies.task import AdaptOptions, Task
 from training.modelling.train_loop import FitOptions
+from training.modelling.trees.boosting import BoostOptions
 
 NAMES = ("speed", "amount", "age", "noise", "absent", "is_guest", "product", "merchant_category")
 KINDS = ("number", "number", "number", "number", "number", "flag", "category", "category")

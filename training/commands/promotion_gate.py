@@ -19,8 +19,8 @@ from training.gate.paired_scores import DEFAULT_BUDGET, GateInputs, Rival, Rulin
 from training.gate.rule import GateAnswer, GateConfig
 from training.labels.delay import DelayCurve, Reports
 from training.labels.ledger import Ledger
-from training.modelling.boosting import FEW_LABELS, booster_logits, fit_booster
 from training.modelling.inputs import kinds_of, labels_beside
+from training.modelling.trees.boosting import FEW_LABELS, booster_logits, fit_booster
 from training.registry import versions as registry
 from training.registry.learnt import Learnt
 from training.registry.versions import RegistryError

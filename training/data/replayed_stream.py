@@ -25,8 +25,8 @@ from training.data.dataset import (
 from training.data.errors import (
     InvalidDataset,
 )
-from training.data.events import Events, read_events, read_labels, version_of
 from training.data.feature_context import FeatureContext
+from training.data.files.events import Events, read_events, read_labels, version_of
 from training.data.replay import partition_of, replay
 from training.data.risk_plan import RiskPlan, risk_tables
 from training.data.segments import segments_of

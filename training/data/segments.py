@@ -18,7 +18,7 @@ def segments_of(table: pa.Table, batch: Batch) -> Mapping[str, npt.NDArray[np.st
     """The segments of n transactions.
 
     Args:
-        table: their rows of `training.data.schema.EVENTS`.
+        table: their rows of `training.data.files.schema.EVENTS`.
         batch: the same rows as columns.
     """
     customer = batch.ids[:, ENTITIES.index("customer")]

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from training.data.events import Events, from_lines
 from training.data.feature_context import FeatureContext
+from training.data.files.events import Events, from_lines
 from training.data.replayed_stream import Stream, to_stream
 from training.labels.ledger import DAY_US, Known, empty
 from training.labels.store import RECORDS, LedgerStore

@@ -25,7 +25,6 @@ from training.gate.paired_scores import in_its_time
 from training.loop.config import LoopConfig
 from training.modelling.adapt import adapt, strategy_named
 from training.modelling.base import Base
-from training.modelling.boosting import booster_logits
 from training.modelling.export import Candidate
 from training.modelling.inputs import matched
 from training.modelling.network import predict
@@ -33,6 +32,7 @@ from training.modelling.strategies.boosted import fit_pooled
 from training.modelling.strategies.target_only import fit_alone
 from training.modelling.strategies.task import AdaptOptions, Task
 from training.modelling.train_loop import Progress, quiet
+from training.modelling.trees.boosting import booster_logits
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Folds: TypeAlias = npt.NDArray[np.intp]

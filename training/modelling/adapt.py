@@ -14,7 +14,7 @@ from training.data.errors import (
 )
 from training.data.sample import Floats, check_trainable, row_keys, some_rows
 from training.modelling.calibration import Calibration, estimate_prior, fit_calibration
-from training.modelling.column_checks import column_warnings
+from training.modelling.columns.checks import column_warnings
 from training.modelling.contributions import reference_row
 from training.modelling.export import Candidate, golden_rows
 from training.modelling.network import predict

@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from training.data.errors import InvalidDataset
 from training.data.sample import Floats, Sample
-from training.modelling.boosting import BoostOptions
 from training.modelling.encoder import Encoding
 from training.modelling.network import FraudNet, NetOptions, build_net, set_weights
+from training.modelling.trees.boosting import BoostOptions
 
 Weights = dict[str, npt.NDArray[Any]]
 

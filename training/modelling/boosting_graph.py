@@ -21,7 +21,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from training.modelling.base import MappedTrees
-from training.modelling.boosting import CATEGORY_CODES
+from training.modelling.trees.boosting import CATEGORY_CODES
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -102,7 +102,7 @@ class Forest(tf.Module):
         for category, outside in zip(self.split_categories, self.outside, strict=True):
             hashed = features[:, category]
             hashed = tf.cast(tf.where(tf.math.is_nan(hashed), 0.0, hashed), tf.int64)
-            # Codes as in `training.modelling.boosting.encode_categories`; code 0, absent, is in no set.
+            # Codes as in `training.modelling.trees.boosting.encode_categories`; code 0, absent, is in no set.
             code = tf.where(hashed == 0, tf.zeros_like(hashed), 1 + hashed % (CATEGORY_CODES - 1))
             parts.append(tf.gather(outside, code))
         return tf.concat(parts, axis=1)

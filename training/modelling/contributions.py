@@ -17,7 +17,7 @@ import tensorflow as tf
 from training.modelling.boosting_graph import Forest
 from training.modelling.encoder import Encoding
 from training.modelling.network import FraudNet
-from training.modelling.stack_graph import Stack, log_odds
+from training.modelling.strategies.stack.stack_graph import Stack, log_odds
 
 STEPS = 16
 

@@ -28,7 +28,7 @@ from training.modelling.boosting_graph import Forest
 from training.modelling.calibration import Calibration
 from training.modelling.contributions import Attribution, ForestAttribution, NetAttribution, StackAttribution
 from training.modelling.network import FraudNet
-from training.modelling.stack_graph import Stack
+from training.modelling.strategies.stack.stack_graph import Stack
 from training.modelling.strategies.task import Scorer
 from training.registry.learnt import write_learnt
 from training.registry.versions import publish, workspace

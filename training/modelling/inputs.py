@@ -21,7 +21,7 @@ from training.data.replayed_stream import build, read_stream
 from training.data.sample import Floats, Sample, some_rows
 from training.labels.delay import DelayCurve, Reports
 from training.modelling.base import Base, load_base
-from training.modelling.columns import in_columns
+from training.modelling.columns.matched import in_columns
 from training.registry.versions import RegistryError, find, versions
 
 LABELS: str = "labels.parquet"

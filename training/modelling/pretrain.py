@@ -11,12 +11,12 @@ from sklearn.metrics import average_precision_score
 
 from training.data.sample import MIN_FRAUDS, Floats, Sample, balanced, check_trainable, thin, uniform
 from training.modelling.base import Base
-from training.modelling.boosting import BoostOptions, booster_logits, fit_booster
 from training.modelling.encoder import EncodingOptions, fit_encoding
 from training.modelling.losses import soft_cross_entropy
 from training.modelling.network import FraudNet, NetOptions, build_net, get_weights, predict
 from training.modelling.train_loop import FitOptions, Progress, Report, Rows, fit, make_deterministic, quiet
-from training.modelling.tree_choice import HALF, choose_options
+from training.modelling.trees.boosting import BoostOptions, booster_logits, fit_booster
+from training.modelling.trees.tree_choice import HALF, choose_options
 
 KEPT_CELLS: Final = 30_000_000
 """Rows times features of the source that a base keeps: 120 MB; 220,000 rows of the standard features."""

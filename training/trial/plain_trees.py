@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from fraud.features.spec import ATTRIBUTE, EVENT
 from training.data.sample import Sample
-from training.modelling.boosting import encode_categories
+from training.modelling.trees.boosting import encode_categories
 from training.trial.learning import Split
 
 NAME: Final = "plain LightGBM"

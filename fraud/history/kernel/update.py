@@ -30,10 +30,10 @@ from fraud.history.kernel.measures import (
     SINCE_LAST,
     Scratch,
 )
-from fraud.history.kernel.own_entities import locate_own, measure_own, remember_own, settle_own, update_own
+from fraud.history.kernel.own.entities import locate_own, measure_own, remember_own, settle_own, update_own
+from fraud.history.kernel.own.values import count_values, read_values
 from fraud.history.kernel.ring import log_amount, push, read_ring, settle
 from fraud.history.kernel.sharing import active_days, is_shared, roll_degree, touch
-from fraud.history.kernel.values import count_values, read_values
 from fraud.history.kernel.watermark import counted_until, follow
 from fraud.units import HOUR_US
 

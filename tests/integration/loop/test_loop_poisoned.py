@@ -31,13 +31,13 @@ from training.loop.runner import Loop
 from training.loop.state import load_state
 from training.loop.training_run import Trainer
 from training.modelling.base import save_base
-from training.modelling.boosting import BoostOptions
 from training.modelling.encoder import EncodingOptions
 from training.modelling.export import write_version
 from training.modelling.inputs import kinds_of
 from training.modelling.network import NetOptions
 from training.modelling.pretrain import PretrainOptions, pretrain
 from training.modelling.train_loop import FitOptions
+from training.modelling.trees.boosting import BoostOptions
 from training.registry import versions as registry
 
 DAY = 86_400_000_000

@@ -15,9 +15,9 @@ from fraud.features.risk_tables import RiskTables
 from local.testbed.scorer_run import ScorerRun
 from runtime.kafka.batch_writer import append
 from service.adapters.kafka.group import Reader
+from training.data.files.json_lines import to_wire
 from training.data.importing.importer import import_file
 from training.data.importing.mapping import load_mapping
-from training.data.json_lines import to_wire
 from training.data.replayed_stream import build
 
 pytestmark = pytest.mark.kafka

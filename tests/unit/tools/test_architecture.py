@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
+PACKAGES = ("fraud", "runtime", "service", "training", "simulator", "console", "gateway", "local", "tools")
 PAGE = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
 
 
@@ -44,3 +45,10 @@ def test_each_file_of_a_way_is_imported_by_one_before_it(heading: str, root: str
     for place, file in enumerate(files):
         assert (ROOT / file).is_file(), f"{file} is not there"
         assert file in set().union(*map(imports, [root, *files[:place]])), f"nothing before it imports {file}"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_newcomer_can_take_in_every_folder_at_a_glance(package: str) -> None:
+    folders = {file.parent for file in (ROOT / package).rglob("*.py")}
+    named = {folder: [file for file in folder.glob("*.py") if not file.stem.startswith("__")] for folder in folders}
+    assert {str(folder.relative_to(ROOT)): len(files) for folder, files in named.items() if len(files) > 15} == {}

@@ -1,6 +1,6 @@
 """A shop's own columns as the `attributes` of events: one JSON object a row, written a column at a time.
 
-The only place that knows how attributes are stored; `training.data.parquet_columns` reads them back.
+The only place that knows how attributes are stored; `training.data.files.parquet_columns` reads them back.
 """
 
 from collections.abc import Mapping

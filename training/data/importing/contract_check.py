@@ -17,8 +17,8 @@ from fraud.contracts.inbound import MAX_TEXT, InvalidEvent
 from fraud.decoding import validation
 from fraud.money import MAX_MINOR, MINOR_DIGITS
 from fraud.timestamps import END_US, FIRST_US
-from training.data.json_lines import to_wire
-from training.data.schema import EVENTS
+from training.data.files.json_lines import to_wire
+from training.data.files.schema import EVENTS
 
 IDS: Final = ("transaction_id", "customer_id")
 _CURRENCIES: Final = pa.array(list(MINOR_DIGITS), pa.string())

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fraud.features.platform import FieldKind
+from training.data.files.schema import EVENTS, conform
 from training.data.importing import columns
 from training.data.importing.attributes import as_attributes
 from training.data.importing.contract_check import refused
 from training.data.importing.labels import LabelValues, labels_of
 from training.data.importing.mapping import ROW, FieldSource, Mapping
-from training.data.schema import EVENTS, conform
 
 EXAMPLE: Final = 40
 """Characters of a value that an example shows."""

@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 
 from fraud.features.platform import STANDARD, FieldKind, Platform
 from runtime.files import replacing
+from training.data.files.schema import EVENTS, LABELS, MATURITY_KEY, VERSION_KEY
 from training.data.importing.convert import Converted, Reject, convert
 from training.data.importing.labels import LabelValues
 from training.data.importing.mapping import InvalidMapping, Mapping, listed
 from training.data.importing.read import ForeignTable
 from training.data.importing.warnings import warnings_of
-from training.data.schema import EVENTS, LABELS, MATURITY_KEY, VERSION_KEY
 
 
 @dataclass(frozen=True, slots=True)

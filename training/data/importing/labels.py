@@ -8,9 +8,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from training.data.files.schema import LABELS, conform
 from training.data.importing import columns
 from training.data.importing.mapping import LabelSourceColumn, Mapping
-from training.data.schema import LABELS, conform
 
 
 @dataclass(slots=True)

@@ -21,17 +21,17 @@ import numpy.typing as npt
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from training.data.sample import Floats, some_rows
-from training.modelling.boosting import booster_logits
 from training.modelling.boosting_graph import Forest, Weighted
-from training.modelling.column_checks import usable_columns
+from training.modelling.columns.checks import usable_columns
 from training.modelling.distillation import distil, fidelity
 from training.modelling.network import FraudNet, predict
-from training.modelling.stack_graph import Stack
-from training.modelling.strategies.evidence import Evidence, Scale, gather, scale_rows
 from training.modelling.strategies.joint_distilled import distillation_pool
-from training.modelling.strategies.members import Fitted, FittedForest, FittedNets, FittedTrees, members
-from training.modelling.strategies.stacking import expected, fit_weights
+from training.modelling.strategies.stack.evidence import Evidence, Scale, gather, scale_rows
+from training.modelling.strategies.stack.members import Fitted, FittedForest, FittedNets, FittedTrees, members
+from training.modelling.strategies.stack.stack_graph import Stack
+from training.modelling.strategies.stack.stacking import expected, fit_weights
 from training.modelling.strategies.task import Adapted, Scorer, Task
+from training.modelling.trees.boosting import booster_logits
 
 KNOWS: Final = 0.65
 """ROC AUC of a source that knows something: shuffled sources reached 0.60, the weakest sound one 0.72."""

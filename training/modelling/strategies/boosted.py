@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.sample import Floats, Sample
-from training.modelling.boosting import FEW_LABELS, BoostOptions, booster_logits, fit_booster, pooled
 from training.modelling.boosting_graph import Forest
 from training.modelling.strategies.task import Adapted, Task
+from training.modelling.trees.boosting import FEW_LABELS, BoostOptions, booster_logits, fit_booster, pooled
 
 FOLDS = 3
 

@@ -24,12 +24,12 @@ import lightgbm
 import numpy as np
 
 from training.data.sample import Floats, some_rows, thin
-from training.modelling.boosting import booster_logits
 from training.modelling.distillation import Teacher, distil
 from training.modelling.network import FraudNet, get_weights, predict, set_weights
 from training.modelling.strategies.batches import classify, fit_strategy
 from training.modelling.strategies.boosted import continued_logits, fit_continued, fit_pooled
 from training.modelling.strategies.task import Adapted, Task
+from training.modelling.trees.boosting import booster_logits
 
 MATCHED_ROWS: Final = 20_000
 LABELLED_PART: Final = 4

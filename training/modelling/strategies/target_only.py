@@ -10,11 +10,11 @@ from dataclasses import replace
 import lightgbm
 
 from training.data.sample import Sample
-from training.modelling.boosting import BoostOptions, fit_booster
 from training.modelling.boosting_graph import Forest
 from training.modelling.strategies.boosted import out_of_fold
 from training.modelling.strategies.task import Adapted, Task
-from training.modelling.tree_choice import options_alone
+from training.modelling.trees.boosting import BoostOptions, fit_booster
+from training.modelling.trees.tree_choice import options_alone
 
 
 def adapt(task: Task) -> Adapted:

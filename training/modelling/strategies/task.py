@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from training.data.sample import Floats, Sample
 from training.modelling.base import Base
-from training.modelling.boosting import BoostOptions
 from training.modelling.distillation import DistilOptions
 from training.modelling.train_loop import FitOptions, Progress, quiet
+from training.modelling.trees.boosting import BoostOptions
 
 Scorer: TypeAlias = Callable[[tf.Tensor], tf.Tensor]
 """A trackable of TensorFlow: raw features [n, d] -> logits [n]."""

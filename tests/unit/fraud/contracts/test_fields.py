@@ -132,9 +132,9 @@ from fraud.features.catalogue import SPEC
 from fraud.money import Rates
 from fraud.privacy.card_numbers import tokeniser
 from simulator.event_table import EVENT_SCHEMA
-from training.data.json_lines import to_wire
-from training.data.parquet_columns import to_columns
-from training.data.schema import EVENTS
+from training.data.files.json_lines import to_wire
+from training.data.files.parquet_columns import to_columns
+from training.data.files.schema import EVENTS
 
 token, rates = tokeniser(b"secret"), Rates.default()
 event = {"type": "transaction", "schema_version": "1.1", "transaction_id": "t", "customer_id": "c", "amount": 100,

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from simulator.__main__ import simulate_command
 from tests.support.shop_tables import events_table, labels_table
 from training.__main__ import COMMANDS, main
-from training.data.schema import LABELS, conform
+from training.data.files.schema import LABELS, conform
 
 CREDIBLE = ["--days", "60", "--base-rate", "0.02"]
 

@@ -11,7 +11,7 @@ from fraud.features.catalogue import spec_of
 from fraud.features.platform import Platform
 from tests.support.shop_tables import events_table, labels_table
 from tests.unit.training.commands.test_commands import run, said
-from training.data.schema import EVENTS
+from training.data.files.schema import EVENTS
 from training.modelling.base import load_base
 
 SOURCE = {"level": "number", "tier": "category", "store": "entity"}

@@ -19,12 +19,12 @@ from training.data.dataset import (
 from training.data.errors import (
     InvalidDataset,
 )
-from training.data.events import from_lines, from_table, labels_frame, read_events, read_labels
 from training.data.feature_context import FeatureContext
-from training.data.json_lines import to_wire
+from training.data.files.events import from_lines, from_table, labels_frame, read_events, read_labels
+from training.data.files.json_lines import to_wire
+from training.data.files.schema import EVENTS
 from training.data.replayed_stream import build, count_risk, from_stream, read_stream, to_stream
 from training.data.risk_plan import RiskPlan, risk_tables
-from training.data.schema import EVENTS
 
 PLAN = RiskPlan(delay_days=2)
 

@@ -11,11 +11,11 @@ from click.testing import CliRunner
 
 from fraud.contracts.inbound import Outcome, Transaction
 from training.commands.import_events import import_command
-from training.data.events import read_events
 from training.data.feature_context import FeatureContext
+from training.data.files.events import read_events
+from training.data.files.json_lines import to_wire
 from training.data.importing.importer import Imported, import_file
 from training.data.importing.mapping import InvalidMapping, load_mapping, shipped
-from training.data.json_lines import to_wire
 
 DATA = Path(os.environ.get("FRAUD_DATA_DIR", "../shared/data"))  # noqa: TID251 - where tests find data
 ROWS = 20_000

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from tests.support.shop_tables import DAY, T0, events_table
-from training.data.events import Events, from_table
 from training.data.feature_context import FeatureContext
-from training.data.json_lines import to_wire
+from training.data.files.events import Events, from_table
+from training.data.files.json_lines import to_wire
 from training.data.replayed_stream import from_stream, to_stream
 from training.labels.store import LedgerStore, Record
 from training.loop import ledger_view as view

@@ -14,7 +14,7 @@ from runtime.event_tables import to_json
 from tests.support.published_models import publish
 from tests.support.shop_tables import T0, events_table, labels_table
 from training.data.feature_context import FeatureContext
-from training.data.json_lines import to_wire
+from training.data.files.json_lines import to_wire
 from training.gate.rule import Finding, GateAnswer, Judgement
 from training.labels.store import LedgerStore, Record
 from training.loop.config import HOUR_US, LoopConfig

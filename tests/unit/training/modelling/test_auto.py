@@ -14,8 +14,8 @@ from training.modelling.base import Base
 from training.modelling.export import Candidate, export_bundle
 from training.modelling.network import FraudNet, predict
 from training.modelling.pretrain import without_source
-from training.modelling.stack_graph import Stack
 from training.modelling.strategies import auto
+from training.modelling.strategies.stack.stack_graph import Stack
 from training.modelling.strategies.task import Task
 
 IDENTITY = Identity("0" * 16, "0" * 16)

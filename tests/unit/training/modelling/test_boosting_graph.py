@@ -8,7 +8,10 @@ import tensorflow as tf
 
 from training.data.sample import Sample
 from training.modelling.base import MappedTrees
-from training.modelling.boosting import (
+from training.modelling.boosting_graph import Forest
+from training.modelling.contributions import ForestAttribution
+from training.modelling.strategies.stack.stack_graph import log_odds
+from training.modelling.trees.boosting import (
     CATEGORY_CODES,
     MAX_TARGET_WEIGHT,
     BoostOptions,
@@ -19,9 +22,6 @@ from training.modelling.boosting import (
     forest_logits,
     pooled,
 )
-from training.modelling.boosting_graph import Forest
-from training.modelling.contributions import ForestAttribution
-from training.modelling.stack_graph import log_odds
 
 Floats = npt.NDArray[np.float32]
 Boosted = tuple[lightgbm.Booster, Forest]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.data.sample import Sample
-from training.modelling.column_checks import column_warnings, usable_columns
+from training.modelling.columns.checks import column_warnings, usable_columns
 
 ROWS = 4_000
 RANDOM = np.random.default_rng(1)

@@ -9,12 +9,12 @@ from tests.support import toy_models as toy
 from training.data.errors import InvalidDataset
 from training.data.sample import Floats
 from training.modelling.base import Base
-from training.modelling.boosting import booster_logits
-from training.modelling.columns import encoded_places, in_columns
+from training.modelling.columns.matched import encoded_places, in_columns
 from training.modelling.encoder import TabularEncoder
 from training.modelling.network import predict
 from training.modelling.strategies import target_only
 from training.modelling.strategies.task import Task
+from training.modelling.trees.boosting import booster_logits
 
 NAMES = ("level", "product", "amount", "is_guest", "lane", "noise", "gift", "speed")
 """A target that lacks `age`, `absent` and `merchant_category` and has three fields of its own, in another order."""

@@ -8,7 +8,7 @@ import pytest
 from tests.support import toy_models as toy
 from training.data.sample import row_keys
 from training.modelling.base import Base
-from training.modelling.strategies.evidence import (
+from training.modelling.strategies.stack.evidence import (
     FEWEST,
     FORWARD_FRAUDS,
     LEFT_OUT_BLOCKS,
@@ -92,7 +92,7 @@ def test_scales_are_matched_on_rows_that_nobody_learnt_from(base: Base) -> None:
 def biased(task: Task) -> Task:
     """Labels as an analyst's queue gives them: the payments that the source finds riskiest."""
     rows = toy.rows(6_000, seed=77, shifted=True, rate=0.02)
-    from training.modelling.boosting import booster_logits
+    from training.modelling.trees.boosting import booster_logits
 
     riskiest = np.sort(np.argsort(-booster_logits(task.base.trees, rows.features, toy.KINDS))[:200])
     return replace(task, target=rows.take(riskiest), unlabelled=rows.features)
@@ -118,7 +118,7 @@ def test_where_every_payment_is_labelled_none_is_presumed_genuine(base: Base) ->
 
 
 def test_a_fold_learns_from_a_bounded_part_of_a_large_source(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.modelling.strategies.evidence.CELLS", 500 * len(toy.NAMES))
+    monkeypatch.setattr("training.modelling.strategies.stack.evidence.CELLS", 500 * len(toy.NAMES))
     sizes: list[tuple[int, int]] = []
 
     def fit(part: Task) -> object:

@@ -8,14 +8,14 @@ import tensorflow as tf
 
 from tests.support import toy_models as toy
 from training.modelling.base import Base
-from training.modelling.boosting import FEW_LABELS, fit_booster, fit_forest
 from training.modelling.contributions import StackAttribution, reference_row
 from training.modelling.distillation import fidelity
 from training.modelling.network import predict
-from training.modelling.stack_graph import Stack
 from training.modelling.strategies.auto import Blend, without_tiny
-from training.modelling.strategies.evidence import Scale
-from training.modelling.strategies.members import Fitted, FittedForest, FittedNets, FittedTrees
+from training.modelling.strategies.stack.evidence import Scale
+from training.modelling.strategies.stack.members import Fitted, FittedForest, FittedNets, FittedTrees
+from training.modelling.strategies.stack.stack_graph import Stack
+from training.modelling.trees.boosting import FEW_LABELS, fit_booster, fit_forest
 
 
 @cache

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support import toy_models as toy
 from training.modelling.base import Base
-from training.modelling.strategies.stacking import expected, fit_weights
+from training.modelling.strategies.stack.stacking import expected, fit_weights
 
 EXPECTED = {"good": 0.1, "poor": 0.6, "noise": 0.3}
 

@@ -21,7 +21,6 @@ from training.modelling.adapt import (
     unseen_logits,
 )
 from training.modelling.base import Base
-from training.modelling.boosting import booster_logits
 from training.modelling.distillation import DistilOptions, distil, mix
 from training.modelling.export import Candidate
 from training.modelling.losses import coral
@@ -36,6 +35,7 @@ from training.modelling.strategies.batches import genuine
 from training.modelling.strategies.boosted import continued_logits, fit_continued, fit_pooled, folds, out_of_fold
 from training.modelling.strategies.task import Adapted, AdaptOptions, Scorer, Task
 from training.modelling.train_loop import make_deterministic
+from training.modelling.trees.boosting import booster_logits
 
 Run = Callable[[str], Any]
 """Name of a strategy -> its net or forest."""

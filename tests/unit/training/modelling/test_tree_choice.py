@@ -3,9 +3,9 @@
 import numpy as np
 
 from training.data.sample import Sample
-from training.modelling.boosting import FEW_LABELS, BoostOptions
-from training.modelling.raw_columns import raw_columns
-from training.modelling.tree_choice import ENOUGH_FRAUDS, HALF, LATE, choose_options, options_alone
+from training.modelling.columns.raw import raw_columns
+from training.modelling.trees.boosting import FEW_LABELS, BoostOptions
+from training.modelling.trees.tree_choice import ENOUGH_FRAUDS, HALF, LATE, choose_options, options_alone
 
 NARROW = BoostOptions(columns=0.01, threads=1)
 WIDE = BoostOptions(columns=1.0, threads=1)

@@ -7,11 +7,11 @@ import pytest
 
 from tests.support import toy_models as toy
 from training.modelling.base import Base
-from training.modelling.boosting import booster_logits, fit_booster
 from training.modelling.network import get_weights
 from training.modelling.strategies import auto, joint_distilled
 from training.modelling.strategies.boosted import continued_logits, fit_continued, fit_pooled
 from training.modelling.strategies.task import Task
+from training.modelling.trees.boosting import booster_logits, fit_booster
 
 
 def _believing(task: Task, worth: float) -> Task:

@@ -5,14 +5,14 @@ import pyarrow as pa
 
 from fraud.contracts.inbound import SCHEMA_VERSION
 from runtime.event_tables import to_json
-from training.data.schema import EVENTS, conform
+from training.data.files.schema import EVENTS, conform
 
 
 def to_wire(events: pa.Table) -> list[bytes]:
     """One JSON object per row of an event table; absent values are left out, ignored ones are invalid again.
 
     Args:
-        events: rows of `training.data.schema.EVENTS`; columns may be missing.
+        events: rows of `training.data.files.schema.EVENTS`; columns may be missing.
     """
     table = conform(events, EVENTS)
     ignored = table["ignored"].to_pylist()

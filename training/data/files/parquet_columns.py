@@ -23,7 +23,7 @@ from fraud.decoding.masking import is_suspect, mask_value
 from fraud.decoding.own_fields import NO_FIELDS, Held, OwnColumns, OwnFields, Value, own_columns
 from fraud.money import MICRO, Rates, minor_to_micro
 from fraud.privacy.card_numbers import Token, may_hold_pan
-from training.data.schema import EVENTS, conform
+from training.data.files.schema import EVENTS, conform
 
 KIND_OF: Final = {name: kind for name, kind in KINDS.items() if kind != Kind.TRANSACTION}
 
@@ -42,10 +42,10 @@ class Columns:
 
 
 def to_columns(events: pa.Table, *, rates: Rates, fields: OwnFields = NO_FIELDS, token: Token | None = None) -> Columns:
-    """A table of events (`training.data.schema.EVENTS`) as columns.
+    """A table of events (`training.data.files.schema.EVENTS`) as columns.
 
     Args:
-        events: rows in log order, without invalid values (`training.data.validity`).
+        events: rows in log order, without invalid values (`training.data.files.validity`).
         rates: into the base currency.
         fields: the shop's own, as in the decoder.
         token: replaces card numbers outside the id fields, as the service does.

@@ -1,4 +1,4 @@
-"""Event and label files: Parquet as `training.data.schema` says, or JSON lines of wire events."""
+"""Event and label files: Parquet as `training.data.files.schema` says, or JSON lines of wire events."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from training.data.errors import (
     InvalidDataset,
 )
 from training.data.feature_context import FeatureContext
-from training.data.parquet_columns import KIND_OF, to_columns
-from training.data.schema import EVENTS, LABELS, MATURITY_KEY, VERSION_KEY, conform
-from training.data.validity import judged
+from training.data.files.parquet_columns import KIND_OF, to_columns
+from training.data.files.schema import EVENTS, LABELS, MATURITY_KEY, VERSION_KEY, conform
+from training.data.files.validity import judged
 from training.labels.ledger import SOURCES, VERDICTS
 
 ALWAYS: Final = ("type", *(field.name for field in FIELDS if field.required and not field.of_outcomes))
@@ -35,7 +35,7 @@ class Events:
     """n events that can be scored, in log order.
 
     Attributes:
-        table: rows of `training.data.schema.EVENTS`; amounts rounded down to minor units.
+        table: rows of `training.data.files.schema.EVENTS`; amounts rounded down to minor units.
         batch: the same rows as the service sees them.
         rejected: events left out, because the service would have made dead letters of them.
     """

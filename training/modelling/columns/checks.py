@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score
 
 from training.data.sample import Floats, Sample, some_rows, thin
-from training.modelling.raw_columns import raw_columns
+from training.modelling.columns.raw import raw_columns
 
 ROWS: Final = 20_000
 """Looked at; all frauds are among them."""

@@ -13,7 +13,7 @@ import lightgbm
 import numpy as np
 
 from training.data.sample import Floats, Sample, thin
-from training.modelling.boosting import FEW_LABELS, PLAIN, BoostOptions, encode_categories, parameters
+from training.modelling.trees.boosting import FEW_LABELS, PLAIN, BoostOptions, encode_categories, parameters
 
 HALF: Final = BoostOptions(columns=0.5)
 """Where the data are too few to choose."""

@@ -24,14 +24,21 @@ import numpy as np
 
 from training.data.sample import Floats
 from training.modelling.base import MappedTrees
-from training.modelling.boosting import PLAIN, BoostOptions, booster_logits, fit_booster, fit_forest, forest_logits
+from training.modelling.columns.raw import raw_columns
 from training.modelling.network import FraudNet, predict
-from training.modelling.raw_columns import raw_columns
 from training.modelling.strategies.batches import classify, fit_strategy
 from training.modelling.strategies.boosted import fit_continued, fit_pooled
 from training.modelling.strategies.joint_distilled import fit_net
 from training.modelling.strategies.target_only import options_of
 from training.modelling.strategies.task import Task
+from training.modelling.trees.boosting import (
+    PLAIN,
+    BoostOptions,
+    booster_logits,
+    fit_booster,
+    fit_forest,
+    forest_logits,
+)
 
 UNADAPTED: Final = ("source", "source_net")
 """Members that learn nothing from the target's labels."""

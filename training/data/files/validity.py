@@ -19,14 +19,14 @@ from fraud.contracts.inbound import MAX_TEXT, InvalidEvent, Transaction
 from fraud.decoding import validation
 from fraud.decoding.structs import Attributes
 from fraud.timestamps import END_US, FIRST_US
-from training.data.json_lines import to_wire
-from training.data.schema import EVENTS, conform
+from training.data.files.json_lines import to_wire
+from training.data.files.schema import EVENTS, conform
 
 _CHOICES: Final = {
     name: pa.array(get_args(get_args(Transaction.model_fields[name].annotation)[0])) for name in OPTIONAL_CHOICES
 }
 _CHECKED: Final = {"type", "kind", "currency", "attributes", *_CHOICES}
-"""Text columns whose values have a check of their own, here or in `training.data.events`."""
+"""Text columns whose values have a check of their own, here or in `training.data.files.events`."""
 
 _LIMITS: Final = {field.name: field.limits for field in FIELDS if field.limits is not None}
 _decode: Final = msgspec.json.Decoder(Attributes).decode

@@ -22,8 +22,8 @@ CATEGORY_CODES: Final = 256
 class BoostOptions:
     """LightGBM's parameters that matter here.
 
-    The defaults are what is right for many features of little use each; `training.modelling.tree_choice` finds others
-    where the data want them.
+    The defaults are what is right for many features of little use each; `training.modelling.trees.tree_choice` finds
+    others where the data want them.
 
     Attributes:
         trees: boosting rounds.

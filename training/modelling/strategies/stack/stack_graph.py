@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from training.modelling.boosting import FOREST_FLOOR
 from training.modelling.boosting_graph import Forest
 from training.modelling.network import FraudNet
+from training.modelling.trees.boosting import FOREST_FLOOR
 
 
 class Stack(tf.Module):
@@ -44,6 +44,6 @@ class Stack(tf.Module):
 
 
 def log_odds(probability: tf.Tensor) -> tf.Tensor:
-    """Of a forest's mean, bounded as in `training.modelling.boosting.forest_logits`; float32 [n]."""
+    """Of a forest's mean, bounded as in `training.modelling.trees.boosting.forest_logits`; float32 [n]."""
     bounded = tf.clip_by_value(probability, FOREST_FLOOR, 1 - FOREST_FLOOR)
     return tf.math.log(bounded) - tf.math.log1p(-bounded)

@@ -20,10 +20,10 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from training.data.sample import MIN_FRAUDS, Floats, Sample, row_keys, some_rows, thin
-from training.modelling.boosting import booster_logits
-from training.modelling.strategies.members import UNADAPTED, Fit, Fitted
+from training.modelling.strategies.stack.members import UNADAPTED, Fit, Fitted
 from training.modelling.strategies.task import Task
 from training.modelling.train_loop import quiet
+from training.modelling.trees.boosting import booster_logits
 
 Doubles = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]

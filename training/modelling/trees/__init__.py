@@ -1,0 +1,1 @@
+"""Gradient-boosted trees: their training, and options that follow the data."""
