@@ -1,5 +1,5 @@
 # Long runs. Each prints a table and writes build/bench/<target>.json: a list of {name, value, unit, low, high}.
-.PHONY: bench bench-gate bench-history bench-transfer bench-own-fields bench-simulator bench-decode bench-stages bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration bench-gateway bench-controls audit
+.PHONY: bench bench-gate bench-history bench-transfer bench-own-fields bench-simulator bench-decode bench-stages bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration bench-gateway bench-controls bench-controls-live audit
 
 BENCH_READY := .venv/.bench-ready
 
@@ -39,6 +39,9 @@ bench-score: $(READY) ## cost of scoring with a bundle
 
 bench-controls: $(READY) ## cost of rules and lists; random rules against CEL
 	$(PY) -m benchmarks.controls
+
+bench-controls-live: $(READY) ## how soon a control decides under load; a kill at that moment; decisions made again
+	$(PY) -m benchmarks.controls_live
 
 chaos: $(READY) ## faults on a real broker: nothing lost, nothing doubled (ONLY="kill stalled": some of them)
 	$(PY) -m benchmarks.chaos $(addprefix --only ,$(ONLY))

@@ -2,16 +2,24 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from fraud.contracts.fields import PERSONAL
 from runtime.kafka.settings import TopicName
 from runtime.platform_file import PlatformSettings
 from runtime.settings import PREFIX, Duration, Secret
 
 OTHERS: Final = (f"{PREFIX}loop_", f"{PREFIX}gateway_")
 """Variables with these prefixes belong to the training loop and the gateway, whose environment may be the same."""
+
+
+def _personal(names: str) -> str:
+    for name in names.split(","):
+        if name not in PERSONAL:
+            raise ValueError(f"{name!r} is no id of a payment; choose among {', '.join(PERSONAL)}")
+    return names
 
 
 class Settings(PlatformSettings):
@@ -88,6 +96,12 @@ class Settings(PlatformSettings):
     pseudonyms: bool = Field(False, description="whether alerts carry pseudonyms instead of ids")
     explore_share: float = Field(0.0, ge=0.0, le=0.05, description="share of would-be blocks let through to learn")
     explore_budget: float = Field(0.0, ge=0.0, description="most money let through that way a day, in base currency")
+
+    confirmed_fields: Annotated[str, AfterValidator(_personal)] = Field(
+        "device_id,card_fingerprint,card_id,email_hash,shipping_address_hash",
+        description="of a confirmed fraud: what `controls follow-labels` puts into the list `confirmed`, by commas",
+    )
+    confirmed_days: int = Field(30, ge=1, description="for how many days after the label they stand there")
 
     http_host: str = Field("127.0.0.1", description="address that /metrics, /healthz and /readyz listen on")
     http_port: int = Field(8080, ge=0, le=65535, description="their port; 0 takes a free one and logs it")

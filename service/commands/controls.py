@@ -24,7 +24,7 @@ _HERE = "service.commands.controls"
 COMMANDS = {
     name: f"{_HERE}:{name}_command"
     for name in ("put", "show", "log", "names", "approve", "pause", "expire", "import", "export")
-}
+} | {"follow-labels": f"{_HERE}:follow_labels_command"}
 
 
 def _by(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -140,6 +140,23 @@ def export_command(list_name: str) -> None:
 
     with _writer() as (_, writer):
         csv.writer(sys.stdout).writerows(list_rows(writer.refresh().current(), list_name))
+
+
+@click.command("follow-labels")
+@click.option("--once", is_flag=True, help="End when all that is there now is done.")
+def follow_labels_command(*, once: bool) -> None:
+    """Keep the list `confirmed` of what confirmed frauds had: in within seconds of the label, out on its reversal.
+
+    Runs until told to stop (SIGTERM); one process is enough, and a second one changes nothing.
+    """
+    from runtime.clock import SystemClock
+    from runtime.shutdown import Shutdown
+    from service.operations.follow_labels import follow_labels
+
+    settings = ready()
+    stop = Shutdown(seconds=settings.shutdown.total_seconds(), monotonic=SystemClock().monotonic)
+    with stop.on_signals():
+        follow_labels(settings, stop, once=once)
 
 
 @contextmanager
