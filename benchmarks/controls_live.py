@@ -24,7 +24,7 @@ from local.testbed.bundles import serve, write_bundle
 from local.testbed.scorer_run import SECRET, ScorerRun
 from runtime.kafka.controls_log import ControlsWriter
 from service.adapters.kafka.group import Reader
-from service.operations.controls_replay import decide_past
+from service.operations.controls.replay import decide_past
 from service.settings import Settings
 
 PUTS = 5

@@ -1,6 +1,7 @@
 """Puts a console together: from settings, or from parts that a test brings."""
 
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,16 +67,21 @@ def projection_file(settings: Settings) -> Path:
     return settings.console_data_dir / "projection.db"
 
 
-def make_follower(settings: Settings, reader: LogReader, writer: LogWriter, clock: SystemClock) -> Follower:
-    """The follower of the settings' projection; the file is made, or taken up where it ended."""
-    connection = open_for_writing(projection_file(settings))
-    projection = Projection(
+def projection_on(settings: Settings, connection: sqlite3.Connection) -> Projection:
+    """The settings' projection on its file."""
+    return Projection(
         connection,
         topics_of(settings),
         payments_of(settings),
         blind_share=settings.console_blind_share,
         review_minutes=settings.console_review_minutes,
     )
+
+
+def make_follower(settings: Settings, reader: LogReader, writer: LogWriter, clock: SystemClock) -> Follower:
+    """The follower of the settings' projection; the file is made, or taken up where it ended."""
+    connection = open_for_writing(projection_file(settings))
+    projection = projection_on(settings, connection)
     return Follower(
         connection,
         projection,

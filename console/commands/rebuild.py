@@ -11,22 +11,15 @@ from runtime.kafka.client import Cluster
 @click.command("rebuild")
 def rebuild_command() -> None:
     """Delete the projection and read it from the log to its end; while the console does not run."""
-    from console.bootstrap import payments_of, projection_file, topics_of
+    from console.bootstrap import projection_file, projection_on, topics_of
     from console.projection.database import digest, open_for_writing, remove
     from console.projection.kafka_log import KafkaReader
-    from console.projection.projection import Projection
 
     settings = load_settings()
     with hold_instance_lock(settings.console_data_dir, "console"):
         remove(projection_file(settings))
         connection = open_for_writing(projection_file(settings))
-        projection = Projection(
-            connection,
-            topics_of(settings),
-            payments_of(settings),
-            blind_share=settings.console_blind_share,
-            review_minutes=settings.console_review_minutes,
-        )
+        projection = projection_on(settings, connection)
         reader = KafkaReader(Cluster.of(settings), topics_of(settings).all())
         reader.start({})
         clock, count = SystemClock(), 0

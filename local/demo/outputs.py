@@ -53,9 +53,14 @@ class Topics:
         """Rules, lists, conditions and levers."""
         return f"{self.prefix}fraud.controls.v1"
 
+    @property
+    def disputes(self) -> str:
+        """Dispute notices that give no label."""
+        return f"{self.prefix}fraud.disputes.v1"
+
     def settings(self) -> dict[str, str]:
         """As settings of the service."""
-        kinds = ("transactions", "dlq", "alerts", "decisions", "labels", "models", "controls")
+        kinds = ("transactions", "dlq", "alerts", "decisions", "labels", "models", "controls", "disputes")
         names = {name: getattr(self, name) for name in kinds}
         # Simulated payments bear the dates of their simulation: a topic that keeps less would refuse them.
         group = {"FRAUD_GROUP_ID": f"{self.prefix}fraudstream", "FRAUD_RETENTION_DAYS": str(RETENTION_DAYS)}

@@ -41,7 +41,7 @@ def controls_command() -> None:
 @_by
 def put_command(file: Path, by: str) -> None:
     """Write the controls of a TOML file, each as a new version."""
-    from service.operations.control_files import controls_of
+    from service.operations.controls.files import controls_of
 
     with _writer() as (settings, writer):
         _put(settings, writer, controls_of(file, by=by, now=datetime.now(UTC)))
@@ -52,7 +52,7 @@ def put_command(file: Path, by: str) -> None:
 @click.option("--status", type=click.Choice(["draft", "shadow", "live", "paused", "archived"]), help="Only these.")
 def show_command(control_id: str | None, status: Status | None) -> None:
     """Show one control, or all, as `put` reads them."""
-    from service.operations.control_files import to_toml
+    from service.operations.controls.files import to_toml
 
     with _writer() as (_, writer):
         current = writer.refresh().current()
@@ -66,7 +66,7 @@ def log_command(control_id: str | None) -> None:
     """Show every version ever written, those that do not count with the reason."""
     from runtime.kafka.client import Cluster
     from runtime.kafka.controls_log import ControlsReader
-    from service.operations.control_log import lines
+    from service.operations.controls.log import lines
 
     settings = ready()
     reader = ControlsReader(Cluster.of(settings), settings.controls_topic)
@@ -124,7 +124,7 @@ def expire_command(control_id: str, by: str, reason: str, at: datetime | None) -
 @_by
 def import_command(*, list_name: str, file: Path, prefix: str, reason: str, until: datetime | None, by: str) -> None:
     """Put the first column of a CSV file into a list."""
-    from service.operations.control_files import list_entries
+    from service.operations.controls.files import list_entries
 
     end = until.replace(tzinfo=UTC) if until else None
     entries = list_entries(file, list_name, prefix=prefix, by=by, reason=reason, until=end, now=datetime.now(UTC))
@@ -136,7 +136,7 @@ def import_command(*, list_name: str, file: Path, prefix: str, reason: str, unti
 @click.argument("list_name")
 def export_command(list_name: str) -> None:
     """Write the live values of a list as CSV: value, control, end."""
-    from service.operations.control_files import list_rows
+    from service.operations.controls.files import list_rows
 
     with _writer() as (_, writer):
         csv.writer(sys.stdout).writerows(list_rows(writer.refresh().current(), list_name))
@@ -151,7 +151,7 @@ def follow_labels_command(*, once: bool) -> None:
     """
     from runtime.clock import SystemClock
     from runtime.shutdown import Shutdown
-    from service.operations.follow_labels import follow_labels
+    from service.operations.controls.follow_labels import follow_labels
 
     settings = ready()
     stop = Shutdown(seconds=settings.shutdown.total_seconds(), monotonic=SystemClock().monotonic)
@@ -173,7 +173,7 @@ def _writer() -> Iterator[tuple["Settings", "ControlsWriter"]]:
 
 
 def _put(settings: "Settings", writer: "ControlsWriter", controls: list[Control]) -> None:
-    from service.operations.control_check import check_controls
+    from service.operations.controls.check import check_controls
 
     check_controls(settings, controls)  # all of them before the first is written
     for control in controls:

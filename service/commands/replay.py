@@ -63,7 +63,7 @@ def _models(source: str, versions: tuple[int, ...], *, as_json: bool) -> None:
 
 
 def _drafts(source: str, version: int, controls: Path, labels: str | None, *, as_json: bool) -> None:
-    from service.operations.controls_replay import judge_drafts
+    from service.operations.controls.replay import judge_drafts
 
     found = judge_drafts(ready(), source, version, controls, labels)
     if as_json:
@@ -89,7 +89,7 @@ def _drafts(source: str, version: int, controls: Path, labels: str | None, *, as
 
 
 def _decided(source: str, version: int, *, as_json: bool) -> None:
-    from service.operations.controls_replay import decide_past
+    from service.operations.controls.replay import decide_past
 
     found = decide_past(ready(), source, version)
     if as_json:

@@ -12,7 +12,7 @@ from fraud.contracts.inbound import SCHEMA_VERSION
 from fraud.controls.state import Applied, ControlsState
 from fraud.decoding.structs import TransactionEvent
 from local.testbed.events import raw, transaction
-from service.operations.confirmations import CHUNK, LIST, Confirmations, Listed, PaymentPlaces, entry_id
+from service.operations.controls.confirmations import CHUNK, LIST, Confirmations, Listed, PaymentPlaces, entry_id
 from service.settings import Settings
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from fraud.contracts.controls import MAX_VALUES, Control
 from fraud.contracts.examples import EXAMPLES
 from runtime.errors import Misconfigured
-from service.operations.control_files import controls_of, list_entries, list_rows, to_toml
+from service.operations.controls.files import controls_of, list_entries, list_rows, to_toml
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 RULE = """

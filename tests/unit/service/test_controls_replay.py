@@ -13,9 +13,9 @@ from local.testbed.bundles import AmountModel
 from local.testbed.events import at_us, raw, transaction
 from runtime.errors import Misconfigured
 from service.bootstrap import build_pipeline, domain
-from service.operations.backtest import backtest
-from service.operations.decided_again import Made, decide_again, decisions_made
-from service.operations.label_verdicts import verdicts
+from service.operations.controls.backtest import backtest
+from service.operations.controls.decided_again import Made, decide_again, decisions_made
+from service.operations.controls.label_verdicts import verdicts
 from service.pipeline import Pipeline
 from service.ports import Models, Records
 from service.settings import Settings

@@ -18,7 +18,7 @@ from fraud.contracts.controls import Control, ListEntry
 from fraud.contracts.inbound import Label, LabelSource
 from fraud.decoding.batch import UInt64s, hash_id
 from fraud.decoding.structs import TransactionEvent
-from service.operations.label_verdicts import standing
+from service.operations.controls.label_verdicts import standing
 
 LIST: Final = "confirmed"
 AUTHOR: Final = "follow-labels"

@@ -13,10 +13,10 @@ from runtime.kafka.client import Cluster
 from runtime.kafka.controls_log import ControlsReader
 from service.adapters.kafka.group import Reader
 from service.bootstrap import build_pipeline, domain
-from service.operations.backtest import Backtest, backtest
-from service.operations.control_files import controls_of
-from service.operations.decided_again import DecidedAgain, decide_again, decisions_made
-from service.operations.label_verdicts import verdicts
+from service.operations.controls.backtest import Backtest, backtest
+from service.operations.controls.decided_again import DecidedAgain, decide_again, decisions_made
+from service.operations.controls.files import controls_of
+from service.operations.controls.label_verdicts import verdicts
 from service.operations.replay import FILES, past_records, versions_model
 from service.pipeline import Pipeline
 from service.settings import Settings

@@ -1,4 +1,4 @@
-"""`service.operations.confirmations` on Kafka: labels and payments in, entries of a list out."""
+"""`service.operations.controls.confirmations` on Kafka: labels and payments in, entries of a list out."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -14,7 +14,7 @@ from runtime.kafka.controls_log import ControlsWriter
 from runtime.shutdown import Shutdown
 from service.adapters.kafka.group import Reader
 from service.bootstrap import card_key, decoder, domain
-from service.operations.confirmations import Confirmations, Listed, PaymentPlaces
+from service.operations.controls.confirmations import Confirmations, Listed, PaymentPlaces
 from service.ports import Records
 from service.settings import Settings
 
