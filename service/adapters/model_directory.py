@@ -32,6 +32,9 @@ from fraud.models.serving import SERVING, Slot, serving_slot, version_path
 from runtime.errors import Misconfigured
 from service.ports import Float32s, Model, Models
 
+CLOSE_SECONDS: Final = 30.0
+"""Longer than a load takes; one that hangs must not keep a failing process alive."""
+
 RETRY_SECONDS: Final = (5.0, 15.0, 60.0, 300.0)
 """Pauses before a version that was refused is tried again, the last one for as long as it is to serve: a shared volume
 may show serving.json before the folder, and an attempt costs the scoring thread some of its core."""
@@ -213,6 +216,7 @@ class ModelDirectory:
         self._retry_at = 0.0
         self._looked = monotonic()
         self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def open(self) -> None:
         """Loads what serves now, and begins to watch.
@@ -226,7 +230,8 @@ class ModelDirectory:
         except InvalidBundle as error:
             raise Misconfigured(str(error)) from None
         self._looked = self._monotonic()
-        threading.Thread(target=self._watch, name="models", daemon=True).start()
+        self._thread = threading.Thread(target=self._watch, name="models", daemon=True)
+        self._thread.start()
 
     def current(self) -> Models:
         """See `service.ports.ModelSource.current`."""
@@ -235,8 +240,10 @@ class ModelDirectory:
         return self._models
 
     def close(self) -> None:
-        """Stops watching."""
+        """Stops watching, once a load in hand is done: a process that ends within one is aborted by TensorFlow."""
         self._closed.set()
+        if self._thread is not None:
+            self._thread.join(CLOSE_SECONDS)
 
     def unwatched(self) -> float:
         """Seconds since the directory was last looked at; grows while a version is loaded."""

@@ -19,11 +19,13 @@ from fraud.features.encoder import SPEC, FeatureSpec, Stage, features_fingerprin
 from fraud.features.platform import STANDARD, FieldKind, OwnField, Platform
 from fraud.history.history import HistoryConfig
 from fraud.models.bundle import BLESSED, MANIFEST, SIGNATURE, InvalidBundle, Manifest, checksum, verify
+from fraud.models.serving import Slot
 from local.testbed.bundles import AMOUNT, AmountModel, fingerprint, serve, write_bundle
 from runtime.errors import Misconfigured
 from runtime.platform_file import standing_for
 from service.adapters.model_directory import Expected, ModelDirectory, SavedModel, load
 from service.bootstrap import Domain, expected
+from service.ports import Models
 from service.settings import Settings
 
 EXPECTED = Expected(fingerprint(), STANDARD, tuple(SPEC.names))
@@ -174,6 +176,24 @@ def test_a_bad_bundle_is_refused_counted_and_the_old_one_goes_on(root: Path, dam
     assert models.current().champion.version == 1
     assert results == ["refused"]
     models.close()
+
+
+def test_closing_waits_for_a_load_in_hand(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = ModelDirectory(root, EXPECTED, batch_records=10, poll_seconds=0.02, swapped=lambda _: None)
+    models.open()
+    loading, may_end, whole = threading.Event(), threading.Event(), models._load
+
+    def slow(slot: Slot) -> Models:
+        loading.set()
+        assert may_end.wait(60)
+        return whole(slot)
+
+    monkeypatch.setattr(models, "_load", slow)
+    serve(root, 2)
+    assert loading.wait(60)
+    threading.Timer(0.2, may_end.set).start()
+    models.close()
+    assert models.current().champion.version == 2
 
 
 def test_golden_rows_that_differ_are_refused(tmp_path: Path) -> None:
