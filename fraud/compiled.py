@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 _FRAUD: Final = Path(__file__).parent
 SOURCES: Final = (
-    *sorted(_FRAUD.glob("*/kernel/*.py")),
+    *sorted(_FRAUD.glob("*/kernel/**/*.py")),
     _FRAUD / "compiled.py",
     _FRAUD / "decoding" / "batch.py",
     _FRAUD / "contracts" / "fields.py",
@@ -76,5 +76,5 @@ class _Files(IndexDataCacheFile):  # type: ignore[misc] # as above
 def _stamp() -> bytes:
     content = sha256()
     for path in SOURCES:
-        content.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        content.update(path.relative_to(_FRAUD).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return content.digest()
