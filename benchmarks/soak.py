@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import msgspec
 import numpy as np
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.structs import OffsetAndMetadata
 
 from benchmarks.chaos.rates import preload, rate_of
@@ -25,6 +25,7 @@ from local.load import event
 from local.service_process import ServiceProcess
 from local.testbed.bundles import serve, write_bundle
 from local.testbed.scorer_run import ScorerRun
+from runtime.kafka.client import open_consumer
 from service.adapters.kafka.group import Reader
 from service.bootstrap import decoder, domain, snapshot_directory
 from service.observability.log_sampling import DEAD
@@ -120,7 +121,7 @@ def _fill(scorer: ScorerRun) -> None:
     snapshots.save(Snapshot(0, 0, history))
     snapshots.wait()
     start = TopicPartition(settings.transactions_topic, 0)
-    consumer = KafkaConsumer(bootstrap_servers=scorer.servers, group_id=settings.group_id, enable_auto_commit=False)
+    consumer = open_consumer({**scorer.cluster.config(), "group_id": settings.group_id})
     consumer.assign([start])
     consumer.commit({start: OffsetAndMetadata(0, "", -1)})
     consumer.close(autocommit=False)

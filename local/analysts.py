@@ -6,7 +6,6 @@ records are not.
 
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -26,6 +25,7 @@ from local.first_model import run_program as run_training
 from local.ports import free_port
 from local.programs import ProgramFailed, environment, run_program, service_command
 from local.service_process import ServiceProcess
+from runtime.shutdown import STOP_SIGNALS, signals_call
 
 FOLDER: Final = Path("build/console")
 DAYS: Final = 60
@@ -41,11 +41,9 @@ QUICK_ROOT: Final = "quick-models"
 def main(*, quick: bool, transactions: int, port: int, seed: int) -> None:
     """Run everything, print address and log-in, wait for Ctrl-C."""
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     try:
         models = model(quick=quick)
-        with LocalBroker() as broker:
+        with signals_call(stop.set, *STOP_SIGNALS), LocalBroker() as broker:
             settings = stack_settings(broker.bootstrap_servers, models, port)
             with stack(settings) as (service, console):
                 play(settings, transactions=transactions, seed=seed)

@@ -13,6 +13,7 @@ import msgspec
 from kafka import KafkaProducer, TopicPartition
 
 from runtime.kafka.batch_writer import append
+from runtime.kafka.client import Cluster, open_producer
 
 BULK_RATE: Final = 2_000.0
 MOST_AT_ONCE: Final = 2_000
@@ -59,9 +60,8 @@ def send(bootstrap_servers: str, topic: str, messages: Iterable[Message], *, rat
     Returns:
         When each transaction was due (monotonic seconds), by transaction id.
     """
-    producer = KafkaProducer(
-        bootstrap_servers=bootstrap_servers, acks="all", linger_ms=0 if rate else 50, batch_size=1 << 18
-    )
+    options = {"acks": "all", "linger_ms": 0 if rate else 50, "batch_size": 1 << 18}
+    producer = open_producer({**Cluster(bootstrap_servers).config(), **options})
     due: dict[str, float] = {}
     futures = []
     for message, at in paced(messages, rate):
@@ -124,13 +124,8 @@ class Load:
 
     def _run(self) -> None:
         # Idempotent, and patient beyond any fault: what is sent is in the log once.
-        producer = KafkaProducer(
-            bootstrap_servers=self._servers,
-            delivery_timeout_ms=int(PATIENCE * 1000),
-            request_timeout_ms=5_000,
-            reconnect_backoff_max_ms=1_000,
-            linger_ms=10,
-        )
+        options = {"delivery_timeout_ms": int(PATIENCE * 1000), "request_timeout_ms": 5_000, "linger_ms": 10}
+        producer = open_producer({**Cluster(self._servers).config(), **options})
         began = time.monotonic()
         while not self._stop.is_set():
             due = min(self.sent + MOST_AT_ONCE, int((time.monotonic() - began) * self._rate))

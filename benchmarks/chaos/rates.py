@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from kafka import KafkaProducer
 
 from benchmarks.report import Figure
 from local.broker.local_broker import LocalBroker
 from local.load import event
 from local.testbed.bundles import serve
 from local.testbed.scorer_run import ScorerRun
+from runtime.kafka.client import open_producer
 from service.adapters.kafka.group import Reader
 
 SWAPS = 20
@@ -113,7 +113,7 @@ def exactly_once_cost(broker: LocalBroker, run: Path, models: Path, *, seed: int
 def preload(scorer: ScorerRun, count: int, seed: int) -> None:
     """Fills the input before the service starts."""
     draw = random.Random(seed)  # noqa: S311 - seeded
-    producer = KafkaProducer(bootstrap_servers=scorer.servers, linger_ms=20, batch_size=500_000)
+    producer = open_producer({**scorer.cluster.config(), "linger_ms": 20, "batch_size": 500_000})
     for number in range(count):
         customer, value = event(number, draw)
         producer.send(scorer.names["transactions_topic"], value, customer.encode())

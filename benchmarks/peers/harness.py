@@ -69,6 +69,8 @@ class Harness:
             **(settings or {}),
         )
         create(self.bootstrap_servers, system.topics(job), partitions=partitions)
+        for alone in system.single_topics(job):
+            create(self.bootstrap_servers, [alone])
         return job
 
     def run_once(

@@ -39,6 +39,10 @@ class System:
         """The topics that it writes to, which must exist."""
         return [job.sink] if self.module else [job.sink, f"{job.sink}.alerts", f"{job.sink}.dlq"]
 
+    def single_topics(self, job: Job) -> list[str]:
+        """The topics that it needs with one partition, however many its source has."""
+        return [] if self.module else [_controls_topic(job)]
+
     def programs(self, job: Job, *, processes: int = 1) -> list[ServiceProcess]:
         """Its processes, not started yet."""
         job = msgspec.structs.replace(job, **self.settings)
@@ -60,6 +64,7 @@ def service_environment(job: Job, number: int = 0) -> dict[str, str]:
         "FRAUD_DECISIONS_TOPIC": job.sink,
         "FRAUD_ALERTS_TOPIC": f"{job.sink}.alerts",
         "FRAUD_DLQ_TOPIC": f"{job.sink}.dlq",
+        "FRAUD_CONTROLS_TOPIC": _controls_topic(job),
         "FRAUD_PLATFORM_FILE": str(_platform_file(job)),
         "FRAUD_GROUP_ID": job.group,
         "FRAUD_INSTANCE_ID": f"{job.group}-{number}",
@@ -69,6 +74,10 @@ def service_environment(job: Job, number: int = 0) -> dict[str, str]:
         "FRAUD_BATCH_RECORDS": str(job.batch_records),
         "FRAUD_LOG_LEVEL": "INFO",
     }
+
+
+def _controls_topic(job: Job) -> str:
+    return f"{job.sink}.controls"
 
 
 def _platform_file(job: Job) -> Path:

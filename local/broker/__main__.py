@@ -1,6 +1,5 @@
 """Run one local broker in the foreground: ``python -m local.broker [--port N] [--storage DIR]``."""
 
-import signal
 import sys
 import threading
 from pathlib import Path
@@ -9,6 +8,7 @@ import click
 
 from local.broker.jars import BrokerUnavailable
 from local.broker.local_broker import LocalBroker
+from runtime.shutdown import STOP_SIGNALS, signals_call
 
 
 @click.command()
@@ -17,10 +17,8 @@ from local.broker.local_broker import LocalBroker
 def main(port: int, storage: Path | None) -> None:
     """Run Apache Kafka until Ctrl-C; the one line on standard output names where and which."""
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     try:
-        with LocalBroker(port=port, storage=storage) as broker:
+        with signals_call(stop.set, *STOP_SIGNALS), LocalBroker(port=port, storage=storage) as broker:
             click.echo(f"bootstrap_servers={broker.bootstrap_servers} version={broker.version}")
             while not stop.wait(1.0):
                 broker.check()

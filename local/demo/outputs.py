@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
-from kafka import KafkaConsumer
+
+from runtime.kafka.client import Cluster, open_consumer
 
 IDLE_SECONDS: Final = 240.0
 
@@ -122,14 +123,8 @@ class Reader:
             topics.alerts: self._alert,
             topics.dlq: self._dead_letter,
         }
-        self._consumer = KafkaConsumer(
-            *self._topics,
-            bootstrap_servers=bootstrap_servers,
-            isolation_level="read_committed",
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            allow_auto_create_topics=False,
-        )
+        self._consumer = open_consumer({**Cluster(bootstrap_servers).config(), "auto_offset_reset": "earliest"})
+        self._consumer.subscribe(list(self._topics))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
 

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import structlog
-from kafka import KafkaProducer
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -20,6 +19,7 @@ from local.demo.outputs import IDLE_SECONDS, OutputMissing, Outputs, Reader, Top
 from local.ports import free_port
 from local.programs import service_command
 from local.service_process import ServiceProcess
+from runtime.kafka.client import Cluster, open_producer
 from training.loop.announce import KafkaAnnouncer
 from training.loop.program import connect
 from training.loop.runner import Loop, Turn
@@ -79,7 +79,7 @@ def run_scenario(
     }
     service_command(environment, "topics")
     now = scenario.at(scenario.live)
-    producer = KafkaProducer(bootstrap_servers=servers, acks="all", linger_ms=20, batch_size=1 << 18)
+    producer = open_producer({**Cluster(servers).config(), "acks": "all", "linger_ms": 20, "batch_size": 1 << 18})
     with closing(producer), looping(scenario, servers, topics, folder) as loop:
         traffic = Traffic(stream, scenario, producer, topics)
         traffic.send_payments(scenario.at(0), now)

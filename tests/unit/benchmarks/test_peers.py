@@ -14,6 +14,8 @@ from benchmarks.peers.table import markdown
 from benchmarks.peers.throughput import Throughput, ratio
 from fraud.models.bundle import read_manifest
 from local.testbed.bundles import write_bundle
+from service.settings import load_settings
+from service.topics import output_topics
 
 
 def text(value: str) -> bytes:
@@ -101,3 +103,14 @@ def test_a_model_directory_for_other_partitions_is_sound(tmp_path: Path) -> None
     copy = for_partitions(tmp_path / "models", tmp_path / "copy", 2)
     manifest = read_manifest(copy / "1")
     assert (manifest.partitions, manifest.platform.partitions) == (2, 2)
+
+
+def test_every_topic_that_the_service_reads_at_its_start_is_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    job = Job(bootstrap_servers="b:9092", source="in", sink="out", group="g", models_dir=tmp_path, scratch=tmp_path)
+    for name, value in service_environment(job).items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    made = {job.source, *SERVICE.topics(job), *SERVICE.single_topics(job)}
+    assert {settings.transactions_topic, settings.controls_topic, *output_topics(settings).values()} == made
