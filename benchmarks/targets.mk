@@ -1,5 +1,5 @@
 # Long runs. Each prints a table and writes build/bench/<target>.json: a list of {name, value, unit, low, high}.
-.PHONY: bench bench-gate bench-history bench-transfer bench-own-fields bench-simulator bench-decode bench-stages bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration bench-gateway bench-controls bench-controls-live audit
+.PHONY: bench bench-gate bench-history bench-transfer bench-own-fields bench-pretraining bench-simulator bench-decode bench-stages bench-score bench-handbook bench-partitions chaos fuzz soak loop-test bench-exploration bench-gateway bench-controls bench-controls-live audit
 
 BENCH_READY := .venv/.bench-ready
 
@@ -24,6 +24,9 @@ bench-transfer: $(READY) ## transfer strategies against boosted trees
 
 bench-own-fields: $(READY) ## own fields: auto against plain LightGBM on raw columns (QUICK=1: one set)
 	$(PY) -m benchmarks.own_fields $(if $(QUICK),--quick)
+
+bench-pretraining: $(READY) ## learning without labels: each part against the default without (QUICK=1: small)
+	$(PY) -m benchmarks.pretraining $(if $(QUICK),--quick)
 
 bench-simulator: $(READY) ## how hard the simulated world is
 	$(PY) -m benchmarks.simulator

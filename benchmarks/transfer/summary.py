@@ -3,20 +3,27 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import numpy as np
 
 from benchmarks.report import Figure
 from benchmarks.transfer.methods import METHODS, OURS, RIVALS
 from benchmarks.transfer.pairs import PRESETS
-from benchmarks.transfer.results import SCALE, Cell
+from benchmarks.transfer.results import SCALE, Cell, Measured
 from training.evaluation.scores import ENOUGH_FRAUDS
 
 HALF: Final = 1.96
 """Standard errors on each side of a 95 % interval."""
 
 HARM: Final = "lightgbm_target"
+
+
+class Measurable(Protocol):
+    """A cell of this benchmark or of another."""
+
+    methods: dict[str, Measured]
+    """Name -> figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +36,7 @@ class Gain:
     high: float
 
     @classmethod
-    def over(cls, cells: Sequence[Cell], ours: str, rival: str) -> Self:
+    def over(cls, cells: Sequence[Measurable], ours: str, rival: str) -> Self:
         """From the draws of each test's customers, paired; seeds, hence labels and streams, are taken as they are."""
         one, other = (np.mean([cell.methods[name].ap for cell in cells]) for name in (ours, rival))
         drawn = [np.mean([c.methods[name].draws for c in cells], axis=0) / SCALE for name in (ours, rival)]

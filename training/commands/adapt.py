@@ -35,6 +35,8 @@ from training.modelling.strategies import DEFAULT, STRATEGIES
 @click.option("--strategy", default=DEFAULT, show_default=True, help=f"One of {', '.join(STRATEGIES)}.")
 @click.option("--from", "parent", type=click.IntRange(1), required=True, help="Version of the base.")
 @click.option("--teachers", type=click.IntRange(1), help="Nets to train; as many as the base has by default.")
+@click.option("--self-supervised", is_flag=True, help="auto also weighs a net that was pre-trained without labels.")
+@click.option("--surprise", is_flag=True, help="Models also read how unlikely a payment is given its history.")
 @policy_option
 @click.option(
     "--reviews-per-day", type=click.FloatRange(min=0, min_open=True), help="Review capacity, paced by the hour."
@@ -53,6 +55,8 @@ def adapt_command(
     strategy: str,
     parent: int,
     teachers: int | None,
+    self_supervised: bool,
+    surprise: bool,
     policy_file: Path | None,
     reviews_per_day: float | None,
     root: Path,
@@ -65,6 +69,7 @@ def adapt_command(
     if (labels is None) == (as_of is None):
         raise click.UsageError("give either --labels N or --as-of T")
     from training.commands.target import as_received, with_budget
+    from training.data.declines import declined
     from training.data.sample import check_trainable
     from training.evaluation.shop_policy import shop_policy
     from training.modelling.adapt import adapt, strategy_named
@@ -87,8 +92,11 @@ def adapt_command(
             target = as_received(events, path, to_us(as_of), context=context, source=delay, seed=seed)
         check_trainable(target.sample, "target")
         policy = shop_policy(target.data, policy_file, reviews_per_day)
-        options = AdaptOptions(teachers=teachers or len(base.teachers))
-        task = Task(matched(base, target.data), target.sample, target.data.features, seed, options, progress)
+        options = AdaptOptions(
+            teachers=teachers or len(base.teachers), weigh_self_supervised=self_supervised, surprise=surprise
+        )
+        data = target.data
+        task = Task(matched(base, data), target.sample, data.features, seed, options, progress, declined=declined(data))
         candidate = adapt(task, strategy, frauds_counted=target.frauds_counted, rows_counted=target.rows_counted)
         facts = {"data": checksums([events, path])}
         version = export_bundle(

@@ -1,7 +1,8 @@
 """Adaptation: a base, a few target labels and a strategy give a calibrated candidate."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from typing import Final
 
@@ -18,6 +19,7 @@ from training.modelling.columns.checks import column_warnings
 from training.modelling.contributions import reference_row
 from training.modelling.export import Candidate, golden_rows
 from training.modelling.network import predict
+from training.modelling.self_supervised.surprise import Widened, fit_surprise, widened_base
 from training.modelling.strategies import STRATEGIES
 from training.modelling.strategies.task import Adapted, Strategy, Task
 from training.modelling.train_loop import make_deterministic
@@ -66,7 +68,7 @@ def adapt(task: Task, strategy: str, *, frauds_counted: float, rows_counted: flo
             "build both with the same code"
         )
     make_deterministic(task.seed)
-    adapted = strategy_named(strategy)(task)
+    adapted = run(task, strategy)
     prior = estimate_prior(frauds_counted, rows_counted, task.base.source_prior)
     task.progress("calibration", 0.0)
     calibration = calibrate(task, adapted, prior)
@@ -90,6 +92,25 @@ def adapt(task: Task, strategy: str, *, frauds_counted: float, rows_counted: flo
         ),
         report=_report(task, strategy, adapted.why, calibration, prior=prior),
     )
+
+
+def run(task: Task, strategy: str) -> Adapted:
+    """What a strategy makes of a task, uncalibrated; on wider rows where surprise is asked for and there is any."""
+    function = strategy_named(strategy)
+    if not task.options.surprise:
+        return function(task)
+    base = task.base
+    surprise = fit_surprise(
+        base.names, base.kinds, base.source.features, task.unlabelled,
+        seed=task.seed, report=partial(task.progress, "expectations of a payment"),
+    )  # fmt: skip
+    if surprise is None:
+        return function(task)
+    unlabelled = surprise.widen(task.unlabelled)
+    target = replace(task.target, features=surprise.widen(task.target.features))
+    wider = replace(task, base=widened_base(base, surprise, unlabelled), target=target, unlabelled=unlabelled)
+    adapted = function(wider)
+    return replace(adapted, scorer=Widened(adapted.scorer, surprise), why=f"{adapted.why}; surprise in every row")
 
 
 def calibrate(task: Task, adapted: Adapted, prior: float) -> Calibration:

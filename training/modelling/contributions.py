@@ -17,6 +17,7 @@ import tensorflow as tf
 from training.modelling.boosting_graph import Forest
 from training.modelling.encoder import Encoding
 from training.modelling.network import FraudNet
+from training.modelling.self_supervised.surprise import Widened
 from training.modelling.strategies.stack.stack_graph import Stack, log_odds
 
 STEPS = 16
@@ -103,6 +104,20 @@ class ForestAttribution(tf.Module):
             cell = first_cell + tf.gather(self.forest.feature, node)
             total += tf.math.unsorted_segment_sum(change, cell, count * self.features)
         return tf.cast(tf.reshape(total, [count, self.features]), tf.float32)
+
+
+class WidenedAttribution(tf.Module):
+    """The contributions to a scorer of wider rows; a surprise counts for the feature that it is about."""
+
+    def __init__(self, widened: Widened, inner: Attribution, features: int) -> None:
+        super().__init__(name="widened_attribution")
+        self.widened, self.inner, self.features = widened, inner, features
+        self.owners = tf.constant([*range(features), *widened.surprise.owners()], tf.int32)
+
+    def __call__(self, features: tf.Tensor) -> tf.Tensor:
+        """Contributions [n, d] in raw log-odds."""
+        wide = tf.transpose(self.inner(self.widened.widen(features)))
+        return tf.transpose(tf.math.unsorted_segment_sum(wide, self.owners, self.features))
 
 
 def owners(encoding: Encoding) -> npt.NDArray[np.int32]:

@@ -26,8 +26,15 @@ from fraud.models.serving import Area
 from training.data.dataset import Dataset, Identity
 from training.modelling.boosting_graph import Forest
 from training.modelling.calibration import Calibration
-from training.modelling.contributions import Attribution, ForestAttribution, NetAttribution, StackAttribution
+from training.modelling.contributions import (
+    Attribution,
+    ForestAttribution,
+    NetAttribution,
+    StackAttribution,
+    WidenedAttribution,
+)
 from training.modelling.network import FraudNet
+from training.modelling.self_supervised.surprise import Widened
 from training.modelling.strategies.stack.stack_graph import Stack
 from training.modelling.strategies.task import Scorer
 from training.registry.learnt import write_learnt
@@ -111,6 +118,9 @@ def attribution(scorer: Scorer, reference: Floats) -> Attribution:
         return NetAttribution(scorer, reference)
     if isinstance(scorer, Stack):
         return StackAttribution(scorer, reference)
+    if isinstance(scorer, Widened):
+        inner = attribution(scorer.scorer, scorer.widen(tf.constant(reference[None])).numpy()[0])
+        return WidenedAttribution(scorer, inner, len(reference))
     raise TypeError(f"no attribution for {type(scorer).__name__}")
 
 

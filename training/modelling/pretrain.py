@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+import lightgbm
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score
 
 from training.data.sample import MIN_FRAUDS, Floats, Sample, balanced, check_trainable, thin, uniform
-from training.modelling.base import Base
+from training.modelling.base import Base, MappedTrees
 from training.modelling.encoder import EncodingOptions, fit_encoding
 from training.modelling.losses import soft_cross_entropy
 from training.modelling.network import FraudNet, NetOptions, build_net, get_weights, predict
@@ -103,15 +104,7 @@ def pretrain(
     progress("trees on the source", 0.0)
     booster = fit_booster(train.features, train.label, kinds, seed=seed, options=boost)
     encoding = fit_encoding([train.features, unlabelled], kinds, options=options.encoding, seed=seed)
-    shift = log_odds(options.fraud_share) - log_odds(train.frauds / len(train))
-    soft = {
-        name: _sigmoid(booster_logits(booster, rows, kinds) + shift)
-        for name, rows in (("source", train.features), ("target", unlabelled))
-    }
-    mixed = options.label_weight * train.label + (1 - options.label_weight) * soft["source"]
-    pools = {"source": {"features": train.features, "target": mixed.astype(np.float32)}}
-    if len(unlabelled):
-        pools["target"] = {"features": unlabelled, "target": soft["target"]}
+    pools = soft_pools(booster, train, unlabelled, kinds, options)
     teachers, held_out_logits = [], []
     for number in range(options.teachers):
         what = f"teacher {number + 1} of {options.teachers}"
@@ -136,6 +129,55 @@ def pretrain(
         source_prior=prior,
         fraud_share=options.fraud_share,
     )
+
+
+def teach_net(
+    net: FraudNet,
+    trees: lightgbm.Booster | MappedTrees,
+    source: Sample,
+    unlabelled: Floats,
+    kinds: Sequence[str],
+    *,
+    options: PretrainOptions,
+    seed: int,
+    report: Report,
+) -> None:
+    """Trains one net as pre-training does, on labels and the trees' probabilities.
+
+    Args:
+        net: as it is to start.
+        trees: of the source.
+        source: labelled rows.
+        unlabelled: rows of the target, [u, d]; u may be 0.
+        kinds: of the features.
+        options: its steps, batch, shares and descent count.
+        seed: of everything drawn.
+        report: told the share of steps done.
+    """
+    pools = soft_pools(trees, source, unlabelled, kinds, options)
+    _fit_teacher(net, source.label, pools, options=options, seed=seed, report=report)
+
+
+def soft_pools(
+    trees: lightgbm.Booster | MappedTrees,
+    source: Sample,
+    unlabelled: Floats,
+    kinds: Sequence[str],
+    options: PretrainOptions,
+) -> dict[str, dict[str, npt.NDArray[Any]]]:
+    """Rows with what nets are to say of them: "source" and, where there are any, "target"; see `pretrain`."""
+    shift = log_odds(options.fraud_share) - log_odds(source.frauds / len(source))
+    soft = {
+        name: _sigmoid(booster_logits(trees, rows, kinds) + shift)
+        for name, rows in (("source", source.features), ("target", unlabelled))
+    }
+    mixed = options.label_weight * source.label + (1 - options.label_weight) * soft["source"]
+    pools: dict[str, dict[str, npt.NDArray[Any]]] = {
+        "source": {"features": source.features, "target": mixed.astype(np.float32)}
+    }
+    if len(unlabelled):
+        pools["target"] = {"features": unlabelled, "target": soft["target"]}
+    return pools
 
 
 def _fit_teacher(

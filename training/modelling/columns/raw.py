@@ -10,7 +10,8 @@ from fraud.features.spec import ATTRIBUTE, EVENT, RISK
 OWN: Final = "attribute_"
 """Features of a platform's own fields begin like this."""
 
-_RISK: Final = re.compile(r"_risk_\d+d$")
+RISK_COLUMN: Final = re.compile(r"_risk_\d+d$")
+"""Features that dated tables of reported frauds fill."""
 
 
 def raw_columns(names: Sequence[str]) -> list[int]:
@@ -22,14 +23,14 @@ def raw_columns(names: Sequence[str]) -> list[int]:
     event = {feature.name for feature in SPEC.features if feature.source[0] == EVENT}
     counted = [
         (f"{stem}_", measure)
-        for stem in {_RISK.sub("", name) for name in names if name.startswith(OWN) and _RISK.search(name)}
+        for stem in {RISK_COLUMN.sub("", name) for name in names if name.startswith(OWN) and RISK_COLUMN.search(name)}
         for measure in _measures()
     ]
     derived = {stem + measure for stem, measure in counted}
     return [
         column
         for column, name in enumerate(names)
-        if name in event or (name.startswith(OWN) and name not in derived and not _RISK.search(name))
+        if name in event or (name.startswith(OWN) and name not in derived and not RISK_COLUMN.search(name))
     ]
 
 

@@ -17,6 +17,7 @@ STRATEGIES: Final = {
     "dann": f"{_HERE}.dann:adapt",
     "coral": f"{_HERE}.coral:adapt",
     "mmd": f"{_HERE}.coral:adapt_mmd",
+    "self_supervised": f"{_HERE}.self_supervised:adapt",
     "multitask": f"{_HERE}.multitask:adapt",
     "target_only": f"{_HERE}.target_only:adapt",
     "source_only": f"{_HERE}.source_only:adapt",

@@ -9,6 +9,7 @@ import tensorflow as tf
 from training.data.sample import Floats, Sample
 from training.modelling.base import Base
 from training.modelling.distillation import DistilOptions
+from training.modelling.self_supervised.pretraining import SelfSupervisedOptions
 from training.modelling.train_loop import FitOptions, Progress, quiet
 from training.modelling.trees.boosting import BoostOptions
 
@@ -31,7 +32,9 @@ class AdaptOptions:
         boost: trees on pooled data; None: as the base found right for the source.
         few: trees on the target alone; None: by what the labels are.
         threads: of LightGBM, where the two above are None.
-        fit, distil: of the parts.
+        fit, distil, self_supervised: of the parts.
+        weigh_self_supervised: `auto` also weighs a net that was pre-trained without labels.
+        surprise: every model also reads how unlikely a payment is given its history (`self_supervised.surprise`).
     """
 
     teachers: int = 3
@@ -47,6 +50,9 @@ class AdaptOptions:
     threads: int = 2
     fit: FitOptions = field(default_factory=lambda: FitOptions(learning_rate=1e-3, mask_rate=0.4))
     distil: DistilOptions = field(default_factory=DistilOptions)
+    self_supervised: SelfSupervisedOptions = field(default_factory=SelfSupervisedOptions)
+    weigh_self_supervised: bool = False
+    surprise: bool = False
 
     def steps_for(self, labels: int) -> int:
         """Steps of a net with so many labels."""
@@ -64,6 +70,8 @@ class Task:
         seed: of everything drawn.
         options: see there.
         progress: told what is going on.
+        declined: whether each unlabelled payment was declined, [u], NaN where not known (`training.data.declines`);
+            None: nobody knows.
     """
 
     base: Base
@@ -72,6 +80,7 @@ class Task:
     seed: int
     options: AdaptOptions = field(default_factory=AdaptOptions)
     progress: Progress = quiet
+    declined: Floats | None = None
 
     @property
     def trust(self) -> float:

@@ -5,6 +5,7 @@
 | source | source | trees as pre-training left them: no adaptation |
 | source_net | source | the nets as pre-training left them |
 | joint | both | nets, source and target batches of equal weight |
+| self_supervised | both, all rows | such a net that was pre-trained without labels, where it is asked for |
 | continued | both | trees on the target that start from the source trees' score |
 | pooled | both | trees, options as the source's later rows spoke for |
 | raw_pooled | both | plain trees on the payment's own columns, without history |
@@ -23,12 +24,13 @@ import lightgbm
 import numpy as np
 
 from training.data.sample import Floats
-from training.modelling.base import MappedTrees
+from training.modelling.base import MappedTrees, Weights
 from training.modelling.columns.raw import raw_columns
 from training.modelling.network import FraudNet, predict
 from training.modelling.strategies.batches import classify, fit_strategy
 from training.modelling.strategies.boosted import fit_continued, fit_pooled
 from training.modelling.strategies.joint_distilled import fit_net
+from training.modelling.strategies.self_supervised import taught_base
 from training.modelling.strategies.target_only import options_of
 from training.modelling.strategies.task import Task
 from training.modelling.trees.boosting import (
@@ -119,6 +121,9 @@ def members(task: Task, usable: Sequence[int]) -> dict[str, Fit]:
             "pooled": partial(_pooled, columns=usable, options=task.boost),
             "raw_pooled": partial(_pooled, columns=raw, options=plain),
         }
+        if task.options.weigh_self_supervised:
+            # No label of the target is in it, so that all folds may share it.
+            found["self_supervised"] = partial(_self_supervised, teachers=taught_base(task).teachers)
     found["target"] = partial(_target, columns=usable, options=alone)
     found["raw_target"] = partial(_target, columns=raw, options=plain)
     if task.target.frauds >= FOREST_FRAUDS:
@@ -139,6 +144,10 @@ def _source_net(task: Task) -> Fitted:
 
 def _joint(task: Task) -> Fitted:
     return FittedNets(tuple(fit_net(task, number) for number in range(task.options.teachers)))
+
+
+def _self_supervised(task: Task, *, teachers: tuple[Weights, ...]) -> Fitted:
+    return FittedNets((fit_net(replace(task, base=replace(task.base, teachers=teachers)), 0),))
 
 
 def _continued(task: Task) -> Fitted:

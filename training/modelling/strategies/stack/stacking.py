@@ -39,7 +39,7 @@ def expected(task: Task, names: list[str], *, useless: bool = False) -> dict[str
 
     Nets have what they deserved on the source. Of the trees, those that know the source give way to those on the
     target alone as its frauds grow in number; among the former, trees that correct the source give way to trees that
-    learn anew even earlier, as in `joint_distilled`.
+    learn anew even earlier, as in `joint_distilled`. Two kinds of adapted nets share alike.
 
     Args:
         task: its labelled frauds and base.
@@ -54,7 +54,8 @@ def expected(task: Task, names: list[str], *, useless: bool = False) -> dict[str
     share = {
         "source": trees * (1 - own) * UNADAPTED_SHARE,
         "source_net": nets * UNADAPTED_SHARE,
-        "joint": nets * adapted,
+        "joint": nets * adapted * (0.5 if "self_supervised" in names else 1.0),
+        "self_supervised": nets * adapted * 0.5,
         "continued": trees * (1 - own) * adapted * (1 - trust),
         "pooled": trees * (1 - own) * adapted * trust / 2,
         "raw_pooled": trees * (1 - own) * adapted * trust / 2,
