@@ -13,6 +13,7 @@ from training.modelling.distillation import DistilOptions
 from training.modelling.encoder import EncodingOptions
 from training.modelling.network import NetOptions
 from training.modelling.pretrain import PretrainOptions
+from training.modelling.self_supervised.pretraining import SelfSupervisedOptions
 from training.modelling.strategies.task import AdaptOptions, Task
 from training.modelling.train_loop import FitOptions
 from training.modelling.trees.boosting import BoostOptions
@@ -42,6 +43,7 @@ OPTIONS = AdaptOptions(
     few=FEW,
     threads=1,
     fit=FitOptions(learning_rate=3e-3),
+    self_supervised=SelfSupervisedOptions(steps=150, batch=128),
     distil=DistilOptions(steps=150, batch=128, mixed_rows=1_000, encoding=EncodingOptions(buckets=32)),
 )
 

@@ -68,6 +68,8 @@ def adapt_command(
     """Adapt a base to a target platform; prints the version of the candidate."""
     if (labels is None) == (as_of is None):
         raise click.UsageError("give either --labels N or --as-of T")
+    if self_supervised and strategy != DEFAULT:
+        raise click.UsageError(f"--self-supervised is weighed by {DEFAULT}, not by {strategy}: leave one of them out")
     from training.commands.target import as_received, with_budget
     from training.data.declines import declined
     from training.data.sample import check_trainable

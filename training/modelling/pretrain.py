@@ -104,7 +104,7 @@ def pretrain(
     progress("trees on the source", 0.0)
     booster = fit_booster(train.features, train.label, kinds, seed=seed, options=boost)
     encoding = fit_encoding([train.features, unlabelled], kinds, options=options.encoding, seed=seed)
-    pools = soft_pools(booster, train, unlabelled, kinds, options)
+    pools = soft_pools(booster, train, unlabelled, kinds, options, rate=train.frauds / len(train))
     teachers, held_out_logits = [], []
     for number in range(options.teachers):
         what = f"teacher {number + 1} of {options.teachers}"
@@ -138,6 +138,7 @@ def teach_net(
     unlabelled: Floats,
     kinds: Sequence[str],
     *,
+    rate: float,
     options: PretrainOptions,
     seed: int,
     report: Report,
@@ -150,11 +151,12 @@ def teach_net(
         source: labelled rows.
         unlabelled: rows of the target, [u, d]; u may be 0.
         kinds: of the features.
+        rate: of fraud where the trees were trained.
         options: its steps, batch, shares and descent count.
         seed: of everything drawn.
         report: told the share of steps done.
     """
-    pools = soft_pools(trees, source, unlabelled, kinds, options)
+    pools = soft_pools(trees, source, unlabelled, kinds, options, rate=rate)
     _fit_teacher(net, source.label, pools, options=options, seed=seed, report=report)
 
 
@@ -164,9 +166,11 @@ def soft_pools(
     unlabelled: Floats,
     kinds: Sequence[str],
     options: PretrainOptions,
+    *,
+    rate: float,
 ) -> dict[str, dict[str, npt.NDArray[Any]]]:
     """Rows with what nets are to say of them: "source" and, where there are any, "target"; see `pretrain`."""
-    shift = log_odds(options.fraud_share) - log_odds(source.frauds / len(source))
+    shift = log_odds(options.fraud_share) - log_odds(rate)
     soft = {
         name: _sigmoid(booster_logits(trees, rows, kinds) + shift)
         for name, rows in (("source", source.features), ("target", unlabelled))

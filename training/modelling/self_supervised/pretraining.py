@@ -97,8 +97,8 @@ def pretrain_net(
     code, width = net.extractor.encoder.encoding, net.extractor.widen.units
     counted = [column for column, name in enumerate(names) if RISK_COLUMN.search(name)]
     decoders = Reconstruction(code, width, ignored=counted, seed=seed)
-    heads = build_auxiliary(width, CLASSES, seed=seed)
     questions = Questions.of(names, [part for part in (source, target) if len(part)])
+    heads = build_auxiliary(width, {head: CLASSES[head] for head in (*questions.columns, "declined")}, seed=seed)
     everywhere = np.arange(len(names))
     barred = tf.constant(np.isin(everywhere, counted))
     present = tf.constant(~np.isin(everywhere, history_columns(names)))

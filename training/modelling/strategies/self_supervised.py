@@ -49,6 +49,6 @@ def taught_base(task: Task) -> Base:
     )
     teach_net(
         net, trees, base.source, task.unlabelled, base.kinds,
-        options=taught, seed=task.seed, report=partial(task.progress, "the source's labels"),
+        rate=base.source_prior, options=taught, seed=task.seed, report=partial(task.progress, "the source's labels"),
     )  # fmt: skip
     return replace(base, teachers=(get_weights(net),))
