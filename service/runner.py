@@ -1,22 +1,22 @@
 """The loop: poll, process, commit; and what happens around it when ownership, the broker or the model changes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
 
 import structlog
 
 from fraud.controls.state import Refused as RefusedControl
-from runtime.errors import Misconfigured, Refused, ServiceError, Unavailable
+from runtime.errors import ServiceError, Unavailable
 from runtime.shutdown import Shutdown
-from service.batch import ProcessedBatch
 from service.bisection import Suspects
+from service.committer import Committer
 from service.observability.health import Health
 from service.observability.log_sampling import SampledWarnings
 from service.observability.metrics import Metrics
 from service.outputs.dead_letters import DeadLetterCap
 from service.pipeline import Pipeline, unprocessable
-from service.ports import Clock, ControlsSource, Log, ModelSource, Output, Records, Snapshot, SnapshotStore
+from service.ports import Clock, ControlsSource, Log, ModelSource, Records, Snapshot, SnapshotStore
 from service.recovery import HistoryRecovery
 
 POLL_SECONDS: Final = 0.2
@@ -27,17 +27,9 @@ KEEP_SECONDS: Final = 5.0
 BACKOFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Pauses between attempts to reach the broker, the last one for as long as it takes."""
 
-REFUSALS: Final = 5
-"""Times that the broker may refuse one batch's messages before the service stops; the first ones may be a passing
-mistake of an operator."""
-
 T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
-
-
-class Unfinished(ServiceError):  # noqa: N818 - named for what happened
-    """The time to stop is over and the batch in hand is not committed: it will be scored again after the next start."""
 
 
 class _Interrupted(ServiceError):  # noqa: N818 - as above
@@ -72,16 +64,18 @@ class Runner:
         self._snapshots = snapshots
         self._recovery = recovery
         self._metrics = metrics
-        self._warnings = warnings
         self._health = health
         self._clock = clock
         self._stop = stop
         self._controls = controls
         self._snapshot_seconds = snapshot_seconds
-        self._cap = cap
         self._topic = topic
         self._set_aside = set_aside
         self._suspects = Suspects()
+        self._committer = Committer(
+            log, pipeline.partitions, pauses=self._pauses, on_doubt=self._look_again, cap=cap,
+            metrics=metrics, warnings=warnings, health=health, clock=clock,
+        )  # fmt: skip
         self._epoch: int | None = None
         self._gauges_due = 0.0
         self._poll_due = 0.0
@@ -105,8 +99,11 @@ class Runner:
             self._metrics.latency.records.look(polled, self._log.lag(), self._clock.now_us())
             if polled:
                 self._process(polled)
+            else:
+                self._committer.finish()
             self._take_controls()
             self._between_batches()
+        self._committer.finish()
         self._health.unready = "stopping"
         self._stop.settled()
         self._save_snapshots()
@@ -118,11 +115,15 @@ class Runner:
         if polled is None or self._stop.requested:
             return ()  # polled, but nothing was done with it: the next start polls it again
         if self._log.assignment().epoch != self._epoch:
+            self._committer.finish()
             with suppress(_Interrupted):
                 self._reach(self._take_over)
             return ()  # taking over goes back to the committed positions: what was polled before comes again
         self._note_readiness(None if self._log.joined() else "not a member of the consumer group")
         return polled
+
+    def _look_again(self) -> None:
+        self._epoch = None
 
     def _note_readiness(self, unready: str | None) -> None:
         """Notes whether this instance is ready, and says so when that changes: an outage may raise nothing."""
@@ -172,7 +173,7 @@ class Runner:
             self._log.poll(POLL_SECONDS)  # a join takes a moment: with none, each poll would begin another
 
     def _process(self, polled: Sequence[Records]) -> None:
-        """Scores and commits what was polled, or as much of it as the search for a failing record wants."""
+        """Scores what was polled, or as much of it as the search for a failing record wants, and begins to commit."""
         suspects = self._suspects
         share = suspects.share(polled)
         unscored = suspects.unscored(share)
@@ -181,10 +182,11 @@ class Runner:
         except ServiceError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, a record may be behind it
+            self._committer.finish()
             # What fails without being scored fails in the history, and would in every later replay: no way around it.
             self._failed(share, error, forgive=self._set_aside and unscored is None)
             return
-        self._commit(result)
+        self._committer.begin(result)
         suspects.passed(share)
         if share is not polled:
             self._epoch = None  # back to the committed positions, for what was polled and left
@@ -205,55 +207,6 @@ class Runner:
             if not forgive:
                 raise unprocessable(where, error) from error
             self._suspects.condemn(type(error).__name__)
-
-    def _commit(self, result: ProcessedBatch) -> None:
-        """Publishes a batch, however often that must be tried: it is scored once and sent until the log has it."""
-        if self._cap is not None:
-            self._cap.check(result.dead)
-        outputs: Sequence[Output] = result.outputs
-        laps: Mapping[str, float] = {}
-        refusals = 0
-        while outputs:
-            self._health.beat()
-            try:
-                laps = self._log.commit(outputs)
-            except Unavailable as error:
-                refusals += isinstance(error, Refused)
-                if refusals >= REFUSALS:
-                    raise Misconfigured(f"{error}; refused {refusals} times, the batch is uncommitted") from error
-                self._metrics.broker.retried.inc()
-                outputs = self._settle(outputs, error)
-            else:
-                break
-        # A part that another instance took over is counted there.
-        done = result.only(self._pipeline.partitions)
-        if len(done):
-            self._metrics.batch(done, committed_us=self._clock.now_us(), seconds=laps)
-            self._warnings.observe(done)
-
-    def _settle(self, outputs: Sequence[Output], error: Unavailable) -> Sequence[Output]:
-        """After a commit of unknown fate: which outputs must be sent again. The committed positions decide."""
-        self._epoch = None  # recovery pauses every partition
-        self._health.unready = "the last commit is in doubt"
-        _log.warning("commit in doubt", error=str(error))
-        for pause in self._pauses():
-            try:
-                self._log.recover()
-                return [output for output in outputs if self._is_open(output)]
-            except Unavailable as again:
-                _log.warning("waiting for the broker", error=str(again), pause=pause)
-        raise Unfinished("the broker did not take the batch in hand in time; it is uncommitted")
-
-    def _is_open(self, output: Output) -> bool:
-        committed = self._log.committed(output.partition)
-        if committed == output.end:
-            return False
-        if committed == output.start and output.partition in self._log.assignment().partitions:
-            return True
-        # Another instance owns it now, or has gone on: its records are scored there, and our history is not the log's.
-        self._pipeline.partitions.pop(output.partition, None)
-        _log.warning("partition lost", partition=output.partition, committed=committed)
-        return False
 
     def _take_controls(self) -> None:
         """Lets the next batch be decided under what has come of the controls log."""
@@ -276,6 +229,7 @@ class Runner:
             self._gauges_due = now + GAUGE_SECONDS
             self._show()
         if now >= self._snapshots_due:
+            self._committer.finish()
             self._snapshots_due = now + self._snapshot_seconds
             self._save_snapshots()
 

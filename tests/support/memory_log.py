@@ -1,7 +1,8 @@
 """`service.ports.Log` in memory: for tests, and for reading what the port promises without Kafka in the way."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -194,8 +195,16 @@ class MemoryLog:
         if partition in self.assignment().partitions:
             self._positions[partition] = position
 
-    def commit(self, outputs: Sequence[Output]) -> dict[str, float]:
+    def commit(self, outputs: Sequence[Output]) -> Future[Mapping[str, float]]:
         """See `service.ports.Log.commit`."""
+        done: Future[Mapping[str, float]] = Future()
+        try:
+            done.set_result(self._publish(outputs))
+        except Unavailable as error:
+            done.set_exception(error)
+        return done
+
+    def _publish(self, outputs: Sequence[Output]) -> dict[str, float]:
         self._reach()
         fault = self._broker.faults.pop(0) if self._broker.faults else None
         if fault == "before":

@@ -20,10 +20,10 @@ from local.testbed.bundles import AMOUNT, AmountModel, FixedModels
 from local.testbed.events import at_us, outcome, raw, transaction
 from runtime.errors import Misconfigured, OffsetsLost, Refused, TooManyDeadLetters, Unprocessable
 from service.bootstrap import Adapters, Service, compose
+from service.committer import REFUSALS, Unfinished
 from service.observability.metrics import Metrics
 from service.outputs.dead_letters import MAX_KEY
 from service.ports import Channel, Float32s, ModelSource, Snapshot, SnapshotStore
-from service.runner import REFUSALS, Unfinished
 from service.settings import Settings
 from tests.support.memory_log import MemoryBroker, MemoryControls, MemoryLog, MemorySnapshots
 
@@ -572,7 +572,7 @@ def test_messages_that_the_broker_will_never_take_stop_the_service_with_the_topi
         unready.append(running.health.unready)
         raise Refused("dlq refuses messages (MessageSizeTooLargeError), the largest of 1048700 bytes")
 
-    running.runner._log.commit = commit  # type: ignore[method-assign, assignment]
+    running.runner._log._publish = commit  # type: ignore[attr-defined]
     running.stop.wait = lambda _: None  # type: ignore[method-assign, assignment]
     with pytest.raises(Misconfigured, match=r"dlq refuses .* 1048700 bytes; refused 5 times") as stopped:
         run_until(running, lambda: False)
