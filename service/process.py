@@ -25,7 +25,7 @@ MAPPED_BYTES: Final = 32 << 20
 """Allocations from here on are given back at once; the largest that glibc takes."""
 
 
-def skip_keras_import() -> None:
+def prepare_tensorflow() -> None:
     """Has TensorFlow, which this process must not have imported yet, leave out what scoring does not need.
 
     Its import takes most of a start, and half of that is Keras, which it loads only to be ready for models that are
@@ -33,6 +33,9 @@ def skip_keras_import() -> None:
     """
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # noqa: TID251 - TensorFlow has no other way to be told
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # noqa: TID251 - as above
+    # A batch is too small to share: with more threads it took as long, and twice the processor time.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # noqa: TID251 - as above
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")  # noqa: TID251 - as above
 
 
 def tune_for_scoring() -> None:
