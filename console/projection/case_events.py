@@ -7,7 +7,8 @@ from console.projection.log import LogRecord
 from fraud.contracts.cases import CaseEvent, analyst_label
 
 STATE: str = (
-    "version, status, holder, claim_until_us, snooze_until_us, verdict, judged_by, judged_us, label_id, merged_into"
+    "version, status, holder, claim_until_us, snooze_until_us, verdict, judged_by, judged_us, label_id, merged_into,"
+    " touched_us"
 )
 
 
@@ -50,13 +51,15 @@ class CaseEvents:
 
     def _save(self, event: CaseEvent, state: CaseState) -> None:
         self._connection.execute(
-            f"INSERT INTO cases (case_id, event_transaction, {STATE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
+            f"INSERT INTO cases (case_id, event_transaction, {STATE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
             " ON CONFLICT DO UPDATE SET event_transaction = excluded.event_transaction, version = excluded.version,"
             " status = excluded.status, holder = excluded.holder, claim_until_us = excluded.claim_until_us,"
             " snooze_until_us = excluded.snooze_until_us, verdict = excluded.verdict, judged_by = excluded.judged_by,"
-            " judged_us = excluded.judged_us, label_id = excluded.label_id, merged_into = excluded.merged_into",
+            " judged_us = excluded.judged_us, label_id = excluded.label_id, merged_into = excluded.merged_into,"
+            " touched_us = excluded.touched_us",
             (event.case_id, event.transaction_id, state.version, state.status, state.holder, state.claim_until_us,
-             state.snooze_until_us, state.verdict, state.judged_by, state.judged_us, state.label_id, state.into),
+             state.snooze_until_us, state.verdict, state.judged_by, state.judged_us, state.label_id, state.into,
+             state.touched_us),
         )  # fmt: skip
 
     def _labels(self, verdict: CaseEvent, offset: int) -> None:

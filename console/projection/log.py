@@ -23,6 +23,10 @@ class LogReader(Protocol):
         """Goes to the next offset of each (topic, partition); what is not named starts at its beginning."""
         ...
 
+    def start_from(self, time_us: int) -> None:
+        """Goes to the first records that are stamped at a time, µs, or later; after `start`. Raises as `poll`."""
+        ...
+
     def poll(self) -> Sequence[LogRecord]:
         """What has come, in offset order by partition; waits for a moment when there is nothing.
 

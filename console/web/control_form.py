@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from console.web.site import Visit
 from fraud.contracts.controls import Control, ControlKind
+from fraud.controls.language.rule import InvalidRule, compile_rule
 from fraud.controls.state import one_line
 from fraud.timestamps import to_datetime
 from runtime.errors import Misconfigured
@@ -56,10 +57,33 @@ def checked(fields: Mapping[str, Any]) -> Control:
         raise Misconfigured(one_line(error)) from None
 
 
+def typed_of(control: Control) -> dict[str, str]:
+    """What the fields of the form hold of a control."""
+    body = control.body.model_dump(exclude_none=True)
+    texts = {name: str(value) for name, value in body.items() if name != "values"}
+    return {
+        **texts,
+        "values": "\n".join(body.get("values") or ()),
+        "share": str(control.share),
+        "valid_until": control.valid_until.strftime("%Y-%m-%dT%H:%M") if control.valid_until else "",
+    }
+
+
+def typed_in(visit: Visit) -> dict[str, str]:
+    """What somebody has typed, to be shown again."""
+    return {name: str(value) for name, value in visit.form.items() if name not in ("csrf", "version", "kind", "status")}
+
+
 def _rule(visit: Visit) -> dict[str, Any]:
     names = ("max_amount", "max_score")
+    when = visit.text("when")
+    if when is not None:
+        try:
+            compile_rule(when, visit.site.names())
+        except InvalidRule as error:
+            raise Misconfigured(f"when: {error}") from None
     return {
-        "when": visit.text("when"),
+        "when": when,
         "effect": visit.text("effect"),
         **{name: _number(visit, name) for name in names},
     }

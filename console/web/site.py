@@ -18,6 +18,7 @@ from console.accounts.store import Accounts, Session
 from console.acts import Acts, Refused
 from console.controls_writer import ControlActs
 from console.metrics import ConsoleMetrics
+from console.past.backtests import Backtests
 from console.projection.controls import Controls
 from console.projection.database import Readers
 from console.projection.follower import Follower
@@ -25,6 +26,7 @@ from console.projection.payments import Payments
 from console.settings import Settings
 from console.text import texts
 from console.web import shown
+from fraud.controls.language.vocabulary import Vocabulary
 
 FOLDER: Final = Path(__file__).parent
 
@@ -60,6 +62,8 @@ class Site:
     follower: Follower
     acts: Acts
     control_acts: ControlActs
+    backtests: Backtests
+    names: Callable[[], Vocabulary]
     payments: Payments
     metrics: ConsoleMetrics
     key: bytes

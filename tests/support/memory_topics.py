@@ -57,6 +57,12 @@ class MemoryReader:
         self.topics._answer()
         self._next = {topic: offset for (topic, _), offset in positions.items()}
 
+    def start_from(self, time_us: int) -> None:
+        """See `LogReader.start_from`."""
+        self.topics._answer()
+        for topic, log in self.topics.records.items():
+            self._next[topic] = sum(record.time_us < time_us for record in log)
+
     def poll(self) -> Sequence[LogRecord]:
         """See `LogReader.poll`."""
         self.topics._answer()

@@ -7,7 +7,7 @@ import pytest
 
 from console.accounts.roles import Role
 from fraud.contracts.controls import Control
-from tests.support.console_events import alert, case_id, raw
+from tests.support.console_events import alert, case_id, decision, label, raw
 from tests.support.console_site import Browser, Console
 
 RULE = {"control_id": "night", "kind": "rule", "when": "amount > 500", "effect": "block", "reason": "seen at night"}
@@ -129,11 +129,16 @@ def test_an_analyst_approves_nothing_and_sets_no_lever(desk: Console) -> None:
 def test_a_rules_page_counts_the_cases_on_which_it_fired(desk: Console) -> None:
     mira = desk.logged_in("mira")
     write(mira, **RULE, status="live")
-    scored = "2027-01-15T07:00:00Z"
     for number, names in ((80, ["night@1"]), (81, ["nightly@1"]), (82, ["night@1", "night@2"])):
-        desk.topics.append("alerts", "c", raw(alert(number, rules=names, scored_at=scored)))
+        desk.topics.append("alerts", "c", raw(alert(number, rules=names)))
+        told = decision(number, rules=names, alert_id=case_id(number), action="review")
+        desk.topics.append("decisions", "c", raw(told))
+    desk.topics.append("decisions", "c", raw(decision(83, rules_shadow=["night@1"])))
+    desk.topics.append("labels", "k", raw(label(83, "unauthorised")))
     desk.settle()
-    assert "fired 2 times" in mira.get("/controls/night").text
+    live, shadow = re.findall(r'<th scope="row">(?:live|shadow)</th>(.*)</tr>', mira.get("/controls/night").text)
+    assert re.findall(r">(\d+)<", live) == ["2", "2", "0", "0"], "payments, cases, frauds, good"
+    assert re.findall(r">(\d+)<", shadow) == ["1", "0", "1", "0"], "a fraud that was allowed"
 
 
 @pytest.mark.parametrize("kind", ["rule", "list_entry", "condition", "policy"])
