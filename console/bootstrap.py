@@ -26,6 +26,7 @@ from console.projection.projection import Projection, Topics
 from console.settings import Settings
 from console.web.app import application
 from console.web.site import Site
+from fraud.contracts.outbound import Announcement
 from fraud.controls.language.vocabulary import Vocabulary
 from fraud.privacy.card_numbers import tokeniser
 from fraud.privacy.keys import CARD_NUMBERS, PSEUDONYMS, derived
@@ -142,6 +143,7 @@ def make_site(
             clock.now_us,
         ),
         names=cache(lambda: _names(settings)),
+        announce=lambda said: _announce(writer, settings.models_topic, said),
         payments=payments_of(settings),
         metrics=metrics,
         key=key.read_bytes(),
@@ -154,6 +156,10 @@ def _names(settings: Settings) -> Vocabulary:
     from fraud.controls.names import vocabulary_of  # with compiled code, which most pages do without
 
     return vocabulary_of(settings.platform, settings.declared.rates)
+
+
+def _announce(writer: LogWriter, topic: str, said: Announcement) -> None:
+    writer.append(topic, said.model, said.model_dump_json(exclude_none=True).encode())
 
 
 @contextmanager

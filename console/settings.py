@@ -73,8 +73,12 @@ class Settings(PlatformSettings):
     console_maturity: Duration = Field(
         timedelta(days=120), description="age at which silence counts as genuine for the loop, shown beside labels"
     )
-    console_models_dir: Path | None = Field(None, description="model directory, for the page of models")
-    console_reports_dir: Path | None = Field(None, description="folder of the loop's reports, to show them")
+    console_models_dir: Path | None = Field(
+        None, description="model directory, for the page of models; rolled back from there if it can be written"
+    )
+    console_reports_dir: Path | None = Field(
+        None, description="the training loop's `runs` folder, to show its runs and their reports"
+    )
 
     @classmethod
     def claims(cls, variable: str) -> bool:

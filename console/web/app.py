@@ -40,6 +40,7 @@ def application(site: Site) -> ASGIApp:
         ("/controls/{control_id}/backtest", rules.try_on_past, Role.analyst, "POST"),
         ("/controls/{control_id}/backtest", rules.found_in_past, Role.viewer, "GET"),
         ("/models", models.models_page, Role.viewer, "GET"),
+        ("/models/rollback", models.roll_back, Role.admin, "POST"),
         ("/models/reports/{name}", models.report_page, Role.analyst, "GET"),
         ("/audit", audit.audit_page, Role.lead, "GET"),
         ("/logout", login.log_out, Role.viewer, "POST"),

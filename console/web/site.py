@@ -26,6 +26,7 @@ from console.projection.payments import Payments
 from console.settings import Settings
 from console.text import texts
 from console.web import shown
+from fraud.contracts.outbound import Announcement
 from fraud.controls.language.vocabulary import Vocabulary
 
 FOLDER: Final = Path(__file__).parent
@@ -64,6 +65,7 @@ class Site:
     control_acts: ControlActs
     backtests: Backtests
     names: Callable[[], Vocabulary]
+    announce: Callable[[Announcement], None]
     payments: Payments
     metrics: ConsoleMetrics
     key: bytes
