@@ -50,6 +50,12 @@ def runs_in(folder: Path, newest: int) -> list[Run]:
     return [_run(folder, name, record) for name, record in found if record]
 
 
+def run_at(folder: Path, number: int) -> int | None:
+    """The present of one run, µs: labels that came until then were before it; None without a record."""
+    at_us = _read(folder / f"{number:05d}" / "record.json").get("at_us")
+    return at_us if isinstance(at_us, int) else None
+
+
 def versions_in(folder: Path, newest: int) -> list[dict[str, Any]]:
     """Versions of a model directory, newest first: what their manifests say, and which serves."""
     slots = slots_in(folder).values()

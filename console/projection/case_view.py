@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from fraud.contracts.cases import CaseEvent
 
 TIMELINE: Final = 60
 LINKED: Final = 40
+PROMOTIONS: Final = 10
 USUAL_FROM: Final = 200
 """Earlier payments of a customer that its usual values are taken from, at most."""
 
@@ -39,7 +41,10 @@ class Usual:
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """A case; `alert` and `decision` are as their topics have them."""
+    """A case; `alert`, `decision` and `promotions` are as their topics have them.
+
+    `arrived_us` is when the label that follows from the case's verdict came into its topic.
+    """
 
     row: sqlite3.Row
     payment: dict[str, Any] | None
@@ -51,7 +56,8 @@ class CaseView:
     links: list[Link]
     timeline: list[sqlite3.Row]
     usual: Usual | None
-    learnt: dict[str, Any] | None
+    arrived_us: int | None
+    promotions: list[dict[str, Any]]
 
 
 def case_view(connection: sqlite3.Connection, case_id: str, payments: Payments) -> CaseView | None:
@@ -73,6 +79,7 @@ def case_view(connection: sqlite3.Connection, case_id: str, payments: Payments) 
     labels = connection.execute(
         "SELECT * FROM label WHERE transaction_id = ? ORDER BY arrived_us", (true_id,)
     ).fetchall()
+    arrived_us = next((label["arrived_us"] for label in labels if label["label_id"] == row["label_id"]), None)
     return CaseView(
         row=row,
         payment=paid,
@@ -84,7 +91,8 @@ def case_view(connection: sqlite3.Connection, case_id: str, payments: Payments) 
         links=links,
         timeline=_timeline(connection, links),
         usual=None if paid is None else _usual(connection, paid),
-        learnt=_learnt(connection, labels, row["label_id"]),
+        arrived_us=arrived_us,
+        promotions=_promotions(connection, arrived_us),
     )
 
 
@@ -156,11 +164,10 @@ def _usual(connection: sqlite3.Connection, paid: dict[str, Any]) -> Usual:
     return Usual(len(before), median(amounts) if amounts else None, max(amounts, default=None), known)
 
 
-def _learnt(connection: sqlite3.Connection, labels: list[sqlite3.Row], label_id: str | None) -> dict[str, Any] | None:
-    """The first version that was promoted after the case's label had arrived."""
-    arrived = next((label["arrived_us"] for label in labels if label["label_id"] == label_id), None)
-    if arrived is None:
-        return None
-    rows = connection.execute("SELECT raw FROM announcement WHERE at_us > ? ORDER BY at_us", (arrived,))
-    found = (_decoded(row) for row in rows)
-    return next((announcement for announcement in found if announcement["type"] == "promotion"), None)
+def _promotions(connection: sqlite3.Connection, arrived_us: int | None) -> list[dict[str, Any]]:
+    """Announcements of the first versions that were promoted after the case's label had arrived, oldest first."""
+    if arrived_us is None:
+        return []
+    rows = connection.execute("SELECT raw FROM announcement WHERE at_us > ? ORDER BY at_us", (arrived_us,))
+    found = (announcement for announcement in map(_decoded, rows) if announcement["type"] == "promotion")
+    return list(islice(found, PROMOTIONS))

@@ -3,6 +3,7 @@
 import http.client
 import re
 import urllib.parse
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,17 +99,20 @@ class ConsoleStack:
         servers: of the broker.
         folder: for data and logs.
         name: prefix of the topics.
+        given: topics that are there already, by the settings that name them.
     """
 
     servers: str
     folder: Path
     name: str
+    given: Mapping[str, str] = field(default_factory=dict)
     _made: list[ServiceProcess] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.cluster = Cluster(self.servers)
-        self.topics = {f"{kind}_topic": f"{self.name}.{kind}" for kind in KINDS}
-        plain = [Topic(topic, 1, 1) for kind, topic in self.topics.items() if kind != "cases_topic"]
+        own = {f"{kind}_topic": f"{self.name}.{kind}" for kind in KINDS}
+        self.topics = own | {kind: topic for kind, topic in self.given.items() if kind in own}
+        plain = [Topic(topic, 1, 1) for kind, topic in self.topics.items() if kind not in {"cases_topic", *self.given}]
         TopicAdmin(self.cluster).create([*plain, cases_topic(Settings(**self.topics))])  # type: ignore[arg-type] # pydantic validates
 
     def send(self, kind: str, *values: bytes) -> None:

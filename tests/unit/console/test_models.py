@@ -130,7 +130,8 @@ def test_a_case_tells_which_version_came_after_its_label(tmp_path: Path, topics:
     for event in (act("claim", 1), act("verdict", 2)):
         topics.append("cases", "k", raw(event))
     topics.now_us += 60_000_000
-    with console(tmp_path, topics) as desk:
+    runs = tmp_path / "runs"
+    with console(tmp_path, topics, console_reports_dir=runs) as desk:
         for _ in range(500):
             if desk.topics.records["labels"]:
                 break
@@ -143,3 +144,14 @@ def test_a_case_tells_which_version_came_after_its_label(tmp_path: Path, topics:
             desk.topics.append("models", "fraud", raw(told))
         desk.settle()
         assert "Version 8, promoted" in mira.get(f"/case/{case_id(1)}").text
+        for run, made_us in ((8, desk.topics.now_us - 3_600_000_000), (9, desk.topics.now_us + 1)):
+            (runs / f"{run:05d}").mkdir(parents=True)
+            (runs / f"{run:05d}" / "record.json").write_text(json.dumps({"at_us": made_us}))
+        for run, day in ((8, "2098-01-01"), (9, "2098-01-02")):
+            told = {**EXAMPLES["announcement"][1], "version": run, "at": f"{day}T00:00:00Z", "run": run}
+            desk.topics.append("models", "fraud", raw(told))
+        desk.settle()
+        page = mira.get(f"/case/{case_id(1)}").text
+        assert "Version 9, promoted 2098-01-02T00:00:00Z, learnt from it in run 9." in page, (
+            "run 8 was before the label"
+        )
