@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kafka import TopicPartition
+
 from console.accounts.roles import Role
 from console.accounts.store import Accounts
 from console.commands.topics import cases_topic
 from console.settings import Settings
 from fraud.contracts.inbound import Label
 from local.ports import free_port
+from local.programs import ProgramFailed
 from local.service_process import ServiceProcess
+from runtime.kafka.batch_writer import append
 from runtime.kafka.client import Cluster, open_consumer, open_producer
 from runtime.kafka.topics import Topic, TopicAdmin
 
@@ -21,6 +25,7 @@ PASSWORD = "a long password"  # noqa: S105 - of nobody
 SECONDS = 60.0
 CHEAP = 1 << 4
 """Cost of scrypt: what log-ins cost is not what is measured or tested here."""
+TOGETHER = 10_000
 KINDS = ("transactions", "alerts", "decisions", "labels", "cases", "controls", "models")
 
 
@@ -117,11 +122,18 @@ class ConsoleStack:
 
     def send(self, kind: str, *values: bytes) -> None:
         """Appends records to the topic of a kind; returns once the broker has them."""
-        producer = open_producer({**self.cluster.config(), "linger_ms": 20})
-        for value in values:
-            producer.send(self.topics[f"{kind}_topic"], value, b"k")
-        producer.flush()
-        producer.close()
+        place = TopicPartition(self.topics[f"{kind}_topic"], 0)
+        producer = open_producer({**self.cluster.config(), "linger_ms": 20, "batch_size": 1_000_000})
+        try:
+            producer.partitions_for(place.topic)
+            for first in range(0, len(values), TOGETHER):
+                share = values[first : first + TOGETHER]
+                sent = append(producer, place, [b"k"] * len(share), share)
+                producer.flush()
+                if not all(future.is_done and future.succeeded() for future in sent):
+                    raise ProgramFailed(f"records were not taken into {place.topic}")
+        finally:
+            producer.close()
 
     def read(self, kind: str) -> list[bytes]:
         """All records of a topic, in order."""

@@ -20,7 +20,7 @@ from tests.support.console_site import PASSWORD, Console, console
 from tests.support.memory_topics import MemoryTopics
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="module")

@@ -54,7 +54,7 @@ def paid(scorer: ScorerRun, name: str, *, device: str, amount: str) -> dict[str,
 
 
 def paid_until(scorer: ScorerRun, name: str, wanted: str) -> dict[str, Any]:
-    """Small payments of the device, one after another, until one is decided so: controls are live within two seconds."""
+    """Small payments of the device, one after another, until one is decided so: controls act within two seconds."""
     for number in range(40):
         decision = paid(scorer, f"{name}-{number}", device=DEVICE, amount="5.00")
         if decision["action"] == wanted:
