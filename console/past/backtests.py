@@ -1,7 +1,7 @@
 """Backtests that run beside the pages: one at a time, each in a thread, its outcome kept until the console stops."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -121,7 +121,7 @@ class Backtests:
         books, said = Books.of(self._past.declared, controls, draft), dict[str, Verdict]()
         tallying, reader = Tallying([draft], said), self._past.open()
 
-        def decided(ids: list[str]) -> dict[str, Made]:
+        def decided(ids: Sequence[str]) -> dict[str, Made]:
             with self._readers.view() as connection:
                 said.update(verdicts(connection, ids))
                 found = decisions(connection, ids)

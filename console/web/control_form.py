@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from console.web.site import Visit
 from fraud.contracts.controls import Control, ControlKind
+from fraud.controls.language.nodes import Type
 from fraud.controls.language.rule import InvalidRule, compile_rule
 from fraud.controls.state import one_line
 from fraud.timestamps import to_datetime
@@ -96,6 +97,11 @@ def _list_entry(visit: Visit) -> dict[str, Any]:
 
 def _condition(visit: Visit) -> dict[str, Any]:
     texts = {name: visit.text(name) for name in ("entity", "id", "effect")}
+    entity, names = texts["entity"] or "", visit.site.names()
+    held = names.get(entity) or names.get(f"attribute_{entity}")
+    if held is None or held.type is not Type.TEXT or held.source is not None:
+        nearest = names.nearest(entity)
+        raise Misconfigured(f"entity: no field {entity} that holds an id" + (f"; is it {nearest}?" if nearest else ""))
     return {**texts, "up_to": _number(visit, "up_to")}
 
 

@@ -1,5 +1,6 @@
 """The page of models: versions with what they promised and what came of it, runs of the loop, and the way back."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -84,6 +85,6 @@ def _note(visit: Visit, subject: str, result: str) -> None:
     visit.site.metrics.acts.labels("model_rollback", result).inc()
 
 
-def _promised(runs: list[Run]) -> dict[int, dict[str, float]]:
+def _promised(runs: list[Run]) -> dict[int, Mapping[str, float]]:
     """Version -> figures of the run that made it."""
     return {run.candidate: run.promised for run in reversed(runs) if run.candidate is not None}

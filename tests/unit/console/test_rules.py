@@ -60,6 +60,16 @@ def escaped(text: str) -> str:
     return text.replace(">", "&gt;").replace('"', "&#34;")
 
 
+def test_a_condition_on_a_field_that_is_none_is_told_the_nearest(desk: Console) -> None:
+    mira = desk.logged_in("mira")
+    form = {"control_id": "x", "kind": "condition", "id": "c1", "effect": "block", "reason": "x"}
+    answer = mira.send("/controls", version=0, **form, entity="custommer_id", status="live")
+    assert answer.status_code == 409
+    assert "is it customer_id?" in answer.text
+    assert mira.send("/controls", version=0, **form, entity="amount", status="live").status_code == 409
+    assert mira.send("/controls", version=0, **form, entity="customer_id", status="live").status_code == 303
+
+
 def test_names_are_found_by_word_and_told_with_type_meaning_and_example(desk: Console) -> None:
     viewer = desk.logged_in("eve", Role.viewer)
     page = viewer.get("/names?find=device+attempts").text
