@@ -10,6 +10,8 @@ PAGE: Final = 50
 BLIND_ON_PAGE: Final = 5
 """Rows of a page that are blind cases, while there are any."""
 
+RECENT_SECONDS: Final = 1.0
+
 State: TypeAlias = Literal["open", "mine", "snoozed", "closed"]
 STATES: Final[tuple[State, ...]] = ("open", "mine", "snoozed", "closed")
 LEVELS: Final = ("low", "medium", "high", "critical")
@@ -110,6 +112,20 @@ def counts(connection: sqlite3.Connection, now_us: int, *, sla_us: int) -> Count
         "SELECT count(*) FROM cases WHERE holder IS NOT NULL AND +status = 'open' AND claim_until_us > ?", (now_us,)
     ).fetchone()[0]
     return Counts(row[0], row[1], row[2], held)
+
+
+class RecentCounts:
+    """Counts of a second ago at most: of a long queue they cost more than all else on its page. For any thread."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[float, Counts] | None = None
+
+    def of(self, connection: sqlite3.Connection, now_us: int, *, sla_us: int, monotonic: float) -> Counts:
+        """See `counts`; `monotonic`: seconds that never go back."""
+        kept = self._kept
+        if kept is None or monotonic - kept[0] >= RECENT_SECONDS:
+            kept = self._kept = monotonic, counts(connection, now_us, sla_us=sla_us)
+        return kept[1]
 
 
 def _narrowed(filters: Filters) -> bool:

@@ -23,6 +23,7 @@ from console.projection.controls import Controls
 from console.projection.database import Readers
 from console.projection.follower import Follower
 from console.projection.payments import Payments
+from console.projection.queue import RecentCounts
 from console.settings import Settings
 from console.text import texts
 from console.web import shown
@@ -71,6 +72,7 @@ class Site:
     key: bytes
     now_us: Callable[[], int]
     monotonic: Callable[[], float]
+    counts: RecentCounts = field(default_factory=RecentCounts)
     controls: Controls = field(default_factory=Controls)
     tries: Tries = field(default_factory=Tries)
     text: SimpleNamespace = field(default_factory=texts)
