@@ -53,9 +53,11 @@ CREATE TABLE cases (
     judged_us INTEGER NOT NULL DEFAULT 0, label_id TEXT, merged_into TEXT, event_transaction TEXT,
     touched_us INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
-CREATE INDEX queue ON cases (status, kind, worth DESC, case_id);
+-- With what pages filter by: a rare level or amount is found without a look at each case.
+CREATE INDEX queue ON cases (status, kind, worth DESC, case_id, level, action, amount);
 CREATE INDEX waiting ON cases (status, kind, opened_us);
 CREATE INDEX held ON cases (holder) WHERE holder IS NOT NULL;
+CREATE INDEX snoozed ON cases (snooze_until_us) WHERE snooze_until_us > 0;
 CREATE INDEX judged ON cases (judged_us) WHERE judged_us > 0;
 CREATE INDEX merged ON cases (merged_into) WHERE merged_into IS NOT NULL;
 CREATE INDEX case_of_payment ON cases (transaction_id);
