@@ -39,6 +39,7 @@ def control_of(visit: Visit, control_id: str, kind: str) -> Control:
             "author": visit.name,
             "reason": visit.text("reason"),
             "written_at": to_datetime(visit.site.now_us()),
+            "valid_from": _time(visit, "valid_from"),
             "valid_until": _time(visit, "valid_until"),
             "share": 1.0 if share is None else share,
             kind: {name: value for name, value in bodies[kind](visit).items() if value is not None},
@@ -61,12 +62,14 @@ def checked(fields: Mapping[str, Any]) -> Control:
 def typed_of(control: Control) -> dict[str, str]:
     """What the fields of the form hold of a control."""
     body = control.body.model_dump(exclude_none=True)
-    texts = {name: str(value) for name, value in body.items() if name != "values"}
+    texts = {name: str(value) for name, value in body.items() if name not in ("values", "costs")}
+    ends = {"valid_from": control.valid_from, "valid_until": control.valid_until}
     return {
         **texts,
         "values": "\n".join(body.get("values") or ()),
+        "costs": "\n".join(f"{name} = {value}" for name, value in (body.get("costs") or {}).items()),
         "share": str(control.share),
-        "valid_until": control.valid_until.strftime("%Y-%m-%dT%H:%M") if control.valid_until else "",
+        **{name: end.strftime("%Y-%m-%dT%H:%M") if end else "" for name, end in ends.items()},
     }
 
 
@@ -106,7 +109,20 @@ def _condition(visit: Visit) -> dict[str, Any]:
 
 
 def _policy(visit: Visit) -> dict[str, Any]:
-    return {name: _number(visit, name) for name in ("flag_from", "review_capacity", "explore_share")}
+    numbers = {name: _number(visit, name) for name in ("flag_from", "review_capacity", "explore_share")}
+    return {**numbers, "costs": _costs(visit.text("costs") or "") or None}
+
+
+def _costs(text: str) -> dict[str, float]:
+    """Lines of a name, =, and an amount."""
+    costs: dict[str, float] = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        name, _, amount = (part.strip() for part in line.partition("="))
+        try:
+            costs[name] = float(amount)
+        except ValueError:
+            raise Misconfigured(f"costs: {line[:60]!r} must be a name, =, and an amount") from None
+    return costs
 
 
 def _number(visit: Visit, name: str) -> float | None:

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from console.accounts.roles import Role
+from fraud.contracts.controls import Control
 from tests.support.console_events import decision, label, payment, raw
 from tests.support.console_site import Browser, Console
 
@@ -68,6 +69,22 @@ def test_a_condition_on_a_field_that_is_none_is_told_the_nearest(desk: Console) 
     assert "is it customer_id?" in answer.text
     assert mira.send("/controls", version=0, **form, entity="amount", status="live").status_code == 409
     assert mira.send("/controls", version=0, **form, entity="customer_id", status="live").status_code == 303
+
+
+def test_what_the_form_shows_of_a_control_is_what_it_writes_again(desk: Console) -> None:
+    lea = desk.logged_in("lea", Role.lead)
+    lever = {"control_id": "x", "kind": "policy", "reason": "sale", "valid_from": "2027-02-01T00:00"}
+    costs = "review = 4.5\nchallenge_lost = 0.1"
+    assert lea.send("/controls", version=0, **lever, costs="review 4", status="draft").status_code == 409
+    ends = {"valid_until": "2027-03-01T00:00"}
+    assert lea.send("/controls", version=0, **lever, **ends, costs=costs, status="draft").status_code == 303
+    page = lea.get("/controls/x").text
+    assert f">{costs}</textarea>" in page
+    assert 'name="valid_from" type="datetime-local" value="2027-02-01T00:00"' in page
+    written = Control.model_validate_json(desk.topics.records["controls"][-1].value)
+    assert written.policy is not None
+    assert written.policy.costs == {"review": 4.5, "challenge_lost": 0.1}
+    assert written.valid_from is not None
 
 
 def test_names_are_found_by_word_and_told_with_type_meaning_and_example(desk: Console) -> None:
