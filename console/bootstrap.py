@@ -17,6 +17,7 @@ from console.acts import Acts
 from console.controls_writer import ControlActs, ControlsLog
 from console.metrics import ConsoleMetrics
 from console.past.backtests import Backtests, Past
+from console.past.true_ids import payment_at
 from console.projection.database import Readers, open_for_writing
 from console.projection.follower import Follower
 from console.projection.kafka_log import KafkaReader
@@ -143,6 +144,7 @@ def make_site(
             clock.now_us,
         ),
         names=cache(lambda: _names(settings)),
+        payment_at=lambda source: payment_at(source, settings.transactions_topic, past, payments_of(settings).token),
         announce=lambda said: _announce(writer, settings.models_topic, said),
         payments=payments_of(settings),
         metrics=metrics,

@@ -60,6 +60,25 @@ class KafkaReader:
                 first = found.get(place)
                 self._consumer.seek(place, first.offset if first is not None and first.offset >= 0 else ends[place])
 
+    def one(self, topic: str, partition: int, offset: int) -> LogRecord | None:
+        """See `LogReader.one`."""
+        place = TopicPartition(topic, partition)
+        with self._cluster.translated(f"reading {topic}"):
+            config = {**self._cluster.config(), "group_id": None, "auto_offset_reset": "none", "max_poll_records": 1}
+            consumer = open_consumer(config)
+            try:
+                consumer.assign([place])
+                consumer.seek(place, offset)
+                records = consumer.poll(timeout_ms=REQUEST_MS).get(place, [])
+            except OffsetOutOfRangeError:
+                return None
+            finally:
+                consumer.close()
+        found = next((record for record in records if record.offset == offset), None)
+        return (
+            None if found is None else LogRecord(topic, partition, offset, found.timestamp * 1000, found.value or b"")
+        )
+
     def poll(self) -> Sequence[LogRecord]:
         """See `LogReader.poll`."""
         with self._cluster.translated("reading"):

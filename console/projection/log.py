@@ -27,6 +27,10 @@ class LogReader(Protocol):
         """Goes to the first records that are stamped at a time, µs, or later; after `start`. Raises as `poll`."""
         ...
 
+    def one(self, topic: str, partition: int, offset: int) -> LogRecord | None:
+        """A single record, apart from `start` and `poll`; None where it is gone. Raises as `poll`."""
+        ...
+
     def poll(self) -> Sequence[LogRecord]:
         """What has come, in offset order by partition; waits for a moment when there is nothing.
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from console.accounts.roles import Role
-from console.projection.case_view import case_view
+from console.projection.case_view import CaseView, case_view
 from console.projection.controls import fired
 from console.web.case import OFFERED
 from console.web.control_form import (
@@ -105,12 +105,12 @@ def offer(visit: Visit) -> Response:
         view = case_view(connection, case_id, site.payments)
     if view is None or view.payment is None:
         return failure(site, 404, "missing")
-    payment, field = view.payment, visit.text("field") or ""
+    payment, field = as_scored(visit, view), visit.text("field") or ""
     control_id = f"case-{case_id[:8]}-{secrets.token_hex(3)}"
 
     def offered() -> Control:
         if field not in OFFERED or not isinstance(payment.get(field), str):
-            raise Misconfigured("the payment has no such id")
+            raise Misconfigured("the payment has no such id, or is no longer in the log")
         days = visit.number("days")
         if not 1 <= days <= MOST_DAYS:
             raise Misconfigured(f"days: must be 1 to {MOST_DAYS}")
@@ -130,6 +130,18 @@ def offer(visit: Visit) -> Response:
         )
 
     return _put(visit, "offer", control_id, offered, back=f"/case/{case_id}")
+
+
+def as_scored(visit: Visit, view: CaseView) -> dict[str, Any]:
+    """The payment with the ids that the scorer compares, which pseudonyms stand for here; {} where they are gone.
+
+    Raises:
+        Unavailable: they can be read from Kafka alone, which is away.
+    """
+    said = view.alert or view.decision
+    if visit.site.payments.pseudonyms is None:
+        return view.payment or {}
+    return {} if said is None else visit.site.payment_at(said["source"]) or {}
 
 
 def _offered_body(visit: Visit, what: str, field: str, value: str) -> dict[str, Any]:

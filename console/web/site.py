@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Final
+from typing import Any, Final
 
 import jinja2
 from starlette.datastructures import FormData
@@ -66,6 +66,7 @@ class Site:
     control_acts: ControlActs
     backtests: Backtests
     names: Callable[[], Vocabulary]
+    payment_at: Callable[[Mapping[str, Any]], dict[str, Any] | None]
     announce: Callable[[Announcement], None]
     payments: Payments
     metrics: ConsoleMetrics
