@@ -79,6 +79,7 @@ def projection_on(settings: Settings, connection: sqlite3.Connection) -> Project
         topics_of(settings),
         payments_of(settings),
         blind_share=settings.console_blind_share,
+        second_share=settings.console_second_share,
         review_minutes=settings.console_review_minutes,
         keep_us=int(settings.console_keep.total_seconds() * 1e6),
     )

@@ -60,6 +60,9 @@ class Settings(PlatformSettings):
     console_blind_share: float = Field(
         0.001, ge=0.0, le=0.1, description="share of allowed payments that become blind cases; 0: none"
     )
+    console_second_share: float = Field(
+        0.02, ge=0.0, le=1.0, description="share of judged alerts that a second analyst judges as a blind case; 0: none"
+    )
     console_review_minutes: float = Field(
         5.0, gt=0.0, description="minutes of an analyst for one case, as in the policy's costs"
     )

@@ -43,7 +43,8 @@ class Usual:
 class CaseView:
     """A case; `alert`, `decision` and `promotions` are as their topics have them.
 
-    `arrived_us` is when the label that follows from the case's verdict came into its topic.
+    `second` is the case in which another analyst judged the same, once that is done; `arrived_us` is when the label
+    that follows from the case's verdict came into its topic.
     """
 
     row: sqlite3.Row
@@ -53,6 +54,7 @@ class CaseView:
     labels: list[sqlite3.Row]
     events: list[dict[str, Any]]
     merged: list[sqlite3.Row]
+    second: sqlite3.Row | None
     links: list[Link]
     timeline: list[sqlite3.Row]
     usual: Usual | None
@@ -70,7 +72,8 @@ def case_view(connection: sqlite3.Connection, case_id: str, payments: Payments) 
         " UNION ALL SELECT raw FROM decision WHERE transaction_id = ? LIMIT 1",
         (case_id, row["transaction_id"]),
     ).fetchone()
-    alert = connection.execute("SELECT raw FROM alert WHERE alert_id = ?", (case_id,)).fetchone()
+    alert_id = row["first_case"] or case_id
+    alert = connection.execute("SELECT raw FROM alert WHERE alert_id = ?", (alert_id,)).fetchone()
     true_id = row["transaction_id"] if decision is None else _decoded(decision)["transaction_id"]
     own_id = row["transaction_id"] if row["kind"] == "alert" else payments.id_of(row["transaction_id"])
     payment = connection.execute("SELECT raw FROM payment WHERE transaction_id = ?", (own_id,)).fetchone()
@@ -88,6 +91,9 @@ def case_view(connection: sqlite3.Connection, case_id: str, payments: Payments) 
         labels=labels,
         events=_events(connection, case_id),
         merged=connection.execute("SELECT * FROM cases WHERE merged_into = ?", (case_id,)).fetchall(),
+        second=connection.execute(
+            "SELECT * FROM cases WHERE first_case = ? AND status = 'closed'", (case_id,)
+        ).fetchone(),
         links=links,
         timeline=_timeline(connection, links),
         usual=None if paid is None else _usual(connection, paid),

@@ -53,6 +53,7 @@ class Projection:
         topics: which topic holds what.
         payments: turns payments into rows.
         blind_share: share of the allowed payments that become blind cases, 0..1.
+        second_share: share of the judged alerts that a second analyst judges, 0..1.
         review_minutes: minutes of an analyst for one case.
         keep_us: how long payments stay, and cases after their last act, µs.
     """
@@ -64,6 +65,7 @@ class Projection:
         payments: Payments,
         *,
         blind_share: float,
+        second_share: float,
         review_minutes: float,
         keep_us: int,
     ) -> None:
@@ -72,7 +74,7 @@ class Projection:
         self._blind_share = blind_share
         self._minutes = review_minutes
         self._keep_us = keep_us
-        self._cases = CaseEvents(connection)
+        self._cases = CaseEvents(connection, second_share=second_share)
         self._readers: Mapping[str, Callable[[LogRecord], None]] = {
             topics.transactions: self._event,
             topics.alerts: self._alert,

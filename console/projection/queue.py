@@ -178,6 +178,6 @@ def _state(state: State, user: str, now_us: int) -> tuple[list[str], list[str | 
         return ["+status = 'closed'", "kind IS NOT NULL", "judged_us > 0"], []
     return (
         ["status = 'open'", "kind IS NOT NULL", "snooze_until_us <= ?",
-         "(holder IS NULL OR holder = ? OR claim_until_us <= ?)"],
-        [now_us, user, now_us],
+         "(holder IS NULL OR holder = ? OR claim_until_us <= ?)", "(first_by IS NULL OR first_by != ?)"],
+        [now_us, user, now_us, user],
     )  # fmt: skip

@@ -44,14 +44,14 @@ CREATE TABLE label (
 CREATE INDEX label_of_payment ON label (transaction_id);
 
 -- The first half of a case's row is its alert's or its decision's, the second what its events fold to: either may come
--- first. A row without kind is not shown.
+-- first. A row without kind is not shown. A second look has the case that it looks at again, and who judged that.
 CREATE TABLE cases (
     case_id TEXT PRIMARY KEY, kind TEXT, transaction_id TEXT, worth REAL, opened_us INTEGER, score REAL, level TEXT,
     action TEXT, amount REAL, currency TEXT,
     version INTEGER NOT NULL DEFAULT 0, status TEXT NOT NULL DEFAULT 'open', holder TEXT,
     claim_until_us INTEGER NOT NULL DEFAULT 0, snooze_until_us INTEGER NOT NULL DEFAULT 0, verdict TEXT, judged_by TEXT,
     judged_us INTEGER NOT NULL DEFAULT 0, label_id TEXT, merged_into TEXT, event_transaction TEXT,
-    touched_us INTEGER NOT NULL DEFAULT 0
+    touched_us INTEGER NOT NULL DEFAULT 0, first_case TEXT, first_by TEXT
 ) WITHOUT ROWID;
 -- With what pages filter by: a rare level or amount is found without a look at each case.
 CREATE INDEX queue ON cases (status, kind, worth DESC, case_id, level, action, amount);
@@ -60,6 +60,7 @@ CREATE INDEX held ON cases (holder) WHERE holder IS NOT NULL;
 CREATE INDEX snoozed ON cases (snooze_until_us) WHERE snooze_until_us > 0;
 CREATE INDEX judged ON cases (judged_us) WHERE judged_us > 0;
 CREATE INDEX merged ON cases (merged_into) WHERE merged_into IS NOT NULL;
+CREATE INDEX second ON cases (first_case) WHERE first_case IS NOT NULL;
 CREATE INDEX case_of_payment ON cases (transaction_id);
 
 CREATE TABLE case_event (

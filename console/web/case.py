@@ -110,7 +110,7 @@ def merge(visit: Visit) -> Response:
     into = visit.text("into") or ""
     with visit.site.readers.view() as connection:
         other = case_view(connection, into, visit.site.payments)
-    if other is None or other.row["status"] != "open":
+    if other is None or other.row["status"] != "open" or other.row["first_case"]:
         return visit.refused(Refused("unknown"), f"/case/{visit.request.path_params['case_id']}")
     return _done(visit, "merge", {"into": into})
 

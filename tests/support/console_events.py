@@ -19,7 +19,13 @@ def projection_of(connection: sqlite3.Connection, payments: Payments | None = No
     """A projection of these topics that keeps thirty days."""
     thirty_days = 30 * 86_400_000_000
     return Projection(
-        connection, TOPICS, payments or Payments(), blind_share=0.5, review_minutes=5.0, keep_us=thirty_days
+        connection,
+        TOPICS,
+        payments or Payments(),
+        blind_share=0.5,
+        second_share=0.0,
+        review_minutes=5.0,
+        keep_us=thirty_days,
     )
 
 
