@@ -148,7 +148,7 @@ def test_a_rule_is_written_by_one_and_approved_by_another(desk: Console, browser
     lea.wait_for_url("**/controls/regulars")
     assert lea.locator("button[value=approve]").count() == 0
     lea.click("text=Try it on past payments")
-    lea.wait_for_selector("text=Payments that it hits")
+    lea.wait_for_selector("text=Payments that it hits", timeout=120_000)  # the first one may compile
     no_faults(lea, but="409")
     ada = logged_in(browser, address, "ada", viewport={"width": 1280, "height": 1100})
     ada.goto(f"{address}/controls/regulars")
