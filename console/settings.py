@@ -71,7 +71,7 @@ class Settings(PlatformSettings):
         description="how long payments stay in the projection, and cases after the last act on them, in seconds",
     )
     console_backtest_records: int = Field(
-        500_000, ge=1_000, description="records of payments that a backtest of a rule reads at most, the newest"
+        200_000, ge=1_000, description="records of payments that a backtest of a rule reads at most, the newest"
     )
     console_maturity: Duration = Field(
         timedelta(days=120), description="age at which silence counts as genuine for the loop, shown beside labels"

@@ -23,6 +23,9 @@ from runtime.platform_file import DeclaredPlatform
 KEPT: Final = 100
 """Outcomes that are remembered, the newest."""
 
+SHARE: Final = 1_000
+"""Records decided together: compiled code lets no page be answered meanwhile, some ten milliseconds."""
+
 _log = structlog.get_logger("console")
 
 
@@ -155,12 +158,12 @@ class Backtests:
 
 
 def _shares(reader: LogReader, topic: str, left: int) -> Iterator[list[LogRecord]]:
-    """Records up to where the log ended at first, each share of one partition."""
+    """Records up to where the log ended at first, each share of one partition and small."""
     while left > 0:
         polled = [record for record in reader.poll() if record.topic == topic]
         if not polled and reader.behind() == 0:
             return
         for _, records in groupby(polled, lambda record: record.partition):
-            share = list(records)
-            yield share
-            left -= len(share)
+            found = list(records)
+            yield from (found[first : first + SHARE] for first in range(0, len(found), SHARE))
+            left -= len(found)
