@@ -76,7 +76,7 @@ class Readers:
             raise Unavailable(f"cannot read {self._path}: {error}") from None
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA query_only = ON")
-        connection.execute("PRAGMA mmap_size = 268435456")
+        connection.execute("PRAGMA mmap_size = 1073741824")
         return connection
 
 

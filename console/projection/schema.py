@@ -52,8 +52,8 @@ CREATE TABLE cases (
     claim_until_us INTEGER NOT NULL DEFAULT 0, snooze_until_us INTEGER NOT NULL DEFAULT 0, verdict TEXT, judged_by TEXT,
     judged_us INTEGER NOT NULL DEFAULT 0, label_id TEXT, merged_into TEXT, event_transaction TEXT,
     touched_us INTEGER NOT NULL DEFAULT 0, first_case TEXT, first_by TEXT
-) WITHOUT ROWID;
--- With what pages filter by: a rare level or amount is found without a look at each case.
+);
+-- With what pages filter by: a rare level or amount is found without a look at each case (which needs rowids).
 CREATE INDEX queue ON cases (status, kind, worth DESC, case_id, level, action, amount);
 CREATE INDEX waiting ON cases (status, kind, opened_us);
 CREATE INDEX held ON cases (holder) WHERE holder IS NOT NULL;
