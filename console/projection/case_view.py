@@ -105,9 +105,9 @@ def case_view(connection: sqlite3.Connection, case_id: str, payments: Payments) 
 def linked_cases(connection: sqlite3.Connection, kind: str, value: str) -> list[sqlite3.Row]:
     """Open cases on payments that share something, worthiest first."""
     return connection.execute(
-        # CROSS keeps SQLite from the walk over the queue that its order invites to.
-        "SELECT c.* FROM link l CROSS JOIN cases c ON c.transaction_id = l.transaction_id WHERE l.kind = ?"
-        " AND l.value = ? AND c.status = 'open' AND c.kind = 'alert' ORDER BY c.worth DESC LIMIT ?",
+        # The `+` keeps SQLite from a walk over the queue, which its order invites to.
+        "SELECT c.* FROM link l JOIN cases c USING (transaction_id) WHERE l.kind = ? AND l.value = ?"
+        " AND +c.status = 'open' AND +c.kind = 'alert' ORDER BY +c.worth DESC LIMIT ?",
         (kind, value, LINKED),
     ).fetchall()
 
