@@ -96,7 +96,7 @@ def test_an_id_that_is_listed_on_a_case_decides_the_next_payment_until_it_is_tak
         mira = logged_in(browser, address, "mira")
         mira.reload()
         mira.locator("table.queue tbody a").first.click()
-        mira.wait_for_selector(f"text={DEVICE}")
+        mira.wait_for_selector(f"text={DEVICE}", state="attached")
         mira.click("button[value=claim]")
         mira.wait_for_selector("text=You hold this case")
         mira.check("input[value=unauthorised]")
