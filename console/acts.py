@@ -79,13 +79,15 @@ class Acts:
         """
         with self._readers.view() as connection:
             row = connection.execute(
-                "SELECT c.kind, coalesce(d.transaction_id, c.transaction_id) FROM cases c"
+                "SELECT c.kind, coalesce(d.transaction_id, c.transaction_id), c.first_case, c.first_by FROM cases c"
                 " LEFT JOIN decision d ON d.alert_id = c.case_id WHERE c.case_id = ? AND c.kind IS NOT NULL",
                 (case_id,),
             ).fetchone()
         if row is None:
             return Refused("unknown")
-        blind = kind == "verdict" and row[0] == "blind"
+        if row["first_by"] == by or (row["first_case"] is not None and kind == "merge"):
+            return Refused("own")
+        blind = kind == "verdict" and row["kind"] == "blind" and row["first_case"] is None
         try:
             event = CaseEvent.model_validate(
                 {

@@ -3,8 +3,9 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import structlog
@@ -15,6 +16,8 @@ from console.accounts.store import Accounts
 from console.acts import Acts
 from console.controls_writer import ControlActs, ControlsLog
 from console.metrics import ConsoleMetrics
+from console.past.backtests import Backtests, Past
+from console.past.true_ids import payment_at
 from console.projection.database import Readers, open_for_writing
 from console.projection.follower import Follower
 from console.projection.kafka_log import KafkaReader
@@ -24,6 +27,8 @@ from console.projection.projection import Projection, Topics
 from console.settings import Settings
 from console.web.app import application
 from console.web.site import Site
+from fraud.contracts.outbound import Announcement
+from fraud.controls.language.vocabulary import Vocabulary
 from fraud.privacy.card_numbers import tokeniser
 from fraud.privacy.keys import CARD_NUMBERS, PSEUDONYMS, derived
 from fraud.privacy.pseudonyms import Pseudonyms
@@ -74,7 +79,9 @@ def projection_on(settings: Settings, connection: sqlite3.Connection) -> Project
         topics_of(settings),
         payments_of(settings),
         blind_share=settings.console_blind_share,
+        second_share=settings.console_second_share,
         review_minutes=settings.console_review_minutes,
+        keep_us=int(settings.console_keep.total_seconds() * 1e6),
     )
 
 
@@ -100,10 +107,11 @@ def make_site(
     writer: LogWriter,
     controls: ControlsLog,
     *,
+    past: Callable[[], LogReader],
     clock: SystemClock,
     registry: CollectorRegistry,
 ) -> Site:
-    """All parts of a console; nothing runs yet."""
+    """All parts of a console; nothing runs yet. `past`: opens a reader of the transactions topic."""
     follower = make_follower(settings, reader, writer, clock)
     readers = Readers(projection_file(settings))
     metrics = ConsoleMetrics(registry)
@@ -125,12 +133,36 @@ def make_site(
             blind_share=settings.console_blind_share,
         ),
         control_acts=ControlActs(controls, follower, topic=settings.controls_topic),
+        backtests=Backtests(
+            readers,
+            Past(
+                settings.declared,
+                payments_of(settings).token,
+                past,
+                topic=settings.transactions_topic,
+                most=settings.console_backtest_records,
+            ),
+            clock.now_us,
+        ),
+        names=cache(lambda: _names(settings)),
+        payment_at=lambda source: payment_at(source, settings.transactions_topic, past, payments_of(settings).token),
+        announce=lambda said: _announce(writer, settings.models_topic, said),
         payments=payments_of(settings),
         metrics=metrics,
         key=key.read_bytes(),
         now_us=clock.now_us,
         monotonic=clock.monotonic,
     )
+
+
+def _names(settings: Settings) -> Vocabulary:
+    from fraud.controls.names import vocabulary_of  # with compiled code, which most pages do without
+
+    return vocabulary_of(settings.platform, settings.declared.rates)
+
+
+def _announce(writer: LogWriter, topic: str, said: Announcement) -> None:
+    writer.append(topic, said.model, said.model_dump_json(exclude_none=True).encode())
 
 
 @contextmanager
@@ -164,7 +196,15 @@ def serve(settings: Settings) -> None:
     writer, controls = Appender(cluster), ControlsWriter(cluster, settings.controls_topic)
     with hold_instance_lock(settings.console_data_dir, "console"):
         reader = KafkaReader(cluster, topics_of(settings).all())
-        site = make_site(settings, reader, writer, controls, clock=clock, registry=registry)
+        site = make_site(
+            settings,
+            reader,
+            writer,
+            controls,
+            past=lambda: KafkaReader(cluster, [settings.transactions_topic]),
+            clock=clock,
+            registry=registry,
+        )
         follower = site.follower
         health = Endpoint(
             settings.console_http_host,

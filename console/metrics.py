@@ -30,7 +30,7 @@ class ConsoleMetrics:
         self.verdicts = Gauge("fraud_console_verdicts_hour", "verdicts of the last hour", registry=registry)
         self.agreement = Gauge(
             "fraud_console_agreement_ratio",
-            "share of cases judged by two analysts in which both said the same; NaN without any",
+            "share of second looks in which both analysts said the same; NaN without any",
             registry=registry,
         )
         self.behind = Gauge("fraud_console_behind_records", "records of the log not read yet", registry=registry)
@@ -59,9 +59,8 @@ class ConsoleMetrics:
 
 
 _AGREEMENT = """
-SELECT avg(verdicts = 1) FROM (
-    SELECT count(DISTINCT verdict) AS verdicts FROM case_event
-    WHERE verdict IS NOT NULL GROUP BY case_id HAVING count(DISTINCT by) > 1)
+SELECT avg(second.verdict = first.verdict) FROM cases second JOIN cases first ON first.case_id = second.first_case
+WHERE second.first_case IS NOT NULL AND second.status = 'closed' AND first.status = 'closed'
 """
 
 

@@ -9,14 +9,15 @@ from typing import Final, Self
 
 from pydantic import Field, model_validator
 
-from runtime.kafka.settings import BrokerSettings, TopicName
+from runtime.kafka.settings import TopicName
+from runtime.platform_file import PlatformSettings
 from runtime.settings import PREFIX, Duration, Secret
 
 CONSOLE: Final = f"{PREFIX}console_"
 """The console's own variables; others may be meant for programs that share its environment."""
 
 
-class Settings(BrokerSettings):
+class Settings(PlatformSettings):
     """The console's settings; each field's description is its line in docs/reference/settings.md."""
 
     transactions_topic: TopicName = Field(
@@ -59,14 +60,28 @@ class Settings(BrokerSettings):
     console_blind_share: float = Field(
         0.001, ge=0.0, le=0.1, description="share of allowed payments that become blind cases; 0: none"
     )
+    console_second_share: float = Field(
+        0.02, ge=0.0, le=1.0, description="share of judged alerts that a second analyst judges as a blind case; 0: none"
+    )
     console_review_minutes: float = Field(
         5.0, gt=0.0, description="minutes of an analyst for one case, as in the policy's costs"
+    )
+    console_keep: Duration = Field(
+        timedelta(days=180),
+        description="how long payments stay in the projection, and cases after the last act on them, in seconds",
+    )
+    console_backtest_records: int = Field(
+        200_000, ge=1_000, description="records of payments that a backtest of a rule reads at most, the newest"
     )
     console_maturity: Duration = Field(
         timedelta(days=120), description="age at which silence counts as genuine for the loop, shown beside labels"
     )
-    console_models_dir: Path | None = Field(None, description="model directory, for the page of models")
-    console_reports_dir: Path | None = Field(None, description="folder of the loop's reports, to show them")
+    console_models_dir: Path | None = Field(
+        None, description="model directory, for the page of models; rolled back from there if it can be written"
+    )
+    console_reports_dir: Path | None = Field(
+        None, description="the training loop's `runs` folder, to show its runs and their reports"
+    )
 
     @classmethod
     def claims(cls, variable: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Final
 import click
 
 from runtime.command_line import LazyGroup
-from service.process import skip_keras_import
+from service.process import prepare_tensorflow
 
 COMMANDS: Final = {
     "run": "service.commands.run:run_command",
@@ -26,7 +26,7 @@ def commands() -> None:
 
 def main() -> None:
     """Runs the command line in a process of its own."""
-    skip_keras_import()
+    prepare_tensorflow()
     commands()
 
 

@@ -5,6 +5,7 @@ work on them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
@@ -176,10 +177,11 @@ class Log(Archive, Protocol):
     def resume(self, partition: int, position: int) -> None:
         """Lets `poll` deliver an owned partition from `position` on."""
 
-    def commit(self, outputs: Sequence[Output]) -> Mapping[str, float]:
-        """Publishes all messages and moves the positions to each `end`, together or not at all; blocks until done.
+    def commit(self, outputs: Sequence[Output]) -> "Future[Mapping[str, float]]":
+        """Starts to publish all messages and to move the positions to each `end`, together or not at all.
 
-        Returns the seconds spent by stage, "send" and "commit".
+        What it gives is done when that is: with the seconds spent by stage, "send" and "commit", or with an error.
+        Until then nothing but `poll`, `assignment`, `joined` and `lag` may be called.
 
         Belongs to the ownership that the last `poll` saw: if that has passed on, nothing is published. After any
         `Unavailable` it is unknown whether it happened: `recover`, then ask `committed`.
@@ -195,7 +197,7 @@ class Log(Archive, Protocol):
         """Records behind the end of the log as last heard, by partition. Never blocks."""
 
     def close(self) -> None:
-        """Leaves everything; what was not committed stays uncommitted. Never raises."""
+        """Leaves everything, once a commit under way has ended; what was not committed stays so. Never raises."""
 
 
 class Model(Protocol):

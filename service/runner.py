@@ -1,7 +1,9 @@
 """The loop: poll, process, commit; and what happens around it when ownership, the broker or the model changes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import structlog
@@ -15,6 +17,7 @@ from service.observability.health import Health
 from service.observability.log_sampling import SampledWarnings
 from service.observability.metrics import Metrics
 from service.outputs.dead_letters import DeadLetterCap
+from service.partition import Partition
 from service.pipeline import Pipeline, unprocessable
 from service.ports import Clock, ControlsSource, Log, ModelSource, Output, Records, Snapshot, SnapshotStore
 from service.recovery import HistoryRecovery
@@ -72,16 +75,18 @@ class Runner:
         self._snapshots = snapshots
         self._recovery = recovery
         self._metrics = metrics
-        self._warnings = warnings
         self._health = health
         self._clock = clock
         self._stop = stop
         self._controls = controls
         self._snapshot_seconds = snapshot_seconds
-        self._cap = cap
         self._topic = topic
         self._set_aside = set_aside
         self._suspects = Suspects()
+        self._committer = Committer(
+            log, pipeline.partitions, pauses=self._pauses, on_doubt=self._look_again, cap=cap,
+            metrics=metrics, warnings=warnings, health=health, clock=clock,
+        )  # fmt: skip
         self._epoch: int | None = None
         self._gauges_due = 0.0
         self._poll_due = 0.0
@@ -105,8 +110,11 @@ class Runner:
             self._metrics.latency.records.look(polled, self._log.lag(), self._clock.now_us())
             if polled:
                 self._process(polled)
+            else:
+                self._committer.finish()
             self._take_controls()
             self._between_batches()
+        self._committer.finish()
         self._health.unready = "stopping"
         self._stop.settled()
         self._save_snapshots()
@@ -118,11 +126,15 @@ class Runner:
         if polled is None or self._stop.requested:
             return ()  # polled, but nothing was done with it: the next start polls it again
         if self._log.assignment().epoch != self._epoch:
+            self._committer.finish()
             with suppress(_Interrupted):
                 self._reach(self._take_over)
             return ()  # taking over goes back to the committed positions: what was polled before comes again
         self._note_readiness(None if self._log.joined() else "not a member of the consumer group")
         return polled
+
+    def _look_again(self) -> None:
+        self._epoch = None
 
     def _note_readiness(self, unready: str | None) -> None:
         """Notes whether this instance is ready, and says so when that changes: an outage may raise nothing."""
@@ -172,19 +184,21 @@ class Runner:
             self._log.poll(POLL_SECONDS)  # a join takes a moment: with none, each poll would begin another
 
     def _process(self, polled: Sequence[Records]) -> None:
-        """Scores and commits what was polled, or as much of it as the search for a failing record wants."""
+        """Scores what was polled, or as much of it as the search for a failing record wants, and begins to commit."""
         suspects = self._suspects
         share = suspects.share(polled)
         unscored = suspects.unscored(share)
         try:
             result = self._pipeline.process(share, self._models.current(), self._clock.now_us(), unscored=unscored)
         except ServiceError:
+            self._committer.finish()  # what came before it is committed
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, a record may be behind it
+            self._committer.finish()
             # What fails without being scored fails in the history, and would in every later replay: no way around it.
             self._failed(share, error, forgive=self._set_aside and unscored is None)
             return
-        self._commit(result)
+        self._committer.begin(result)
         suspects.passed(share)
         if share is not polled:
             self._epoch = None  # back to the committed positions, for what was polled and left
@@ -205,55 +219,6 @@ class Runner:
             if not forgive:
                 raise unprocessable(where, error) from error
             self._suspects.condemn(type(error).__name__)
-
-    def _commit(self, result: ProcessedBatch) -> None:
-        """Publishes a batch, however often that must be tried: it is scored once and sent until the log has it."""
-        if self._cap is not None:
-            self._cap.check(result.dead)
-        outputs: Sequence[Output] = result.outputs
-        laps: Mapping[str, float] = {}
-        refusals = 0
-        while outputs:
-            self._health.beat()
-            try:
-                laps = self._log.commit(outputs)
-            except Unavailable as error:
-                refusals += isinstance(error, Refused)
-                if refusals >= REFUSALS:
-                    raise Misconfigured(f"{error}; refused {refusals} times, the batch is uncommitted") from error
-                self._metrics.broker.retried.inc()
-                outputs = self._settle(outputs, error)
-            else:
-                break
-        # A part that another instance took over is counted there.
-        done = result.only(self._pipeline.partitions)
-        if len(done):
-            self._metrics.batch(done, committed_us=self._clock.now_us(), seconds=laps)
-            self._warnings.observe(done)
-
-    def _settle(self, outputs: Sequence[Output], error: Unavailable) -> Sequence[Output]:
-        """After a commit of unknown fate: which outputs must be sent again. The committed positions decide."""
-        self._epoch = None  # recovery pauses every partition
-        self._health.unready = "the last commit is in doubt"
-        _log.warning("commit in doubt", error=str(error))
-        for pause in self._pauses():
-            try:
-                self._log.recover()
-                return [output for output in outputs if self._is_open(output)]
-            except Unavailable as again:
-                _log.warning("waiting for the broker", error=str(again), pause=pause)
-        raise Unfinished("the broker did not take the batch in hand in time; it is uncommitted")
-
-    def _is_open(self, output: Output) -> bool:
-        committed = self._log.committed(output.partition)
-        if committed == output.end:
-            return False
-        if committed == output.start and output.partition in self._log.assignment().partitions:
-            return True
-        # Another instance owns it now, or has gone on: its records are scored there, and our history is not the log's.
-        self._pipeline.partitions.pop(output.partition, None)
-        _log.warning("partition lost", partition=output.partition, committed=committed)
-        return False
 
     def _take_controls(self) -> None:
         """Lets the next batch be decided under what has come of the controls log."""
@@ -276,6 +241,7 @@ class Runner:
             self._gauges_due = now + GAUGE_SECONDS
             self._show()
         if now >= self._snapshots_due:
+            self._committer.finish()
             self._snapshots_due = now + self._snapshot_seconds
             self._save_snapshots()
 
@@ -336,3 +302,138 @@ class Runner:
             yield pause
             self._stop.wait(pause)
             attempt += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A batch whose commit is under way.
+
+    Attributes:
+        result: the batch.
+        outputs: what of it is being published.
+        begun_us: wall time, µs.
+        end: gives the seconds spent by stage, or raises.
+    """
+
+    result: ProcessedBatch
+    outputs: Sequence[Output]
+    begun_us: int
+    end: Future[Mapping[str, float]]
+
+
+class Committer:
+    """Commits batches, one at a time: scored once, and sent until the log has it.
+
+    Args:
+        log: where.
+        held: the partitions whose histories this instance holds; one that another instance took over is removed.
+        pauses: between attempts, for as long as it may take.
+        on_doubt: called when the fate of a commit is unknown: afterwards every partition is paused, and what the
+            instance owns must be looked at anew.
+        cap: of dead letters.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        held: dict[int, Partition],
+        *,
+        pauses: Callable[[], Iterator[float]],
+        on_doubt: Callable[[], None],
+        cap: DeadLetterCap | None,
+        metrics: Metrics,
+        warnings: SampledWarnings,
+        health: Health,
+        clock: Clock,
+    ) -> None:
+        self._log = log
+        self._held = held
+        self._pauses = pauses
+        self._on_doubt = on_doubt
+        self._cap = cap
+        self._metrics = metrics
+        self._warnings = warnings
+        self._health = health
+        self._clock = clock
+        self._commit: Commit | None = None
+
+    def begin(self, result: ProcessedBatch) -> None:
+        """Begins to commit a batch, once the one before is committed.
+
+        Its end is waited for at once unless as much as it held waits: then the next one is scored meanwhile. Without
+        such a backlog that would only make the next one smaller, and what comes after it wait for two commits.
+        """
+        doubted = self.finish()
+        if self._cap is not None:
+            self._cap.check(result.dead)
+        # After a doubt another instance may own a part of what was scored meanwhile.
+        outputs = self._open_ones(result.outputs) if doubted else result.outputs
+        self._hand_over(result, outputs)
+        if sum(self._log.lag().values()) < len(result):
+            self.finish()
+
+    def _hand_over(self, result: ProcessedBatch, outputs: Sequence[Output]) -> None:
+        if outputs:
+            self._commit = Commit(result, outputs, self._clock.now_us(), self._log.commit(outputs))
+        else:
+            self._count(result, committed_us=self._clock.now_us(), seconds={})
+
+    def finish(self) -> bool:
+        """Waits for the commit under way, and sends its batch until the log has it; whether it was ever in doubt."""
+        refusals = doubts = 0
+        while self._commit is not None:
+            commit, self._commit = self._commit, None
+            self._health.beat()
+            try:
+                seconds = commit.end.result()
+            except Unavailable as error:
+                doubts += 1
+                refusals += isinstance(error, Refused)
+                if refusals >= REFUSALS:
+                    raise Misconfigured(f"{error}; refused {refusals} times, the batch is uncommitted") from error
+                self._metrics.broker.retried.inc()
+                self._hand_over(commit.result, self._settle(commit.outputs, error))
+            else:
+                ended_us = commit.begun_us + round(1e6 * sum(seconds.values()))  # it may have ended long ago
+                self._count(commit.result, committed_us=ended_us, seconds=seconds)
+        return doubts > 0
+
+    def _count(self, result: ProcessedBatch, *, committed_us: int, seconds: Mapping[str, float]) -> None:
+        # A part that another instance took over is counted there.
+        done = result.only(self._held)
+        if len(done):
+            self._metrics.batch(done, committed_us=committed_us, seconds=seconds)
+            self._warnings.observe(done)
+
+    def _settle(self, outputs: Sequence[Output], error: Unavailable) -> Sequence[Output]:
+        """After a commit of unknown fate: which outputs must be sent again. The committed positions decide."""
+        self._on_doubt()  # recovery pauses every partition
+        self._health.unready = "the last commit is in doubt"
+        _log.warning("commit in doubt", error=str(error))
+        return self._open_ones(outputs, recover=True)
+
+    def _open_ones(self, outputs: Sequence[Output], *, recover: bool = False) -> Sequence[Output]:
+        """Those that are ours to commit, and not committed yet.
+
+        Raises:
+            Unfinished: the time to stop was over before the broker told.
+        """
+        for pause in self._pauses():
+            try:
+                if recover:
+                    self._log.recover()
+                return [output for output in outputs if self._is_open(output)]
+            except Unavailable as again:
+                _log.warning("waiting for the broker", error=str(again), pause=pause)
+        raise Unfinished("the broker did not take the batch in hand in time; it is uncommitted")
+
+    def _is_open(self, output: Output) -> bool:
+        committed = self._log.committed(output.partition)
+        if committed == output.end:
+            return False
+        if committed == output.start and output.partition in self._log.assignment().partitions:
+            return True
+        # Another instance owns it now, or has gone on: its records are scored there, and our history is not the log's.
+        self._held.pop(output.partition, None)
+        _log.warning("partition lost", partition=output.partition, committed=committed)
+        return False

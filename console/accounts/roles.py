@@ -13,4 +13,4 @@ class Role(IntEnum):
     lead = 2
     """Hands cases over, approves rules, sets levers, reads the audit."""
     admin = 3
-    """Asks for a rollback of the model."""
+    """Rolls the model back."""

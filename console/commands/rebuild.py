@@ -28,6 +28,7 @@ def rebuild_command() -> None:
             while (records := reader.poll()) or reader.behind():
                 projection.apply(records)
                 count += len(records)
+            projection.prune()
         finally:
             reader.close()
         click.echo(f"{count:,} records in {clock.monotonic() - began:.1f} s, content {digest(connection)[:16]}")

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from fraud.contracts.cases import CaseEvent
 
 TIMELINE: Final = 60
 LINKED: Final = 40
+PROMOTIONS: Final = 10
 USUAL_FROM: Final = 200
 """Earlier payments of a customer that its usual values are taken from, at most."""
 
@@ -39,7 +41,11 @@ class Usual:
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """A case; `alert` and `decision` are as their topics have them."""
+    """A case; `alert`, `decision` and `promotions` are as their topics have them.
+
+    `second` is the case in which another analyst judged the same, once that is done; `arrived_us` is when the label
+    that follows from the case's verdict came into its topic.
+    """
 
     row: sqlite3.Row
     payment: dict[str, Any] | None
@@ -48,10 +54,12 @@ class CaseView:
     labels: list[sqlite3.Row]
     events: list[dict[str, Any]]
     merged: list[sqlite3.Row]
+    second: sqlite3.Row | None
     links: list[Link]
     timeline: list[sqlite3.Row]
     usual: Usual | None
-    learnt: dict[str, Any] | None
+    arrived_us: int | None
+    promotions: list[dict[str, Any]]
 
 
 def case_view(connection: sqlite3.Connection, case_id: str, payments: Payments) -> CaseView | None:
@@ -64,7 +72,8 @@ def case_view(connection: sqlite3.Connection, case_id: str, payments: Payments) 
         " UNION ALL SELECT raw FROM decision WHERE transaction_id = ? LIMIT 1",
         (case_id, row["transaction_id"]),
     ).fetchone()
-    alert = connection.execute("SELECT raw FROM alert WHERE alert_id = ?", (case_id,)).fetchone()
+    alert_id = row["first_case"] or case_id
+    alert = connection.execute("SELECT raw FROM alert WHERE alert_id = ?", (alert_id,)).fetchone()
     true_id = row["transaction_id"] if decision is None else _decoded(decision)["transaction_id"]
     own_id = row["transaction_id"] if row["kind"] == "alert" else payments.id_of(row["transaction_id"])
     payment = connection.execute("SELECT raw FROM payment WHERE transaction_id = ?", (own_id,)).fetchone()
@@ -73,6 +82,7 @@ def case_view(connection: sqlite3.Connection, case_id: str, payments: Payments) 
     labels = connection.execute(
         "SELECT * FROM label WHERE transaction_id = ? ORDER BY arrived_us", (true_id,)
     ).fetchall()
+    arrived_us = next((label["arrived_us"] for label in labels if label["label_id"] == row["label_id"]), None)
     return CaseView(
         row=row,
         payment=paid,
@@ -81,18 +91,23 @@ def case_view(connection: sqlite3.Connection, case_id: str, payments: Payments) 
         labels=labels,
         events=_events(connection, case_id),
         merged=connection.execute("SELECT * FROM cases WHERE merged_into = ?", (case_id,)).fetchall(),
+        second=connection.execute(
+            "SELECT * FROM cases WHERE first_case = ? AND status = 'closed'", (case_id,)
+        ).fetchone(),
         links=links,
         timeline=_timeline(connection, links),
         usual=None if paid is None else _usual(connection, paid),
-        learnt=_learnt(connection, labels, row["label_id"]),
+        arrived_us=arrived_us,
+        promotions=_promotions(connection, arrived_us),
     )
 
 
 def linked_cases(connection: sqlite3.Connection, kind: str, value: str) -> list[sqlite3.Row]:
     """Open cases on payments that share something, worthiest first."""
     return connection.execute(
+        # The `+` keeps SQLite from a walk over the queue, which its order invites to.
         "SELECT c.* FROM link l JOIN cases c USING (transaction_id) WHERE l.kind = ? AND l.value = ?"
-        " AND c.status = 'open' AND c.kind = 'alert' ORDER BY c.worth DESC LIMIT ?",
+        " AND +c.status = 'open' AND +c.kind = 'alert' ORDER BY +c.worth DESC LIMIT ?",
         (kind, value, LINKED),
     ).fetchall()
 
@@ -156,11 +171,10 @@ def _usual(connection: sqlite3.Connection, paid: dict[str, Any]) -> Usual:
     return Usual(len(before), median(amounts) if amounts else None, max(amounts, default=None), known)
 
 
-def _learnt(connection: sqlite3.Connection, labels: list[sqlite3.Row], label_id: str | None) -> dict[str, Any] | None:
-    """The first version that was promoted after the case's label had arrived."""
-    arrived = next((label["arrived_us"] for label in labels if label["label_id"] == label_id), None)
-    if arrived is None:
-        return None
-    rows = connection.execute("SELECT raw FROM announcement WHERE at_us > ? ORDER BY at_us", (arrived,))
-    found = (_decoded(row) for row in rows)
-    return next((announcement for announcement in found if announcement["type"] == "promotion"), None)
+def _promotions(connection: sqlite3.Connection, arrived_us: int | None) -> list[dict[str, Any]]:
+    """Announcements of the first versions that were promoted after the case's label had arrived, oldest first."""
+    if arrived_us is None:
+        return []
+    rows = connection.execute("SELECT raw FROM announcement WHERE at_us > ? ORDER BY at_us", (arrived_us,))
+    found = (announcement for announcement in map(_decoded, rows) if announcement["type"] == "promotion")
+    return list(islice(found, PROMOTIONS))

@@ -22,11 +22,19 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """On how many cases of the last 30 days a control fired, and how many of them were judged fraud."""
+    """On how many payments of the last 30 days a control fired, and what is known of those.
+
+    Attributes:
+        count: payments.
+        cases: those with a case.
+        frauds: judged or labelled as fraud.
+        good: judged or labelled as genuine, or a matter of service.
+    """
 
     count: int
+    cases: int
     frauds: int
-    shadow: int
+    good: int
 
 
 class Controls:
@@ -71,14 +79,19 @@ class Controls:
             return self._state.next_version(control_id)
 
 
-def fired(connection: sqlite3.Connection, control_id: str, now_us: int) -> Fired:
-    """What a control did on cases: alerts name the versions that fired as `id@version`."""
-    pattern = control_id.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "@%"
-    query = (
-        "SELECT count(DISTINCT c.case_id), count(DISTINCT CASE WHEN c.verdict IN ('unauthorised', 'first_party')"
-        " THEN c.case_id END) FROM cases c JOIN alert a ON a.alert_id = c.case_id,"
-        " json_each(json_extract(a.raw, ?)) rule WHERE c.opened_us > ? AND rule.value LIKE ? ESCAPE '\\'"
-    )
-    live = connection.execute(query, ("$.rules", now_us - DAYS_30_US, pattern)).fetchone()
-    shadow = connection.execute(query, ("$.rules_shadow", now_us - DAYS_30_US, pattern)).fetchone()
-    return Fired(live[0], live[1], shadow[0])
+_FIRED: Final = """
+WITH fired AS (SELECT DISTINCT subject FROM hit WHERE control_id = ? AND shadow = ? AND event_us > ?),
+    known AS (
+        SELECT subject, c.case_id,
+            coalesce(c.verdict, (SELECT l.verdict FROM decision d JOIN label l USING (transaction_id)
+                WHERE d.alert_id = subject OR d.transaction_id = subject ORDER BY l.arrived_us DESC LIMIT 1)) AS verdict
+        FROM fired LEFT JOIN cases c ON c.case_id = subject)
+SELECT count(*), count(case_id), count(*) FILTER (WHERE verdict IN ('unauthorised', 'first_party')),
+    count(*) FILTER (WHERE verdict IN ('genuine', 'service')) FROM known
+"""
+
+
+def fired(connection: sqlite3.Connection, control_id: str, now_us: int, *, shadow: bool) -> Fired:
+    """What a control did, or in shadow would have done, by the names in alerts and decisions."""
+    row = connection.execute(_FIRED, (control_id, shadow, now_us - DAYS_30_US)).fetchone()
+    return Fired(*row)

@@ -23,6 +23,7 @@ class CaseState:
     judged_us: int = 0
     label_id: str | None = None
     into: str | None = None
+    touched_us: int = 0
 
     def held_by(self, user: str, now_us: int) -> bool:
         """Whether the user holds a claim that has not run out."""
@@ -51,7 +52,7 @@ def fold(state: CaseState, event: CaseEvent, stamp_us: int) -> CaseState | NotCo
     if event.version != state.version + 1:
         return NotCounted("changed")
     after = _ACTS[event.type](state, event, stamp_us)
-    return after if isinstance(after, NotCounted) else replace(after, version=event.version)
+    return after if isinstance(after, NotCounted) else replace(after, version=event.version, touched_us=stamp_us)
 
 
 def _until(event: CaseEvent, stamp_us: int) -> int:

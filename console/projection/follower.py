@@ -21,6 +21,9 @@ PAUSE: Final = 1.0
 OTHERS_US: Final = 20_000_000
 """Age, µs, at which a label that another console should have sent is sent from here: it may have been killed."""
 
+PRUNE_EVERY: Final = 3600.0
+"""Seconds between two looks for what has grown old."""
+
 AGAIN: Final = 30.0
 """Seconds after which a label that was sent, and was not read back, is sent again; its id makes that harmless."""
 
@@ -68,6 +71,7 @@ class Follower:
         self._stop = threading.Event()
         self._started = False
         self._looked = -BEHIND_EVERY
+        self._pruned = monotonic()
         self.trouble: str | None = "the log has not been read yet"
         self.behind: int | None = None
         self.turned = monotonic()
@@ -108,6 +112,9 @@ class Follower:
             self.trouble = None
         if self.behind is not None and self.behind < 1_000:
             self._send_labels()
+            if self._monotonic() - self._pruned >= PRUNE_EVERY:
+                self._projection.prune()
+                self._pruned = self._monotonic()
         return len(records)
 
     def take_in(self, records: Sequence[LogRecord]) -> None:

@@ -9,7 +9,7 @@ from kafka.errors import OffsetOutOfRangeError
 from console.projection.log import LogRecord
 from runtime.errors import Unavailable
 from runtime.kafka.batch_reader import read_in_batches
-from runtime.kafka.client import Cluster, open_consumer
+from runtime.kafka.client import REQUEST_MS, Cluster, open_consumer
 
 POLL_MS: Final = 200
 MAX_RECORDS: Final = 5_000
@@ -49,6 +49,35 @@ class KafkaReader:
             consumer.close()
             raise
         self._consumer = consumer
+
+    def start_from(self, time_us: int) -> None:
+        """See `LogReader.start_from`."""
+        with self._cluster.translated("looking for a time"):
+            places = list(self._consumer.assignment())
+            found = self._consumer.offsets_for_times(dict.fromkeys(places, time_us // 1000), timeout_ms=REQUEST_MS)
+            ends = self._consumer.end_offsets(places)
+            for place in places:
+                first = found.get(place)
+                self._consumer.seek(place, first.offset if first is not None and first.offset >= 0 else ends[place])
+
+    def one(self, topic: str, partition: int, offset: int) -> LogRecord | None:
+        """See `LogReader.one`."""
+        place = TopicPartition(topic, partition)
+        with self._cluster.translated(f"reading {topic}"):
+            config = {**self._cluster.config(), "group_id": None, "auto_offset_reset": "none", "max_poll_records": 1}
+            consumer = open_consumer(config)
+            try:
+                consumer.assign([place])
+                consumer.seek(place, offset)
+                records = consumer.poll(timeout_ms=REQUEST_MS).get(place, [])
+            except OffsetOutOfRangeError:
+                return None
+            finally:
+                consumer.close()
+        found = next((record for record in records if record.offset == offset), None)
+        return (
+            None if found is None else LogRecord(topic, partition, offset, found.timestamp * 1000, found.value or b"")
+        )
 
     def poll(self) -> Sequence[LogRecord]:
         """See `LogReader.poll`."""

@@ -23,6 +23,14 @@ class LogReader(Protocol):
         """Goes to the next offset of each (topic, partition); what is not named starts at its beginning."""
         ...
 
+    def start_from(self, time_us: int) -> None:
+        """Goes to the first records that are stamped at a time, µs, or later; after `start`. Raises as `poll`."""
+        ...
+
+    def one(self, topic: str, partition: int, offset: int) -> LogRecord | None:
+        """A single record, apart from `start` and `poll`; None where it is gone. Raises as `poll`."""
+        ...
+
     def poll(self) -> Sequence[LogRecord]:
         """What has come, in offset order by partition; waits for a moment when there is nothing.
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from console.projection.case_events import CaseEvents
 from console.projection.log import LogRecord
 from console.projection.payments import Payments, in_major_units
+from console.projection.pruning import prune
 from console.projection.worth import draw, worth
 from fraud.contracts.cases import blind_case_id
 from fraud.contracts.inbound import InvalidEvent, Label
@@ -52,7 +53,9 @@ class Projection:
         topics: which topic holds what.
         payments: turns payments into rows.
         blind_share: share of the allowed payments that become blind cases, 0..1.
+        second_share: share of the judged alerts that a second analyst judges, 0..1.
         review_minutes: minutes of an analyst for one case.
+        keep_us: how long payments stay, and cases after their last act, µs.
     """
 
     def __init__(
@@ -62,13 +65,16 @@ class Projection:
         payments: Payments,
         *,
         blind_share: float,
+        second_share: float,
         review_minutes: float,
+        keep_us: int,
     ) -> None:
         self._connection = connection
         self._payments = payments
         self._blind_share = blind_share
         self._minutes = review_minutes
-        self._cases = CaseEvents(connection)
+        self._keep_us = keep_us
+        self._cases = CaseEvents(connection, second_share=second_share)
         self._readers: Mapping[str, Callable[[LogRecord], None]] = {
             topics.transactions: self._event,
             topics.alerts: self._alert,
@@ -81,28 +87,50 @@ class Projection:
 
     def apply(self, records: Sequence[LogRecord]) -> None:
         """Takes in what is new of these records; all of it, or nothing where the process dies."""
+        try:
+            self._apply(records, self._read)
+        except BROKEN:  # once more, each under a savepoint of its own, whose price the usual batch is spared
+            self._apply(records, self._read_or_note)
+
+    def _apply(self, records: Sequence[LogRecord], read: Callable[[LogRecord], None]) -> None:
         run = self._connection.execute
         run("BEGIN IMMEDIATE")
         try:
             for record in self._new(records):
-                run("SAVEPOINT record")
-                try:
-                    self._readers[record.topic](record)
-                except BROKEN as error:
-                    run("ROLLBACK TO record")
-                    why = type(error).__name__  # its text may hold personal data
-                    run("INSERT OR IGNORE INTO unread VALUES (?, ?, ?, ?)",
-                        (record.topic, record.partition, record.offset, why))  # fmt: skip
-                run("RELEASE record")
-            ends = {(record.topic, record.partition): record.offset + 1 for record in records}
+                read(record)
             self._connection.executemany(
-                "INSERT INTO position VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET next = max(next, excluded.next)",
-                [(*place, end) for place, end in ends.items()],
+                "INSERT INTO position VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET next = max(next, excluded.next),"
+                " newest_us = max(newest_us, excluded.newest_us)",
+                [(*place, *end) for place, end in _ends(records).items()],
             )
         except BaseException:
             run("ROLLBACK")
             raise
         run("COMMIT")
+
+    def prune(self) -> None:
+        """Lets go of what is older than is kept, by the newest stamp in the log: a rebuild lets go of the same.
+
+        Only once the log is read to its end: else a case might go whose latest act was not read yet.
+        """
+        newest_us = self._connection.execute("SELECT max(newest_us) FROM position").fetchone()[0]
+        if newest_us is not None:
+            prune(self._connection, newest_us - self._keep_us)
+
+    def _read(self, record: LogRecord) -> None:
+        self._readers[record.topic](record)
+
+    def _read_or_note(self, record: LogRecord) -> None:
+        run = self._connection.execute
+        run("SAVEPOINT record")
+        try:
+            self._read(record)
+        except BROKEN as error:
+            run("ROLLBACK TO record")
+            why = type(error).__name__  # its text may hold personal data
+            run("INSERT OR IGNORE INTO unread VALUES (?, ?, ?, ?)",
+                (record.topic, record.partition, record.offset, why))  # fmt: skip
+        run("RELEASE record")
 
     def _new(self, records: Iterable[LogRecord]) -> Iterable[LogRecord]:
         """Those behind the stored position: a reader that was reconnected may hand out some again."""
@@ -117,6 +145,7 @@ class Projection:
         payment, costs = alert["transaction"], alert["costs"]
         self._connection.execute("INSERT OR IGNORE INTO alert VALUES (?, ?)", (alert["alert_id"], record.value))
         self._payments.in_alert(self._connection, payment)
+        self._hits(alert, alert["alert_id"])
         self._open(
             alert["alert_id"], "alert", alert["transaction_id"], worth(costs, self._minutes),
             parse_time(alert["scored_at"]), float(alert["score"]), alert["risk_level"], alert["action"],
@@ -127,16 +156,28 @@ class Projection:
         decision = _decoded(record.value)
         transaction_id, scored_us = decision["transaction_id"], parse_time(decision["scored_at"])
         self._connection.execute(
-            "INSERT OR IGNORE INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (transaction_id, decision["stage"], decision.get("alert_id"), parse_time(decision["event_time"]),
-             float(decision["score"]), decision["action"], int(decision["model_version"]), record.value),
+             float(decision["score"]), decision["action"], decision["model_action"], int(decision["model_version"]),
+             record.value),
         )  # fmt: skip
+        self._hits(decision, decision.get("alert_id") or transaction_id)
         allowed = decision["action"] == "allow" and decision["model_action"] == "allow"
         if allowed and draw(transaction_id) < self._blind_share:
             # Its worth is its place in a random order: blind cases are taken in the order of the draw.
             place = -draw(transaction_id)
             self._open(blind_case_id(transaction_id), "blind", transaction_id, place, scored_us,
                        float(decision["score"]), None, "allow", None, None)  # fmt: skip
+
+    def _hits(self, scored: Mapping[str, Any], subject: str) -> None:
+        """Alert and decision of one payment say the same of rules, and only the decision says it of those in shadow."""
+        for shadow, field in enumerate(("rules", "rules_shadow")):
+            for name in scored.get(field) or ():
+                control_id, _, version = name.rpartition("@")
+                self._connection.execute(
+                    "INSERT OR IGNORE INTO hit VALUES (?, ?, ?, ?, ?)",
+                    (control_id, shadow, parse_time(scored["event_time"]), subject, int(version)),
+                )
 
     def _open(self, *columns: str | float | None) -> None:
         """Fills a case's first half, once: the alert of a second delivery says the same."""
@@ -169,6 +210,15 @@ class Projection:
             "INSERT OR IGNORE INTO announcement VALUES (?, ?, ?, ?)",
             (record.partition, record.offset, at_us, record.value),
         )
+
+
+def _ends(records: Iterable[LogRecord]) -> dict[tuple[str, int], tuple[int, int]]:
+    """Topic and partition -> the next offset, and the newest stamp."""
+    ends: dict[tuple[str, int], tuple[int, int]] = {}
+    for record in records:
+        place = (record.topic, record.partition)
+        ends[place] = record.offset + 1, max(record.time_us, ends.get(place, (0, 0))[1])
+    return ends
 
 
 def _decoded(value: bytes) -> dict[str, Any]:

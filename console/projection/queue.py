@@ -10,6 +10,8 @@ PAGE: Final = 50
 BLIND_ON_PAGE: Final = 5
 """Rows of a page that are blind cases, while there are any."""
 
+RECENT_SECONDS: Final = 1.0
+
 State: TypeAlias = Literal["open", "mine", "snoozed", "closed"]
 STATES: Final[tuple[State, ...]] = ("open", "mine", "snoozed", "closed")
 LEVELS: Final = ("low", "medium", "high", "critical")
@@ -18,6 +20,11 @@ ACTIONS: Final = ("challenge", "review", "block")
 _COLUMNS: Final = (
     "case_id, kind, transaction_id, worth, opened_us, score, level, action, amount, currency, version, status, holder,"
     " claim_until_us, snooze_until_us, verdict, judged_by, judged_us"
+)
+
+_FOUND: Final = (
+    "case_id IN (SELECT ? UNION SELECT case_id FROM cases WHERE transaction_id = ? UNION SELECT c.case_id"
+    " FROM link l JOIN cases c USING (transaction_id) WHERE l.kind = 'customer' AND l.value = ?)"
 )
 
 
@@ -112,6 +119,20 @@ def counts(connection: sqlite3.Connection, now_us: int, *, sla_us: int) -> Count
     return Counts(row[0], row[1], row[2], held)
 
 
+class RecentCounts:
+    """Counts of a second ago at most: of a long queue they cost more than all else on its page. For any thread."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[float, Counts] | None = None
+
+    def of(self, connection: sqlite3.Connection, now_us: int, *, sla_us: int, monotonic: float) -> Counts:
+        """See `counts`; `monotonic`: seconds that never go back."""
+        kept = self._kept
+        if kept is None or monotonic - kept[0] >= RECENT_SECONDS:
+            kept = self._kept = monotonic, counts(connection, now_us, sla_us=sla_us)
+        return kept[1]
+
+
 def _narrowed(filters: Filters) -> bool:
     """Blind cases have no level, action or amount to show: a filter would tell what is hidden."""
     return bool(filters.level or filters.action or filters.least or filters.find)
@@ -137,8 +158,8 @@ def _select(
         if value != "":
             where, values = [*where, condition], [*values, value]
     if filters.find:
-        where = [*where, "(transaction_id = ? OR case_id = ? OR transaction_id IN"
-                         " (SELECT transaction_id FROM link WHERE kind = 'customer' AND value = ?))"]  # fmt: skip
+        # The few that are found are looked at, instead of the queue: the `+` keeps SQLite from its index.
+        where = [*(f"+{condition}" if condition[0] != "(" else condition for condition in where), _FOUND]
         values = [*values, filters.find, filters.find, filters.find]
     order = "judged_us DESC" if filters.state == "closed" else "worth DESC"
     return connection.execute(
@@ -152,11 +173,11 @@ def _state(state: State, user: str, now_us: int) -> tuple[list[str], list[str | 
     if state == "mine":
         return ["+status = 'open'", "kind IS NOT NULL", "holder = ?", "claim_until_us > ?"], [user, now_us]
     if state == "snoozed":
-        return ["status = 'open'", "kind IS NOT NULL", "snooze_until_us > ?"], [now_us]
+        return ["+status = 'open'", "+kind IS NOT NULL", "snooze_until_us > 0", "snooze_until_us > ?"], [now_us]
     if state == "closed":
         return ["+status = 'closed'", "kind IS NOT NULL", "judged_us > 0"], []
     return (
         ["status = 'open'", "kind IS NOT NULL", "snooze_until_us <= ?",
-         "(holder IS NULL OR holder = ? OR claim_until_us <= ?)"],
-        [now_us, user, now_us],
+         "(holder IS NULL OR holder = ? OR claim_until_us <= ?)", "(first_by IS NULL OR first_by != ?)"],
+        [now_us, user, now_us, user],
     )  # fmt: skip

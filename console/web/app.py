@@ -9,7 +9,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from console.accounts.roles import Role
-from console.web import audit, case, controls, guard, login, models, queue
+from console.web import audit, case, controls, guard, login, models, queue, rules
 from console.web.site import FOLDER, Site, see
 
 _log = structlog.get_logger("console")
@@ -33,10 +33,14 @@ def application(site: Site) -> ASGIApp:
         ("/case/{case_id}/offer", controls.offer, Role.analyst, "POST"),
         ("/controls", controls.controls_page, Role.viewer, "GET"),
         ("/controls", controls.write, Role.analyst, "POST"),
+        ("/names", rules.names_page, Role.viewer, "GET"),
         ("/controls/new/{kind}", controls.new_page, Role.analyst, "GET"),
         ("/controls/{control_id}", controls.control_page, Role.viewer, "GET"),
         ("/controls/{control_id}/step", controls.step, Role.analyst, "POST"),
+        ("/controls/{control_id}/backtest", rules.try_on_past, Role.analyst, "POST"),
+        ("/controls/{control_id}/backtest", rules.found_in_past, Role.viewer, "GET"),
         ("/models", models.models_page, Role.viewer, "GET"),
+        ("/models/rollback", models.roll_back, Role.admin, "POST"),
         ("/models/reports/{name}", models.report_page, Role.analyst, "GET"),
         ("/audit", audit.audit_page, Role.lead, "GET"),
         ("/logout", login.log_out, Role.viewer, "POST"),

@@ -7,7 +7,8 @@ from typing import Final
 from starlette.responses import Response
 
 from console.acts import Refused
-from console.projection.case_view import case_view, linked_cases
+from console.model_files import run_at
+from console.projection.case_view import CaseView, case_view, linked_cases
 from console.projection.payments import LINKS
 from console.projection.queue import Filters
 from console.web.graph import HEIGHT, WIDTH, drawing
@@ -56,11 +57,25 @@ def case_page(visit: Visit) -> Response:
         verdicts=VERDICTS,
         users=[user.name for user in site.accounts.users()],
         offered=OFFERED,
+        learnt=learnt_from(visit, view),
         days=site.settings.console_maturity.days,
         minutes=int(site.settings.console_claim.total_seconds() // 60),
         one_in=round(1 / site.settings.console_blind_share) if site.settings.console_blind_share else 0,
         raw=json.dumps(visit_event(visit, paid), indent=1, ensure_ascii=False),
     )
+
+
+def learnt_from(visit: Visit, view: CaseView) -> tuple[dict[str, object], bool] | None:
+    """The announcement of the first promoted version that may have learnt from the label, and whether that is sure.
+
+    A version that was made before the label came is passed over, where the loop's runs are there to tell.
+    """
+    folder = visit.site.settings.console_reports_dir
+    for announcement in view.promotions:
+        at_us = None if folder is None else run_at(folder, int(announcement.get("run") or 0))
+        if at_us is None or at_us >= (view.arrived_us or 0):
+            return announcement, at_us is not None
+    return None
 
 
 def visit_event(visit: Visit, paid: dict[str, object]) -> dict[str, str]:
@@ -95,7 +110,7 @@ def merge(visit: Visit) -> Response:
     into = visit.text("into") or ""
     with visit.site.readers.view() as connection:
         other = case_view(connection, into, visit.site.payments)
-    if other is None or other.row["status"] != "open":
+    if other is None or other.row["status"] != "open" or other.row["first_case"]:
         return visit.refused(Refused("unknown"), f"/case/{visit.request.path_params['case_id']}")
     return _done(visit, "merge", {"into": into})
 

@@ -10,11 +10,21 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from console.accounts.roles import Role
-from console.projection.case_view import case_view
+from console.projection.case_view import CaseView, case_view
 from console.projection.controls import fired
 from console.web.case import OFFERED
-from console.web.control_form import CONDITION_EFFECTS, EFFECTS, KINDS, STATUSES, checked, control_of
+from console.web.control_form import (
+    CONDITION_EFFECTS,
+    EFFECTS,
+    KINDS,
+    STATUSES,
+    checked,
+    control_of,
+    typed_in,
+    typed_of,
+)
 from console.web.guard import failure
+from console.web.rules import lists_read
 from console.web.site import Visit, see
 from fraud.contracts.controls import Control
 from fraud.timestamps import to_datetime
@@ -42,7 +52,7 @@ def new_page(visit: Visit) -> Response:
     kind = visit.request.path_params["kind"]
     if kind not in KINDS:
         return failure(visit.site, 404, "missing")
-    return visit.page("control_new.html.j2", kind=kind, control=None, body={}, version=0, **_choices())
+    return visit.page("control_new.html.j2", kind=kind, control_id="", version=0, typed={}, told="", **_choices())
 
 
 def control_page(visit: Visit) -> Response:
@@ -55,7 +65,8 @@ def write(visit: Visit) -> Response:
     control_id = visit.text("control_id") or ""
     if visit.text("kind") == "policy" and visit.role < Role.lead:
         return failure(visit.site, 403, "role")
-    return _put(visit, "write", control_id, lambda: control_of(visit, control_id, visit.text("kind") or ""))
+    kind = visit.text("kind") or ""
+    return _put(visit, "write", control_id, lambda: control_of(visit, control_id, kind), again=kind)
 
 
 def step(visit: Visit) -> Response:
@@ -94,12 +105,12 @@ def offer(visit: Visit) -> Response:
         view = case_view(connection, case_id, site.payments)
     if view is None or view.payment is None:
         return failure(site, 404, "missing")
-    payment, field = view.payment, visit.text("field") or ""
+    payment, field = as_scored(visit, view), visit.text("field") or ""
     control_id = f"case-{case_id[:8]}-{secrets.token_hex(3)}"
 
     def offered() -> Control:
         if field not in OFFERED or not isinstance(payment.get(field), str):
-            raise Misconfigured("the payment has no such id")
+            raise Misconfigured("the payment has no such id, or is no longer in the log")
         days = visit.number("days")
         if not 1 <= days <= MOST_DAYS:
             raise Misconfigured(f"days: must be 1 to {MOST_DAYS}")
@@ -121,6 +132,18 @@ def offer(visit: Visit) -> Response:
     return _put(visit, "offer", control_id, offered, back=f"/case/{case_id}")
 
 
+def as_scored(visit: Visit, view: CaseView) -> dict[str, Any]:
+    """The payment with the ids that the scorer compares, which pseudonyms stand for here; {} where they are gone.
+
+    Raises:
+        Unavailable: they can be read from Kafka alone, which is away.
+    """
+    said = view.alert or view.decision
+    if visit.site.payments.pseudonyms is None:
+        return view.payment or {}
+    return {} if said is None else visit.site.payment_at(said["source"]) or {}
+
+
 def _offered_body(visit: Visit, what: str, field: str, value: str) -> dict[str, Any]:
     if what == "list":
         return {"kind": "list_entry", "list_entry": {"list": visit.text("list"), "values": [value]}}
@@ -130,8 +153,25 @@ def _offered_body(visit: Visit, what: str, field: str, value: str) -> dict[str, 
     return {"kind": "condition", "condition": body}
 
 
-def _put(visit: Visit, act: str, control_id: str, make: Callable[[], Control], *, back: str | None = None) -> Response:
-    """Writes a version; what does not count is said, and noted as well."""
+def _put(
+    visit: Visit,
+    act: str,
+    control_id: str,
+    make: Callable[[], Control],
+    *,
+    back: str | None = None,
+    again: str = "",
+) -> Response:
+    """Writes a version; what does not count is said, and noted as well.
+
+    Args:
+        visit: whose form it is.
+        act: what is done, for the audit.
+        control_id: to what.
+        make: the version; Misconfigured where the form makes none.
+        back: where to go afterwards; the control by default.
+        again: kind of the control whose form is shown again, as it was typed, with what is wrong.
+    """
     result, told = "done", None
     try:
         visit.site.control_acts.put(make())
@@ -143,14 +183,25 @@ def _put(visit: Visit, act: str, control_id: str, make: Callable[[], Control], *
     visit.site.metrics.acts.labels(f"control_{act}", result).inc()
     if told is None:
         return see(back or f"/controls/{control_id}")
-    return visit.page("control_refused.html.j2", 409, told=told, back=back or "/controls")
+    if again not in KINDS or result == "conflict":
+        return visit.page("control_refused.html.j2", 409, told=told, back=back or "/controls")
+    return visit.page(
+        "control_new.html.j2",
+        409,
+        kind=again,
+        control_id=control_id if visit.number("version") > 0 else "",
+        version=max(0, visit.number("version")),
+        typed=typed_in(visit),
+        told=told,
+        **_choices(),
+    )
 
 
 def _shown(visit: Visit, control_id: str) -> Response:
     site = visit.site
     with site.readers.view() as connection:
         site.controls.refresh(connection)
-        counted = fired(connection, control_id, site.now_us())
+        counted = [fired(connection, control_id, site.now_us(), shadow=shadow) for shadow in (False, True)]
     versions = site.controls.versions(control_id)
     if not versions:
         return failure(site, 404, "missing")
@@ -159,12 +210,18 @@ def _shown(visit: Visit, control_id: str) -> Response:
     return visit.page(
         "control.html.j2",
         control=present,
+        control_id=control_id,
         body=present.body.model_dump(exclude_none=True),
+        typed=typed_of(present),
+        told="",
+        trial=site.backtests.of(present.name),
+        lists=lists_read(visit, present),
         kind=present.kind,
         version=present.version,
         versions=[(one, _diff(before, one.control)) for one, before in zip(versions, former, strict=True)],
         content_author=site.controls.content_author(control_id),
-        fired=counted,
+        fired=counted[0],
+        in_shadow=counted[1],
         **_choices(),
     )
 

@@ -1,79 +1,90 @@
-"""The page of models: what was announced, what lies in the model directory, and the loop's reports."""
+"""The page of models: versions with what they promised and what came of it, runs of the loop, and the way back."""
 
-import json
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 from starlette.responses import FileResponse, Response
 
+from console.model_files import PAGE, Run, rolled_back, runs_in, slots_in, versions_in, why_not_writable
+from console.projection.known import realised
 from console.web.guard import failure
-from console.web.site import Visit
+from console.web.site import Visit, see
+from fraud.contracts.outbound import Announcement
+from fraud.timestamps import to_datetime
+from runtime.errors import Unavailable
+from runtime.model_registry import RegistryError
 
 NEWEST: Final = 50
+FIGURES: Final = ("precision", "recall")
 
 
 def models_page(visit: Visit) -> Response:
     """Versions and what became of them."""
+    settings = visit.site.settings
     with visit.site.readers.view() as connection:
         rows = connection.execute("SELECT raw FROM announcement ORDER BY at_us DESC LIMIT ?", (NEWEST,)).fetchall()
+        came = realised(connection)
     told = [msgspec.json.decode(row["raw"], type=dict[str, Any]) for row in rows]
-    folder, reports = visit.site.settings.console_models_dir, visit.site.settings.console_reports_dir
+    folder, reports = settings.console_models_dir, settings.console_reports_dir
+    runs = None if reports is None else runs_in(reports, NEWEST)
     return visit.page(
         "models.html.j2",
         told=told,
-        versions=None if folder is None else versions_in(folder),
-        reports=None if reports is None else reports_in(reports),
+        versions=None if folder is None else versions_in(folder, NEWEST),
+        slots={} if folder is None else slots_in(folder),
+        closed="" if folder is None else why_not_writable(folder),
+        runs=runs,
+        promised=_promised(runs or []),
+        realised=came,
+        figures=FIGURES,
         folder=folder,
     )
 
 
 def report_page(visit: Visit) -> Response:
-    """One report of the loop, as a file: it is not ours to show inside a page."""
+    """The report of one run, as a file: it is not ours to show inside a page."""
     folder, name = visit.site.settings.console_reports_dir, visit.request.path_params["name"]
-    if folder is None or name not in reports_in(folder):
+    if folder is None or not any(run.folder == name and run.has_page for run in runs_in(folder, NEWEST)):
         return failure(visit.site, 404, "missing")
-    return FileResponse(folder / name, media_type="application/octet-stream", filename=name)
+    path = folder / name / PAGE
+    return FileResponse(path, media_type="application/octet-stream", filename=f"run-{name}.html")
 
 
-def versions_in(folder: Path) -> list[dict[str, Any]]:
-    """Versions of a model directory, newest first: what their manifests say, and which serves."""
-    serving = _read(folder / "serving.json")
-    slots = [slot for slot in serving.values() if isinstance(slot, dict)]
-    found = []
-    numbers = sorted((int(path.name) for path in folder.glob("[0-9]*") if path.name.isdigit()), reverse=True)
-    for number in numbers[:NEWEST]:
-        manifest = _read(folder / str(number) / "manifest.json")
-        found.append(
-            {
-                "version": number,
-                "created_at": manifest.get("created_at", ""),
-                "strategy": manifest.get("strategy", ""),
-                "blessed": (folder / str(number) / "BLESSED").is_file(),
-                "roles": [role for role in ("champion", "shadow") if any(slot.get(role) == number for slot in slots)],
-                "promised": _figures(_read(folder / str(number) / "metrics.json")),
-            }
-        )
-    return found
-
-
-def reports_in(folder: Path) -> list[str]:
-    """Names of the reports, newest first."""
-    files = [path for path in folder.glob("*") if path.is_file() and path.suffix in (".html", ".json", ".md")]
-    return [path.name for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)[:NEWEST]]
-
-
-def _figures(metrics: dict[str, Any]) -> dict[str, float]:
-    """The plain numbers of a version's metrics."""
-    return {
-        name: value for name, value in metrics.items() if isinstance(value, int | float) and not isinstance(value, bool)
-    }
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """A JSON object; one that is being replaced, or is damaged, has nothing to say."""
+def roll_back(visit: Visit) -> Response:
+    """Puts the former champion back, where the console may write the directory, and announces it."""
+    site, folder = visit.site, visit.site.settings.console_models_dir
+    features, reason = visit.text("features") or "", visit.text("reason")
+    if folder is None or reason is None or why_not_writable(folder):
+        return failure(site, 404, "missing")
+    now = to_datetime(site.now_us())
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+        failed, back = rolled_back(folder, features, visit.number("champion"), reason=f"{visit.name}: {reason}", at=now)
+    except RegistryError as error:
+        _note(visit, f"features {features}", "refused")
+        return visit.page("control_refused.html.j2", 409, told=str(error), back="/models")
+    _note(visit, f"version {failed} -> {back}: {reason}", "done")
+    said = Announcement(
+        type="rollback",
+        version=back,
+        former=failed,
+        at=now,
+        reason=f"{visit.name}: {reason}",
+        features_fingerprint=features,
+    )
+    try:
+        site.announce(said)
+    except Unavailable:  # it serves all the same; who asks the topic is told by nobody
+        _note(visit, f"version {failed} -> {back}", "not announced")
+        return visit.page("control_refused.html.j2", 503, told=site.text.models.unannounced, back="/models")
+    return see("/models")
+
+
+def _note(visit: Visit, subject: str, result: str) -> None:
+    visit.site.accounts.note(visit.name, "model rollback", subject, result, now_us=visit.site.now_us())
+    visit.site.metrics.acts.labels("model_rollback", result).inc()
+
+
+def _promised(runs: list[Run]) -> dict[int, Mapping[str, float]]:
+    """Version -> figures of the run that made it."""
+    return {run.candidate: run.promised for run in reversed(runs) if run.candidate is not None}

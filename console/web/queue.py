@@ -16,7 +16,7 @@ def queue_page(visit: Visit) -> Response:
     sla_us = int(site.settings.console_sla.total_seconds() * 1e6)
     with site.readers.view() as connection:
         rows = queue.page(connection, filters, visit.name, now_us, number=number)
-        counts = queue.counts(connection, now_us, sla_us=sla_us)
+        counts = site.counts.of(connection, now_us, sla_us=sla_us, monotonic=site.monotonic())
     fragment = visit.request.headers.get("hx-request") == "true"
     return visit.page(
         "queue_table.html.j2" if fragment else "queue.html.j2",

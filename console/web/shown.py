@@ -23,6 +23,8 @@ def plain(value: object) -> str:
     """A text with its invisible characters named and its length bounded; Jinja escapes what HTML would read."""
     text = str(value)
     cut = f"{text[:LONGEST]}… ({len(text):,} characters)" if len(text) > LONGEST else text
+    if cut.isprintable():
+        return cut
     return "".join(_visible(character) for character in cut)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Final
+from typing import Any, Final
 
 import jinja2
 from starlette.datastructures import FormData
@@ -18,13 +18,17 @@ from console.accounts.store import Accounts, Session
 from console.acts import Acts, Refused
 from console.controls_writer import ControlActs
 from console.metrics import ConsoleMetrics
+from console.past.backtests import Backtests
 from console.projection.controls import Controls
 from console.projection.database import Readers
 from console.projection.follower import Follower
 from console.projection.payments import Payments
+from console.projection.queue import RecentCounts
 from console.settings import Settings
 from console.text import texts
 from console.web import shown
+from fraud.contracts.outbound import Announcement
+from fraud.controls.language.vocabulary import Vocabulary
 
 FOLDER: Final = Path(__file__).parent
 
@@ -60,11 +64,16 @@ class Site:
     follower: Follower
     acts: Acts
     control_acts: ControlActs
+    backtests: Backtests
+    names: Callable[[], Vocabulary]
+    payment_at: Callable[[Mapping[str, Any]], dict[str, Any] | None]
+    announce: Callable[[Announcement], None]
     payments: Payments
     metrics: ConsoleMetrics
     key: bytes
     now_us: Callable[[], int]
     monotonic: Callable[[], float]
+    counts: RecentCounts = field(default_factory=RecentCounts)
     controls: Controls = field(default_factory=Controls)
     tries: Tries = field(default_factory=Tries)
     text: SimpleNamespace = field(default_factory=texts)

@@ -68,6 +68,11 @@ def blind_case_id(transaction_id: str) -> str:
     return str(uuid.uuid5(CASE_NAMESPACE, f"blind\n{transaction_id}"))
 
 
+def second_case_id(case_id: str) -> str:
+    """The case in which a second analyst judges what was judged in this one, without being told how."""
+    return str(uuid.uuid5(CASE_NAMESPACE, f"second\n{case_id}"))
+
+
 def analyst_label(verdict: CaseEvent, *, transaction_id: str, supersedes: str | None) -> Label:
     """The label that follows from a verdict: the same, id included, whichever console makes it and however often.
 

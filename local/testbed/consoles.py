@@ -3,8 +3,11 @@
 import http.client
 import re
 import urllib.parse
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from kafka import TopicPartition
 
 from console.accounts.roles import Role
 from console.accounts.store import Accounts
@@ -12,7 +15,9 @@ from console.commands.topics import cases_topic
 from console.settings import Settings
 from fraud.contracts.inbound import Label
 from local.ports import free_port
+from local.programs import ProgramFailed
 from local.service_process import ServiceProcess
+from runtime.kafka.batch_writer import append
 from runtime.kafka.client import Cluster, open_consumer, open_producer
 from runtime.kafka.topics import Topic, TopicAdmin
 
@@ -20,6 +25,7 @@ PASSWORD = "a long password"  # noqa: S105 - of nobody
 SECONDS = 60.0
 CHEAP = 1 << 4
 """Cost of scrypt: what log-ins cost is not what is measured or tested here."""
+TOGETHER = 10_000
 KINDS = ("transactions", "alerts", "decisions", "labels", "cases", "controls", "models")
 
 
@@ -98,26 +104,36 @@ class ConsoleStack:
         servers: of the broker.
         folder: for data and logs.
         name: prefix of the topics.
+        given: topics that are there already, by the settings that name them.
     """
 
     servers: str
     folder: Path
     name: str
+    given: Mapping[str, str] = field(default_factory=dict)
     _made: list[ServiceProcess] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.cluster = Cluster(self.servers)
-        self.topics = {f"{kind}_topic": f"{self.name}.{kind}" for kind in KINDS}
-        plain = [Topic(topic, 1, 1) for kind, topic in self.topics.items() if kind != "cases_topic"]
+        own = {f"{kind}_topic": f"{self.name}.{kind}" for kind in KINDS}
+        self.topics = own | {kind: topic for kind, topic in self.given.items() if kind in own}
+        plain = [Topic(topic, 1, 1) for kind, topic in self.topics.items() if kind not in {"cases_topic", *self.given}]
         TopicAdmin(self.cluster).create([*plain, cases_topic(Settings(**self.topics))])  # type: ignore[arg-type] # pydantic validates
 
     def send(self, kind: str, *values: bytes) -> None:
         """Appends records to the topic of a kind; returns once the broker has them."""
-        producer = open_producer({**self.cluster.config(), "linger_ms": 20})
-        for value in values:
-            producer.send(self.topics[f"{kind}_topic"], value, b"k")
-        producer.flush()
-        producer.close()
+        place = TopicPartition(self.topics[f"{kind}_topic"], 0)
+        producer = open_producer({**self.cluster.config(), "linger_ms": 20, "batch_size": 1_000_000})
+        try:
+            producer.partitions_for(place.topic)
+            for first in range(0, len(values), TOGETHER):
+                share = values[first : first + TOGETHER]
+                sent = append(producer, place, [b"k"] * len(share), share)
+                producer.flush()
+                if not all(future.is_done and future.succeeded() for future in sent):
+                    raise ProgramFailed(f"records were not taken into {place.topic}")
+        finally:
+            producer.close()
 
     def read(self, kind: str) -> list[bytes]:
         """All records of a topic, in order."""

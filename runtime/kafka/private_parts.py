@@ -36,7 +36,7 @@ ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
     _MANAGER: ("update_backoff", "broker_version"),
     "kafka.net.manager": ("KafkaTCPTransport", "KafkaSSLTransport"),
     "kafka.cluster:ClusterMetadata": ("topic_id", "cluster_id"),
-    "kafka.coordinator.consumer:ConsumerCoordinator": ("coordinator_unknown",),
+    "kafka.coordinator.consumer:ConsumerCoordinator": ("coordinator_unknown", "need_rejoin"),
     "kafka.consumer.subscription_state:SubscriptionState": ("assignment",),
     "kafka.consumer.subscription_state:TopicPartitionState": ("position",),
     "kafka.structs:OffsetAndMetadata": ("offset", "leader_epoch"),

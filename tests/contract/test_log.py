@@ -197,7 +197,7 @@ def test_a_commit_publishes_and_moves_the_position(make_world: MakeWorld, exactl
         world.produce(b"%d" % i)
     member = joined(world)
     member.take(3)
-    member.log.commit([output(3, alerts=[b"a", b"b"])])
+    member.log.commit([output(3, alerts=[b"a", b"b"])]).result()
     assert member.log.committed(0) == 3
     assert world.published(Channel.ALERTS) == [(b"k", b"a", [("trace", b"t")]), (b"k", b"b", [("trace", b"t")])]
 
@@ -208,7 +208,7 @@ def test_commits_follow_one_another(make_world: MakeWorld) -> None:
     for i in range(5):
         world.produce(b"%d" % i)
         member.take(1)
-        member.log.commit([output(i + 1, alerts=[b"%d" % i], start=i)])
+        member.log.commit([output(i + 1, alerts=[b"%d" % i], start=i)]).result()
     assert [value for _, value, _ in world.published(Channel.ALERTS)] == [b"0", b"1", b"2", b"3", b"4"]
 
 
@@ -217,7 +217,7 @@ def test_a_commit_without_messages_moves_the_position(make_world: MakeWorld) -> 
     world.produce(b"x")
     member = joined(world)
     member.take(1)
-    member.log.commit([output(1)])
+    member.log.commit([output(1)]).result()
     assert member.log.committed(0) == 1
 
 
@@ -227,7 +227,7 @@ def test_what_was_not_committed_comes_again_to_the_successor(make_world: MakeWor
     world.produce(b"open")
     member = joined(world)
     member.take(2)
-    member.log.commit([output(1)])
+    member.log.commit([output(1)]).result()
     member.log.close()
     records = joined(world).take(1)
     assert records[0].values[0] == b"open"
@@ -273,7 +273,7 @@ def test_recovery_pauses_and_the_committed_position_tells_what_happened(make_wor
     world.produce(b"1")
     member = joined(world)
     member.take(2)
-    member.log.commit([output(1, alerts=[b"once"])])
+    member.log.commit([output(1, alerts=[b"once"])]).result()
     member.log.recover()
     member.epoch = member.log.assignment().epoch
     assert member.log.committed(0) == 1
@@ -281,7 +281,7 @@ def test_recovery_pauses_and_the_committed_position_tells_what_happened(make_wor
     assert not member.log.poll(0.3)
     member.log.resume(0, 1)
     assert [o for records in member.take(2) for o in records.offsets] == [1, 2]
-    member.log.commit([output(3, alerts=[b"twice"], start=1)])
+    member.log.commit([output(3, alerts=[b"twice"], start=1)]).result()
     assert [value for _, value, _ in world.published(Channel.ALERTS)] == [b"once", b"twice"]
 
 

@@ -1,6 +1,6 @@
 """The console in a real browser, Debian's Chromium: a morning's work; every page under axe, in the dark, on a phone."""
 
-import os
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,35 +14,40 @@ from console.web.app import application
 from fraud.contracts.controls import Control
 from fraud.contracts.inbound import Label
 from local.ports import free_port
+from tests.support.browsers import SECONDS, logged_in, no_faults, opened_browser, shot, violations
 from tests.support.console_events import alert, case_id, decision, payment, raw
 from tests.support.console_site import PASSWORD, Console, console
 from tests.support.memory_topics import MemoryTopics
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
-
-CHROMIUM = Path("/usr/bin/chromium")
-SECONDS = 40_000
-"""Playwright's patience, ms: the machine may be busy."""
-
-
-def refuse(reason: str) -> None:
-    """Fail where a browser is promised (CI=true), skip on a machine that has none."""
-    if os.getenv("CI", "").lower() in {"1", "true"}:
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    if not CHROMIUM.exists():
-        refuse(f"{CHROMIUM} is missing: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with opened_browser() as opened:
         yield opened
-        opened.close()
+
+
+def models(folder: Path) -> Path:
+    """A model directory in which version 4 serves, and 3 did before."""
+    for number in (3, 4):
+        (folder / str(number)).mkdir(parents=True)
+        (folder / str(number) / "BLESSED").touch()
+        manifest = {"created_at": "2027-01-10T00:00:00+00:00", "strategy": "auto"}
+        (folder / str(number) / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "serving.json").write_text(json.dumps({"2f9c": {"champion": 4, "previous": [3]}}))
+    return folder
+
+
+def runs(folder: Path) -> Path:
+    """The record of the run that made version 4."""
+    (folder / "00007").mkdir(parents=True)
+    record = {"at": "2027-01-10T00:00:00+00:00", "why": "1,000 new labels", "decision": "promote", "candidate": 4}
+    figures = {"reason": "better by 0.04", "promised": {"precision": 0.41, "recall": 0.62}, "drift": {"scores": 0.07}}
+    (folder / "00007" / "record.json").write_text(json.dumps(record | figures))
+    (folder / "00007" / "report.html").write_text("<p>a report</p>")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +60,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
             topics.append("alerts", "c", raw(alert(number, gain=float(number))))
         else:
             topics.append("decisions", "c", raw(decision(number)))
-    with console(tmp_path_factory.mktemp("console"), topics) as made:
+    root = tmp_path_factory.mktemp("console")
+    folders = {"console_models_dir": models(root / "models"), "console_reports_dir": runs(root / "runs")}
+    with console(root / "data", topics, **folders) as made:
         for name, role in (("mira", Role.analyst), ("lea", Role.lead), ("ada", Role.admin)):
             made.site.accounts.put_user(name, role, PASSWORD)
         yield made
@@ -75,44 +82,8 @@ def address(desk: Console) -> Iterator[str]:
     thread.join(30)
 
 
-def logged_in(browser: "Browser", address: str, name: str, **options: object) -> "Page":
-    page = browser.new_context(**options).new_page()  # type: ignore[arg-type] # Playwright's own options
-    page.set_default_timeout(SECONDS)
-    faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.goto(f"{address}/login")
-    page.fill("#name", name)
-    page.fill("#password", PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/queue")
-    page.faults = faults  # type: ignore[attr-defined] # read by `no_faults`
-    return page
-
-
-def no_faults(page: "Page") -> None:
-    """Nothing in the browser's console: no script failed, and the policy blocked nothing that the page needs."""
-    assert page.faults == []  # type: ignore[attr-defined] # as above
-
-
-def violations(page: "Page") -> list[str]:
-    """What axe finds against WCAG 2.2 AA, by rule and place."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-    found = Axe().run(page, options=rules).response["violations"]
-    return [f"{one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"]]
-
-
 def labels(desk: Console) -> list[Label]:
     return [Label.model_validate_json(record.value) for record in desk.topics.records["labels"]]
-
-
-def shot(page: "Page", name: str) -> None:
-    """A picture for the docs, where CONSOLE_SHOTS names a folder."""
-    folder = os.getenv("CONSOLE_SHOTS")
-    if folder:
-        page.screenshot(path=f"{folder}/{name}.png", full_page=False)
 
 
 def test_a_morning_by_keyboard_alone(desk: Console, browser: "Browser", address: str) -> None:
@@ -161,22 +132,46 @@ def test_a_rule_is_written_by_one_and_approved_by_another(desk: Console, browser
     lea = logged_in(browser, address, "lea")
     lea.goto(f"{address}/controls/new/rule")
     lea.fill("input[name=control_id]", "regulars")
-    lea.fill("#when", "amount < 80")
+    lea.click("summary:has-text('Names that rules may use')")
+    lea.fill("input[name=find]", "device attempts")
+    lea.wait_for_selector("#names >> text=attempts of this device in 1h")
+    lea.fill("#when", "ammount < 80 and device_attempts_1h < 5")
     lea.select_option("select[name=effect]", "allow")
     lea.fill("input[name=max_amount]", "80")
     lea.fill("input[name=max_score]", "0.5")
     lea.fill("input[name=reason]", "known customers")
     lea.click("button[value=draft]")
+    assert "amount" in lea.inner_text("[role=alert]")
+    assert violations(lea) == []
+    lea.fill("#when", "amount < 80 and device_attempts_1h < 5")
+    lea.click("button[value=draft]")
     lea.wait_for_url("**/controls/regulars")
     assert lea.locator("button[value=approve]").count() == 0
-    ada = logged_in(browser, address, "ada")
+    lea.click("text=Try it on past payments")
+    lea.wait_for_selector("text=Payments that it hits", timeout=120_000)  # the first one may compile
+    no_faults(lea, but="409")
+    ada = logged_in(browser, address, "ada", viewport={"width": 1280, "height": 1100})
     ada.goto(f"{address}/controls/regulars")
+    assert "Payments that it hits" in ada.inner_text("#backtest"), "who approves sees what it would have done"
+    shot(ada, "rule")
+    assert violations(ada) == []
     ada.fill("form.line input[name=reason]", "checked the numbers")
     ada.click("button[value=approve]")
     ada.wait_for_selector("text=checked the numbers")
-    shot(ada, "rule")
     last = Control.model_validate_json(desk.topics.records["controls"][-1].value)
     assert (last.status, last.author, last.approver) == ("live", "ada", "ada")
+
+
+def test_an_admin_rolls_the_model_back(browser: "Browser", address: str) -> None:
+    ada = logged_in(browser, address, "ada", viewport={"width": 1280, "height": 800})
+    ada.goto(f"{address}/models")
+    shot(ada, "models")
+    assert violations(ada) == []
+    ada.fill("input[name=reason]", "false alarms")
+    ada.click("text=Roll version 4 back")
+    ada.wait_for_selector("text=ada: false alarms")
+    assert "nobody served before it" in ada.inner_text("main")
+    no_faults(ada)
 
 
 PAGES = {
@@ -186,6 +181,8 @@ PAGES = {
     "group": f"/case/{case_id(5)}/group/device",
     "controls": "/controls",
     "rule": "/controls/new/rule",
+    "written rule": "/controls/regulars",
+    "names": "/names",
     "list": "/controls/new/list_entry",
     "condition": "/controls/new/condition",
     "levers": "/controls/new/policy",

@@ -1,16 +1,32 @@
 """Records of the topics that a console reads, with good defaults."""
 
 import json
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from console.projection.projection import Topics
+from console.projection.payments import Payments
+from console.projection.projection import Projection, Topics
 from fraud.contracts.cases import CaseEvent
 from fraud.contracts.examples import EXAMPLES
 from fraud.contracts.outbound import alert_id
 
 TOPICS = Topics("payments", "alerts", "decisions", "labels", "cases", "controls", "models")
 START = datetime(2027, 1, 15, 8, tzinfo=UTC)
+
+
+def projection_of(connection: sqlite3.Connection, payments: Payments | None = None) -> Projection:
+    """A projection of these topics that keeps thirty days."""
+    thirty_days = 30 * 86_400_000_000
+    return Projection(
+        connection,
+        TOPICS,
+        payments or Payments(),
+        blind_share=0.5,
+        second_share=0.0,
+        review_minutes=5.0,
+        keep_us=thirty_days,
+    )
 
 
 def at(seconds: float = 0.0) -> str:
@@ -68,6 +84,12 @@ def decision(number: int, **fields: object) -> dict[str, Any]:
         **fields,
     }
     return {name: value for name, value in event.items() if value is not None}
+
+
+def label(number: int, verdict: str, **fields: object) -> dict[str, Any]:
+    """A label of `payment(number)`."""
+    told = {**EXAMPLES["label"][1], "label_id": f"l{number}", "transaction_id": f"t{number}", "verdict": verdict}
+    return {**told, **fields}
 
 
 def case_id(number: int) -> str:

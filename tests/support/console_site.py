@@ -120,8 +120,9 @@ def console(folder: Path, topics: MemoryTopics, **changes: object) -> Iterator[C
         models_topic=TOPICS.models, **{"console_data_dir": folder, "console_blind_share": 0.1, **changes},
     )  # fmt: skip
     site = make_site(
-        settings, topics.reader(), topics, MemoryControls(topics), clock=TestClock(topics), registry=CollectorRegistry()
-    )
+        settings, topics.reader(), topics, MemoryControls(topics), past=topics.reader, clock=TestClock(topics),
+        registry=CollectorRegistry(),
+    )  # fmt: skip
     site.accounts._cost = 2  # scrypt's real cost is 0.1 s a log-in
     made = Console(topics, site)
     with following(site.follower):

@@ -1,8 +1,10 @@
 """`service.ports.Log` in memory: for tests, and for reading what the port promises without Kafka in the way."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal, TypeAlias
 
 from fraud.history.history import History
@@ -109,6 +111,23 @@ class MemoryBroker:
                 self.published[messages.channel] += map(Message, messages.keys, messages.values, headers)
 
 
+class Underway(Future[Mapping[str, float]]):
+    """A commit that happens as late as it may: when somebody waits for it."""
+
+    def __init__(self, publish: Callable[[], Mapping[str, float]]) -> None:
+        super().__init__()
+        self._publish = publish
+
+    def result(self, timeout: float | None = None) -> Mapping[str, float]:
+        """What came of it."""
+        if not self.done():
+            try:
+                self.set_result(self._publish())
+            except Unavailable as error:
+                self.set_exception(error)
+        return super().result(timeout)
+
+
 class MemoryLog:
     """One client of a `MemoryBroker`; see `service.ports.Log`."""
 
@@ -194,13 +213,16 @@ class MemoryLog:
         if partition in self.assignment().partitions:
             self._positions[partition] = position
 
-    def commit(self, outputs: Sequence[Output]) -> dict[str, float]:
+    def commit(self, outputs: Sequence[Output]) -> Future[Mapping[str, float]]:
         """See `service.ports.Log.commit`."""
+        return Underway(partial(self._publish, outputs, self._epoch))
+
+    def _publish(self, outputs: Sequence[Output], epoch: int) -> dict[str, float]:
         self._reach()
         fault = self._broker.faults.pop(0) if self._broker.faults else None
         if fault == "before":
             raise Unavailable("the commit was lost")
-        if self._epoch != self._broker.epoch:
+        if epoch != self._broker.epoch:
             raise Unavailable("the group has moved on")
         self._broker.publish(outputs)
         if fault == "after":

@@ -57,6 +57,18 @@ class MemoryReader:
         self.topics._answer()
         self._next = {topic: offset for (topic, _), offset in positions.items()}
 
+    def start_from(self, time_us: int) -> None:
+        """See `LogReader.start_from`."""
+        self.topics._answer()
+        for topic, log in self.topics.records.items():
+            self._next[topic] = sum(record.time_us < time_us for record in log)
+
+    def one(self, topic: str, partition: int, offset: int) -> LogRecord | None:
+        """See `LogReader.one`."""
+        self.topics._answer()
+        log = self.topics.records[topic]
+        return log[offset] if partition == 0 and offset < len(log) else None
+
     def poll(self) -> Sequence[LogRecord]:
         """See `LogReader.poll`."""
         self.topics._answer()

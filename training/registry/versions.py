@@ -8,34 +8,48 @@ loaded here, so TensorFlow is not needed.
 one replacement of one file.
 """
 
-import fcntl
 import json
 import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
 from fraud.models.bundle import BLESSED, InvalidBundle, Manifest, read_manifest, verify_files
-from fraud.models.serving import AREAS, SERVING, Area, Serving, Slot, area_folder, find_version
+from fraud.models.serving import AREAS, Area, Serving, Slot, area_folder, find_version
 from runtime.files import sync, sync_tree, write_json
+from runtime.model_registry import ROLLED_BACK, RegistryError, locked, read_slots, rollback, write_slots
+
+__all__ = [
+    "REFUSED",
+    "ROLLED_BACK",
+    "RegistryError",
+    "Version",
+    "blessed_at",
+    "champion",
+    "drop_shadow",
+    "find",
+    "former",
+    "locked",
+    "next_version",
+    "promote",
+    "prune",
+    "publish",
+    "read_slots",
+    "refuse",
+    "rollback",
+    "versions",
+    "workspace",
+]
 
 REFUSED: Final = "REFUSED.json"
-ROLLED_BACK: Final = "ROLLED_BACK.json"
 TEMPORARY: Final = ".new-"
 ABANDONED_SECONDS: Final = 86_400
 """Without a change, after which a workspace is nobody's: training writes into it for minutes at most."""
 KEEP_PREVIOUS: Final = 20
-
-
-class RegistryError(Exception):
-    """A move that cannot be made; the text is one line: what, where, and how to mend it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +85,6 @@ class Version:
             "features_fingerprint": self.manifest.features_fingerprint,
             "note": self.note,
         }
-
-
-@contextmanager
-def locked(root: Path) -> Iterator[None]:
-    """Holds the directory's lock; waits for whoever has it. It ends with the process, however that ends."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def next_version(root: Path) -> int:
@@ -126,17 +131,6 @@ def find(root: Path, version: int) -> tuple[Area, Path]:
         return found
     known = ", ".join(str(v.version) for v in versions(root)) or "none"
     raise RegistryError(f"version {version} does not exist in {root} (it has: {known})")
-
-
-def read_slots(root: Path) -> Serving:
-    """`serving.json` with its history; empty when nothing was promoted yet."""
-    path = root / SERVING
-    try:
-        return Serving.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return Serving({})
-    except ValidationError as error:
-        raise RegistryError(f"{path} is broken ({error.error_count()} errors): restore it from a copy") from None
 
 
 def champion(root: Path, features_fingerprint: str) -> int | None:
@@ -207,32 +201,8 @@ def promote(root: Path, version: int, *, reason: str, at: str, shadow: bool = Fa
             write_json(path / BLESSED, {"at": at, "reason": reason})
             path = path.rename(root / str(version))
             sync(root)
-        _write_slots(root, slots)
+        write_slots(root, slots)
     return path
-
-
-def rollback(root: Path, features_fingerprint: str, *, reason: str, at: str) -> tuple[int, int]:
-    """Puts the former champion back; the one that failed keeps a note and is not put back by later rollbacks.
-
-    Returns:
-        (the version that failed, the version that serves now).
-
-    Raises:
-        RegistryError: nothing was promoted, or there is no former champion left.
-    """
-    with locked(root):
-        slots = dict(read_slots(root).root)
-        slot = slots.get(features_fingerprint)
-        if slot is None:
-            raise RegistryError(f"{root / SERVING} names no champion for features {features_fingerprint}")
-        usable = [n for n in slot.previous if (root / str(n) / BLESSED).is_file()]
-        if not usable:
-            raise RegistryError(f"no former champion of version {slot.champion} is left in {root}: promote another")
-        write_json(root / str(slot.champion) / ROLLED_BACK, {"at": at, "reason": reason})
-        shadow = None if slot.shadow == usable[0] else slot.shadow
-        slots[features_fingerprint] = Slot(champion=usable[0], shadow=shadow, previous=tuple(usable[1:]))
-        _write_slots(root, slots)
-    return slot.champion, usable[0]
 
 
 def drop_shadow(root: Path, features_fingerprint: str) -> None:
@@ -242,7 +212,7 @@ def drop_shadow(root: Path, features_fingerprint: str) -> None:
         slot = slots.get(features_fingerprint)
         if slot is not None and slot.shadow is not None:
             slots[features_fingerprint] = slot.model_copy(update={"shadow": None})
-            _write_slots(root, slots)
+            write_slots(root, slots)
 
 
 def refuse(root: Path, version: int, *, reason: str, at: str, evidence: dict[str, object]) -> None:
@@ -304,10 +274,6 @@ def _whole(path: Path, area: Area, key: str | None) -> Manifest:
     except InvalidBundle as error:
         raise RegistryError(str(error)) from None
     return manifest
-
-
-def _write_slots(root: Path, slots: dict[str, Slot]) -> None:
-    write_json(root / SERVING, {name: slot.model_dump(mode="json") for name, slot in slots.items()})
 
 
 def _roles(slots: Serving) -> dict[int, str]:

@@ -127,9 +127,13 @@ class Group:
                 return
         raise Unavailable(f"rejoining the group at {self._cluster.servers}: no answer in {REJOIN_SECONDS:g} s")
 
-    def suspect(self) -> None:
-        """Notes that the broker may have refused the present membership."""
-        self._suspected = int(self.member.generation_id)
+    def suspect(self, member: ConsumerGroupMetadata) -> None:
+        """Notes that the broker may have refused this membership."""
+        self._suspected = int(member.generation_id)
+
+    def must_rejoin(self) -> bool:
+        """Whether the next `poll` joins the group anew, as far as heartbeats have told. Never blocks."""
+        return bool(self.consumer._coordinator.need_rejoin())  # noqa: SLF001 - under no public name
 
     def committed(self, partition: int) -> int | None:
         """See `service.ports.Log.committed`."""
@@ -194,7 +198,7 @@ class _Owned(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python ha
         self.epoch += 1
 
     def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        """Nothing is in flight: joins are driven by `poll`, between two batches."""
+        """Joins are driven by `poll`: a commit under way ends before, or the broker refuses it as of a former owner."""
 
     def on_partitions_lost(self, lost: Sequence[TopicPartition]) -> None:  # noqa: ARG002 - the signature is Kafka's
         self.epoch += 1

@@ -1,15 +1,17 @@
 """`service.ports.Log` on Kafka: a group member, a publisher and a reader, tied by one commit."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from kafka.errors import KafkaError, RetriableError
+from kafka.structs import ConsumerGroupMetadata
 
 from runtime.errors import Misconfigured, Unavailable
 from runtime.kafka.client import Cluster
 from runtime.kafka.private_parts import check_private_parts
 from service.adapters.kafka.group import Group, Reader
 from service.adapters.kafka.publisher import OrderedPublisher, Publisher, TransactionalPublisher
-from service.ports import Assignment, Channel, Output
+from service.ports import Assignment, Channel, Output, Records
 
 
 class KafkaLog:
@@ -61,8 +63,10 @@ class KafkaLog:
                 consumer=lambda: self._group.consumer,
             )
         )
+        self._committer = ThreadPoolExecutor(1, "commit")
+        self._commit: Future[Mapping[str, float]] | None = None
         # What is the work of one of them alone.
-        self.poll, self.joined = self._group.poll, self._group.joined
+        self.joined = self._group.joined
         self.resume, self.lag = self._group.resume, self._group.lag
         self.identity, self.bounds, self.replay = self._reader.identity, self._reader.bounds, self._reader.replay
         self.offset_at, self.timestamp_at = self._reader.offset_at, self._reader.timestamp_at
@@ -86,6 +90,12 @@ class KafkaLog:
             "kept by partition, and the model was made for that number"
         )
 
+    def poll(self, timeout: float) -> list[Records]:
+        """See `service.ports.Log.poll`."""
+        if self._commit is not None and self._group.must_rejoin():
+            wait([self._commit])  # a new generation of the group would refuse it
+        return self._group.poll(timeout)
+
     def assignment(self) -> Assignment:
         """See `service.ports.Log.assignment`."""
         assignment = self._group.assignment()
@@ -102,20 +112,26 @@ class KafkaLog:
             self._publisher.open()
         return self._group.committed(partition)
 
-    def commit(self, outputs: Sequence[Output]) -> Mapping[str, float]:
+    def commit(self, outputs: Sequence[Output]) -> Future[Mapping[str, float]]:
         """See `service.ports.Log.commit`."""
-        member = self._group.member
+        # A thread of its own: most of the time is waiting for the broker, in which the next batch can be scored.
+        self._commit = self._committer.submit(self._publish, outputs, self._group.member, dict(self._group.epochs))
+        return self._commit
+
+    def _publish(
+        self, outputs: Sequence[Output], member: ConsumerGroupMetadata, epochs: Mapping[int, int]
+    ) -> Mapping[str, float]:
         if member.generation_id < 0:
             # The broker checks no membership then, and would take the commit of a dead owner.
             raise Unavailable("committing: this instance has fallen out of the group")
         with self._cluster.translated("committing"):
             try:
-                return self._publisher.publish(outputs, member, self._group.epochs)
+                return self._publisher.publish(outputs, member, epochs)
             except RetriableError:
                 raise  # an answer that did not come says nothing about who we are
             except KafkaError:
                 # Perhaps we are not who we were: a newer generation, an expired transaction, or another process.
-                self._group.suspect()
+                self._group.suspect(member)
                 raise
 
     def recover(self) -> None:
@@ -128,6 +144,7 @@ class KafkaLog:
 
     def close(self) -> None:
         """See `service.ports.Log.close`."""
+        self._committer.shutdown()
         self._publisher.close()
         self._group.close()
         self._reader.close()

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fraud.contracts.inbound import Verdict
+from fraud.controls.backtest import Backtest
 from fraud.history.history import History
 from runtime.errors import Misconfigured
 from runtime.kafka.client import Cluster
 from runtime.kafka.controls_log import ControlsReader
 from service.adapters.kafka.group import Reader
 from service.bootstrap import build_pipeline, domain
-from service.operations.controls.backtest import Backtest, backtest
+from service.operations.controls.backtest import backtest
 from service.operations.controls.decided_again import DecidedAgain, decide_again, decisions_made
 from service.operations.controls.files import controls_of
 from service.operations.controls.label_verdicts import verdicts

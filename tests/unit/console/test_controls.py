@@ -1,14 +1,18 @@
 """Rules, lists and levers by form: versions, approval by a second person, what a case offers."""
 
 import re
+from pathlib import Path
 
 import httpx
 import pytest
 
 from console.accounts.roles import Role
 from fraud.contracts.controls import Control
-from tests.support.console_events import alert, case_id, raw
-from tests.support.console_site import Browser, Console
+from fraud.privacy.keys import PSEUDONYMS, derived
+from fraud.privacy.pseudonyms import Pseudonyms
+from tests.support.console_events import alert, case_id, decision, label, payment, raw
+from tests.support.console_site import Browser, Console, console
+from tests.support.memory_topics import MemoryTopics
 
 RULE = {"control_id": "night", "kind": "rule", "when": "amount > 500", "effect": "block", "reason": "seen at night"}
 ALLOW = {**RULE, "control_id": "regulars", "effect": "allow", "max_amount": "80", "max_score": "0.5"}
@@ -94,6 +98,28 @@ def test_a_case_offers_its_device_for_a_list_with_an_end(desk: Console) -> None:
     assert entry.control_id in mira.get("/controls?kind=list_entry").text
 
 
+def test_under_pseudonyms_the_true_id_is_listed_which_the_scorer_compares(tmp_path: Path) -> None:
+    topics, secret = MemoryTopics(), "a secret of the tests"
+    names = Pseudonyms(derived(secret, PSEUDONYMS))
+    for number in (1, 2):
+        topics.append("payments", "c", raw(payment(number)))
+    hidden = payment(2)
+    hidden |= names.event_fields({name: value for name, value in hidden.items() if isinstance(value, str)})
+    source = {"topic": "payments", "partition": 0, "offset": 1}
+    topics.append("alerts", "c", raw(alert(2, paid=hidden, source=source)))
+    topics.append("decisions", "c", raw(decision(2, alert_id=case_id(2), action="review", source=source)))
+    with console(tmp_path, topics, secret=secret, pseudonyms=True) as desk:
+        mira = desk.logged_in("mira")
+        page = mira.get(f"/case/{case_id(2)}").text
+        assert names.of("device2") in page
+        assert ">device2<" not in page
+        form = {"field": "device_id", "what": "list", "list": "denied", "days": "7", "reason": "farm"}
+        assert mira.send(f"/case/{case_id(2)}/offer", **form).status_code == 303
+        (entry,) = written(desk)
+        assert entry.list_entry is not None
+        assert entry.list_entry.values == ["device2"]
+
+
 def test_an_override_waits_for_a_second_person_and_a_block_does_not(desk: Console) -> None:
     mira = desk.logged_in("mira")
     form = {"field": "customer_id", "days": "1", "reason": "travels", "up_to": "400", "list": "x"}
@@ -129,11 +155,16 @@ def test_an_analyst_approves_nothing_and_sets_no_lever(desk: Console) -> None:
 def test_a_rules_page_counts_the_cases_on_which_it_fired(desk: Console) -> None:
     mira = desk.logged_in("mira")
     write(mira, **RULE, status="live")
-    scored = "2027-01-15T07:00:00Z"
     for number, names in ((80, ["night@1"]), (81, ["nightly@1"]), (82, ["night@1", "night@2"])):
-        desk.topics.append("alerts", "c", raw(alert(number, rules=names, scored_at=scored)))
+        desk.topics.append("alerts", "c", raw(alert(number, rules=names)))
+        told = decision(number, rules=names, alert_id=case_id(number), action="review")
+        desk.topics.append("decisions", "c", raw(told))
+    desk.topics.append("decisions", "c", raw(decision(83, rules_shadow=["night@1"])))
+    desk.topics.append("labels", "k", raw(label(83, "unauthorised")))
     desk.settle()
-    assert "fired 2 times" in mira.get("/controls/night").text
+    live, shadow = re.findall(r'<th scope="row">(?:live|shadow)</th>(.*)</tr>', mira.get("/controls/night").text)
+    assert re.findall(r">(\d+)<", live) == ["2", "2", "0", "0"], "payments, cases, frauds, good"
+    assert re.findall(r">(\d+)<", shadow) == ["1", "0", "1", "0"], "a fraud that was allowed"
 
 
 @pytest.mark.parametrize("kind", ["rule", "list_entry", "condition", "policy"])

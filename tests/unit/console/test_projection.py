@@ -17,12 +17,12 @@ from fraud.contracts.cases import CaseEvent, blind_case_id
 from fraud.contracts.inbound import Label
 from fraud.privacy.card_numbers import tokeniser
 from fraud.privacy.pseudonyms import Pseudonyms
-from tests.support.console_events import TOPICS, act, alert, case_id, decision, payment, raw
+from tests.support.console_events import TOPICS, act, alert, case_id, decision, payment, projection_of, raw
 from tests.support.memory_topics import MemoryTopics
 
 
 def projection(connection: sqlite3.Connection, payments: Payments | None = None) -> Projection:
-    return Projection(connection, TOPICS, payments or Payments(), blind_share=0.5, review_minutes=5.0)
+    return projection_of(connection, payments or Payments())
 
 
 def follower(connection: sqlite3.Connection, log: MemoryTopics, made: Projection | None = None) -> Follower:

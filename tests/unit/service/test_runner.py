@@ -142,6 +142,53 @@ def test_a_commit_of_unknown_fate_neither_loses_nor_doubles(faults: list[str]) -
     assert registry.get_sample_value("fraud_transactions_retried_total") == len(faults)
 
 
+def positions_at_each_batch(running: Service, broker: MemoryBroker) -> list[int | None]:
+    """What was committed whenever a batch began to be scored; filled while the service runs."""
+    seen: list[int | None] = []
+    process = running.pipeline.process
+
+    def watched(*args: object, **options: object) -> object:
+        seen.append(broker.positions.get(0))
+        return process(*args, **options)  # type: ignore[arg-type]
+
+    running.pipeline.process = watched  # type: ignore[method-assign, assignment]
+    return seen
+
+
+def test_where_as_much_waits_the_next_batch_is_scored_while_one_is_committed() -> None:
+    broker = filled(35)
+    running, _ = service(broker, batch=10)
+    seen = positions_at_each_batch(running, broker)
+    run_until(running, all_done(broker))
+    assert seen == [None, None, 10, 30]  # 25, 15, 5 and 0 waited
+    assert crcs(broker) == undisturbed()
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+def test_what_was_scored_meanwhile_is_left_to_whoever_took_the_partition_over(fault: str) -> None:
+    broker = filled(40, partitions=2)
+    running, _ = service(broker, batch=5)
+    other, _ = service(broker, batch=5, instance="two")
+    process, moments = running.pipeline.process, []
+
+    def watched(*args: object, **options: object) -> object:
+        if broker.positions == {} and len(running.pipeline.partitions) == 2:
+            result = process(*args, **options)  # type: ignore[arg-type]
+            if running.runner._committer._commit is not None:  # the second batch: the first is under way
+                broker.faults[:] = [fault]  # type: ignore[list-item]
+                broker.join("two")
+                moments.append("taken over")
+            return result
+        return process(*args, **options)  # type: ignore[arg-type]
+
+    running.pipeline.process = watched  # type: ignore[method-assign, assignment]
+    run_until(running, lambda: broker.positions.get(0) == 20)
+    assert moments == ["taken over"]
+    assert broker.positions.get(1, 0) == 0
+    run_until(other, all_done(broker))
+    assert sorted(scored(broker)) == sorted(f"t{i}" for i in range(40))
+
+
 def test_a_new_instance_goes_on_with_the_same_features() -> None:
     broker = filled(20)
     first, _ = service(broker)
@@ -388,9 +435,10 @@ def test_a_shadow_is_written_down_and_never_alerts() -> None:
 def test_models_are_swapped_between_two_batches() -> None:
     broker, models = filled(30), FixedModels(AmountModel(1))
     running, _ = service(broker, models=models)
+    batches = positions_at_each_batch(running, broker)
 
     def turn() -> bool:
-        if broker.positions.get(0, 0) >= 10:
+        if batches:
             models.models = FixedModels(AmountModel(2)).models
         return all_done(broker)()
 
@@ -568,11 +616,11 @@ def test_messages_that_the_broker_will_never_take_stop_the_service_with_the_topi
     running, _ = service(broker)
     unready: list[str | None] = []
 
-    def commit(_: object) -> object:
+    def publish(*_: object) -> object:
         unready.append(running.health.unready)
         raise Refused("dlq refuses messages (MessageSizeTooLargeError), the largest of 1048700 bytes")
 
-    running.runner._log.commit = commit  # type: ignore[method-assign, assignment]
+    running.runner._log._publish = publish  # type: ignore[attr-defined]
     running.stop.wait = lambda _: None  # type: ignore[method-assign, assignment]
     with pytest.raises(Misconfigured, match=r"dlq refuses .* 1048700 bytes; refused 5 times") as stopped:
         run_until(running, lambda: False)

@@ -99,7 +99,7 @@ def test_promotion_interrupted_before_serving_json_is_completed_by_a_second_call
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(registry, "_write_slots", die)
+        patch.setattr(registry, "write_slots", die)
         with pytest.raises(KeyboardInterrupt):
             registry.promote(tmp_path, version, reason="", at=AT)
     with pytest.raises(InvalidBundle):

@@ -1,0 +1,1 @@
+"""Drafts of controls judged on past payments, as the log still has them."""
