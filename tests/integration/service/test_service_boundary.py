@@ -135,7 +135,7 @@ def test_positions_are_committed_with_the_leaders_epoch_and_taken_up_with_it(mak
     began = time.monotonic()
     while not log.poll(0.2):
         assert time.monotonic() - began < SECONDS
-    log.commit([Output(0, None, 1, (Messages(Channel.ALERTS, [b"k"], [b"v"]),))])
+    log.commit([Output(0, None, 1, (Messages(Channel.ALERTS, [b"k"], [b"v"]),))]).result()
     assert log.committed(0) == 1
     assert log._group._committed[0].leader_epoch == 0
     log.resume(0, 1)
@@ -158,7 +158,7 @@ def test_messages_that_the_broker_will_never_take_are_refused_with_the_topic_and
     assert log.committed(0) is None
     letter = Messages(Channel.DEAD_LETTERS, [b"key"], [bytes(5_000)], [[("reason", b"too_large")]])
     with pytest.raises(Refused, match=r"dead_letters-\w+ refuses messages .* largest of 5003 bytes"):
-        log.commit([Output(0, None, 1, (letter,))])
+        log.commit([Output(0, None, 1, (letter,))]).result()
     log.recover()
     assert log.committed(0) is None
 

@@ -73,7 +73,7 @@ def test_records_are_polled_and_committed(secured: LocalBroker) -> None:
         if client.assignment().epoch != epoch and client.assignment().partitions:
             epoch = client.assignment().epoch
             client.resume(0, client.committed(0) or 0)
-    client.commit([Output(0, None, 1, (Messages(Channel.ALERTS, [b"k"], [b"v"]),))])
+    client.commit([Output(0, None, 1, (Messages(Channel.ALERTS, [b"k"], [b"v"]),))]).result()
     assert client.committed(0) == 1
     client.close()
 
