@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from fraud.models.bundle import BLESSED, MANIFEST
 from fraud.models.serving import SERVING, Slot
 from runtime.model_registry import RegistryError, read_slots, rollback
 
@@ -62,14 +63,14 @@ def versions_in(folder: Path, newest: int) -> list[dict[str, Any]]:
     numbers = sorted((int(path.name) for path in folder.glob("[0-9]*") if path.name.isdigit()), reverse=True)
     found = []
     for number in numbers[:newest]:
-        manifest = _read(folder / str(number) / "manifest.json")
+        manifest = _read(folder / str(number) / MANIFEST)
         roles = [role for role in ("champion", "shadow") if any(getattr(slot, role) == number for slot in slots)]
         found.append(
             {
                 "version": number,
                 "created_at": manifest.get("created_at", ""),
                 "strategy": manifest.get("strategy", ""),
-                "blessed": (folder / str(number) / "BLESSED").is_file(),
+                "blessed": (folder / str(number) / BLESSED).is_file(),
                 "roles": roles,
             }
         )
@@ -98,11 +99,8 @@ def rolled_back(folder: Path, features: str, champion: int, *, reason: str, at: 
     Raises:
         RegistryError: another one serves by now than the page showed, or there is nobody to put back.
     """
-    slot = slots_in(folder).get(features)
-    if slot is None or slot.champion != champion:
-        raise RegistryError("another version serves by now: look at the page again")
     try:
-        return rollback(folder, features, reason=reason, at=at.isoformat(timespec="seconds"))
+        return rollback(folder, features, reason=reason, at=at.isoformat(timespec="seconds"), failed=champion)
     except OSError as error:
         raise RegistryError(f"{error.filename} cannot be written: {error.strerror}") from None
 

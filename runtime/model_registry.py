@@ -43,20 +43,31 @@ def read_slots(root: Path) -> Serving:
         raise RegistryError(f"{path} is broken ({error.error_count()} errors): restore it from a copy") from None
 
 
-def rollback(root: Path, features_fingerprint: str, *, reason: str, at: str) -> tuple[int, int]:
+def rollback(
+    root: Path, features_fingerprint: str, *, reason: str, at: str, failed: int | None = None
+) -> tuple[int, int]:
     """Puts the former champion back; the one that failed keeps a note and is not put back by later rollbacks.
+
+    Args:
+        root: the model directory.
+        features_fingerprint: whose champion.
+        reason: why, for the note.
+        at: ISO 8601.
+        failed: the champion that somebody looked at; None takes whichever serves.
 
     Returns:
         (the version that failed, the version that serves now).
 
     Raises:
-        RegistryError: nothing was promoted, or there is no former champion left.
+        RegistryError: nothing was promoted, another one than `failed` serves by now, or no former champion is left.
     """
     with locked(root):
         slots = dict(read_slots(root).root)
         slot = slots.get(features_fingerprint)
         if slot is None:
             raise RegistryError(f"{root / SERVING} names no champion for features {features_fingerprint}")
+        if failed not in {None, slot.champion}:
+            raise RegistryError(f"version {slot.champion} serves by now, not {failed}: look again")
         usable = [n for n in slot.previous if (root / str(n) / BLESSED).is_file()]
         if not usable:
             raise RegistryError(f"no former champion of version {slot.champion} is left in {root}: promote another")

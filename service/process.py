@@ -1,6 +1,5 @@
 """The set-up of this process: what it need not import, and how often Python interrupts it."""
 
-import ctypes
 import gc
 import os
 import sys
@@ -10,19 +9,8 @@ SWITCH_SECONDS: Final = 0.0005
 """How long a thread keeps the interpreter when others wait. A batch passes between threads several times; while a model
 is loaded in the background, each time would cost Python's default of 5 ms."""
 
-COLLECT_AFTER: Final = 500_000
-"""New objects after which Python looks for cycles among them: more than two batches of the usual size make, of which
-one is being committed."""
-
-M_TRIM_THRESHOLD: Final = -1
-M_MMAP_THRESHOLD: Final = -3
-"""glibc's names of what `mallopt` sets, see mallopt(3)."""
-
-KEPT_BYTES: Final = 256 << 20
-"""Free memory that the process keeps instead of giving it back after each batch, only to ask for it again."""
-
-MAPPED_BYTES: Final = 32 << 20
-"""Allocations from here on are given back at once; the largest that glibc takes."""
+COLLECT_AFTER: Final = 200_000
+"""New objects after which Python looks for cycles among them: more than a batch of the usual size makes."""
 
 
 def prepare_tensorflow() -> None:
@@ -49,12 +37,3 @@ def tune_for_scoring() -> None:
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
     sys.setswitchinterval(SWITCH_SECONDS)
-    _keep_memory()
-
-
-def _keep_memory() -> None:
-    """Has the allocator keep what a batch frees: fresh pages cost a fault each, on virtual machines many µs."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's own: other C libraries have none
-    if mallopt is not None:
-        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
-        mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)

@@ -1,4 +1,8 @@
-"""The loop: poll, process, commit; and what happens around it when ownership, the broker or the model changes."""
+"""The loop: poll, process, commit; and what happens around it when ownership, the broker or the model changes.
+
+Both halves of a batch's life stand here, the loop that scores it and the committer that publishes it beside the next
+one: what is in doubt for one of them concerns the other.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -190,11 +194,10 @@ class Runner:
         unscored = suspects.unscored(share)
         try:
             result = self._pipeline.process(share, self._models.current(), self._clock.now_us(), unscored=unscored)
-        except ServiceError:
-            self._committer.finish()  # what came before it is committed
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, a record may be behind it
-            self._committer.finish()
+        except Exception as error:  # whatever it is, a record may be behind it
+            self._committer.finish()  # what came before is committed
+            if isinstance(error, ServiceError):
+                raise
             # What fails without being scored fails in the history, and would in every later replay: no way around it.
             self._failed(share, error, forgive=self._set_aside and unscored is None)
             return

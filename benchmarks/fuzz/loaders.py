@@ -23,6 +23,7 @@ from fraud.models.bundle import MANIFEST, checksum
 from fraud.models.serving import SERVING
 from fraud.money import Rates
 from local.testbed.bundles import AMOUNT, fingerprint, serve, write_bundle
+from runtime import model_registry
 from service.adapters.model_directory import ModelDirectory
 from service.adapters.snapshots import SnapshotDirectory
 from service.bootstrap import decoder, domain, expected
@@ -217,7 +218,7 @@ class Models:
             shutil.copy(source, new)
             self._look(lambda: new.replace(self.root / SERVING))
             self._back()
-        slots = registry.read_slots(folder).root
+        slots = model_registry.read_slots(folder).root
         return {name: slot.champion for name, slot in slots.items()}
 
     def _back(self) -> None:

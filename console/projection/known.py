@@ -4,16 +4,15 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Final, get_args
+from typing import Final
 
 import msgspec
 
-from fraud.contracts.inbound import LabelSource, Verdict
+from fraud.contracts.inbound import Verdict
+from fraud.contracts.label_precedence import Precedence, standing
 
 NEWEST: Final = 20_000
 """Labelled payments by which versions are judged."""
-
-_RANK: Final = {source: rank for rank, source in enumerate(get_args(LabelSource))}
 
 
 def decisions(connection: sqlite3.Connection, transaction_ids: Sequence[str]) -> dict[str, tuple[float, str]]:
@@ -33,7 +32,7 @@ def verdicts(connection: sqlite3.Connection, transaction_ids: Sequence[str]) -> 
         " (SELECT value FROM json_each(?)) ORDER BY transaction_id",
         (_listed(transaction_ids),),
     )
-    return {name: _standing(list(labels))["verdict"] for name, labels in groupby(rows, lambda row: row[0])}
+    return {name: standing(list(labels), _precedence)["verdict"] for name, labels in groupby(rows, lambda row: row[0])}
 
 
 def realised(connection: sqlite3.Connection) -> dict[int, dict[str, float]]:
@@ -60,10 +59,8 @@ def _shares(count: Counter[str]) -> dict[str, float]:
     return {figure: count["both"] / count[whole] for figure, whole in parts.items() if count[whole]}
 
 
-def _standing(labels: list[sqlite3.Row]) -> sqlite3.Row:
-    superseded = {label["supersedes"] for label in labels if label["supersedes"] != label["label_id"]}
-    left = [label for label in labels if label["label_id"] not in superseded] or labels
-    return min(left, key=lambda label: (_RANK[label["source"]], -label["occurred_us"], label["label_id"]))
+def _precedence(label: sqlite3.Row) -> Precedence:
+    return Precedence(label["label_id"], label["supersedes"], label["source"], label["occurred_us"])
 
 
 def _listed(texts: Sequence[str]) -> str:

@@ -13,13 +13,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fraud.models.bundle import InvalidBundle
 from runtime.errors import Misconfigured
+from runtime.model_registry import RegistryError
 from runtime.platform_file import PLATFORM, read_platform
 from runtime.settings import revealed
 from training.data.errors import (
     InvalidDataset,
 )
 from training.data.importing.mapping import InvalidMapping
-from training.registry.versions import RegistryError
 from training.settings import load_settings
 
 if TYPE_CHECKING:

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from fraud.models.bundle import read_manifest
+from runtime import model_registry
+from runtime.model_registry import RegistryError
 from training.commands.console import (
     FILE,
     TIME,
@@ -20,7 +22,7 @@ from training.commands.console import (
     seed_option,
 )
 from training.registry import versions as registry
-from training.registry.versions import RegistryError, Version
+from training.registry.versions import Version
 
 
 def _now() -> str:
@@ -116,11 +118,11 @@ def promote_command(
 def rollback_command(*, root: Path, features: str | None, reason: str, as_json: bool) -> None:
     """Put the former champion back."""
     with one_line_errors():
-        fingerprints = sorted(registry.read_slots(root).root)
+        fingerprints = sorted(model_registry.read_slots(root).root)
         if features is None and len(fingerprints) != 1:
             known = ", ".join(fingerprints) or "none"
             raise RegistryError(f"--features is needed: {root} serves features {known}")
-        failed, back = registry.rollback(root, features or fingerprints[0], reason=reason, at=_now())
+        failed, back = model_registry.rollback(root, features or fingerprints[0], reason=reason, at=_now())
     document: dict[str, object] = {"failed": failed, "champion": back, "reason": reason}
     _say(as_json, document, f"version {back} is champion again in {root}, version {failed} is not")
 

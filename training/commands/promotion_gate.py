@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from runtime.model_registry import RegistryError
 from training.commands.console import bundle_key, to_us
 from training.commands.target import known_from
 from training.data.dataset import Dataset
@@ -23,7 +24,6 @@ from training.modelling.inputs import kinds_of, labels_beside
 from training.modelling.trees.boosting import FEW_LABELS, booster_logits, fit_booster
 from training.registry import versions as registry
 from training.registry.learnt import Learnt
-from training.registry.versions import RegistryError
 
 
 def ask_gate(

@@ -13,7 +13,9 @@ import structlog
 
 from fraud.contracts.outbound import Announcement
 from fraud.timestamps import to_datetime
+from runtime import model_registry
 from runtime.errors import Unavailable
+from runtime.model_registry import RegistryError
 from training.data.errors import (
     InvalidDataset,
 )
@@ -35,7 +37,6 @@ from training.loop.training_run import Trainer, fingerprint_of
 from training.loop.triggers import due
 from training.registry import versions as registry
 from training.registry.learnt import read_delay
-from training.registry.versions import RegistryError
 
 log = structlog.get_logger()
 
@@ -289,7 +290,7 @@ class Loop:
             return move.version
         back = registry.champion(root, self.features)
         if back is None or back == move.former:
-            _, back = registry.rollback(root, self.features, reason=move.reason, at=at)
+            _, back = model_registry.rollback(root, self.features, reason=move.reason, at=at)
         self.metrics.runs.labels(Decision.ROLLBACK).inc()
         log.warning("rolled back", version=move.former, champion=back, reason=move.reason)
         return back

@@ -11,6 +11,7 @@ import numpy as np
 from fraud.decisions.policy import Policy
 from fraud.features.encoder import features_fingerprint
 from fraud.features.risk_tables import RiskTables
+from runtime.model_registry import RegistryError
 from training.data.dataset import FRAUD, Dataset
 from training.data.feature_context import FeatureContext
 from training.data.replayed_stream import count_risk, from_stream
@@ -30,7 +31,6 @@ from training.modelling.strategies import STRATEGIES
 from training.modelling.train_loop import Progress, quiet
 from training.registry import versions as registry
 from training.registry.learnt import read_delay
-from training.registry.versions import RegistryError
 
 
 @dataclass(frozen=True, slots=True)

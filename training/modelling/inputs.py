@@ -10,6 +10,7 @@ from fraud.features.catalogue import spec_of
 from fraud.features.platform import STANDARD, Platform
 from fraud.features.risk_tables import RiskTables
 from fraud.models.bundle import BASE, InvalidBundle, read_manifest, verify_files
+from runtime.model_registry import RegistryError
 from training.data.dataset import (
     Dataset,
 )
@@ -22,7 +23,7 @@ from training.data.sample import Floats, Sample, some_rows
 from training.labels.delay import DelayCurve, Reports
 from training.modelling.base import Base, load_base
 from training.modelling.columns.matched import in_columns
-from training.registry.versions import RegistryError, find, versions
+from training.registry.versions import find, versions
 
 LABELS: str = "labels.parquet"
 

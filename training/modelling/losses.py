@@ -25,6 +25,12 @@ def logit_distance(logits: tf.Tensor, teacher: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.where(error < 1.0, 0.5 * error * error, error - 0.5))
 
 
+def masked_mean(values: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    """Mean of the values that count, both of one shape; 0 where none does."""
+    weight = tf.cast(counted, tf.float32)
+    return tf.reduce_sum(values * weight) / tf.maximum(tf.reduce_sum(weight), 1.0)
+
+
 def l2_sp(weights: Sequence[tf.Variable], start: Sequence[tf.Tensor], strength: float) -> tf.Tensor:
     """½ strength · Σ ‖w − w⁰‖²: pulls towards the pre-trained weights instead of towards zero.
 

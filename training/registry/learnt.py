@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fraud.models.bundle import LEARNT, InvalidBundle, Manifest, checksum, read_manifest
+from runtime.model_registry import RegistryError
 from training.data.dataset import Dataset
 from training.data.errors import InvalidDataset
 from training.data.sample import MIN_FRAUDS
 from training.labels.delay import DelayCurve
-from training.registry.versions import RegistryError, find, versions
+from training.registry.versions import find, versions
 
 Ids = npt.NDArray[np.uint64]
 

@@ -1,11 +1,8 @@
-"""The model directory: versions in it, which one serves, and the few moves between them.
+"""The model directory: versions in it, and the moves that training makes; see `runtime.model_registry` for the slots.
 
 Layout and manifest are those of `fraud.models.bundle`. Every move leaves the directory whole at each instant: folders
 are renamed, `serving.json` is replaced, both under one lock that the system releases when its holder dies. Nothing is
 loaded here, so TensorFlow is not needed.
-
-`serving.json` keeps, beside champion and shadow, the former champions (`previous`, newest first): rolling back is then
-one replacement of one file.
 """
 
 import json
@@ -21,29 +18,7 @@ from typing import Final
 from fraud.models.bundle import BLESSED, InvalidBundle, Manifest, read_manifest, verify_files
 from fraud.models.serving import AREAS, Area, Serving, Slot, area_folder, find_version
 from runtime.files import sync, sync_tree, write_json
-from runtime.model_registry import ROLLED_BACK, RegistryError, locked, read_slots, rollback, write_slots
-
-__all__ = [
-    "REFUSED",
-    "ROLLED_BACK",
-    "RegistryError",
-    "Version",
-    "blessed_at",
-    "champion",
-    "drop_shadow",
-    "find",
-    "former",
-    "locked",
-    "next_version",
-    "promote",
-    "prune",
-    "publish",
-    "read_slots",
-    "refuse",
-    "rollback",
-    "versions",
-    "workspace",
-]
+from runtime.model_registry import ROLLED_BACK, RegistryError, locked, read_slots, write_slots
 
 REFUSED: Final = "REFUSED.json"
 TEMPORARY: Final = ".new-"

@@ -19,11 +19,11 @@ from local.demo.outputs import IDLE_SECONDS, OutputMissing, Outputs, Reader, Top
 from local.ports import free_port
 from local.programs import service_command
 from local.service_process import ServiceProcess
+from runtime import model_registry
 from runtime.kafka.client import Cluster, open_producer
 from training.loop.announce import KafkaAnnouncer
 from training.loop.program import connect
 from training.loop.runner import Loop, Turn
-from training.registry import versions as registry
 from training.settings import load_settings
 
 Say = Callable[[str], None]
@@ -94,7 +94,7 @@ def run_scenario(
             traffic.skip_alerts(reader.outputs.alerts)
             for day in range(scenario.live, scenario.days, scenario.step):
                 since, now = now, scenario.at(min(day + scenario.step, scenario.days))
-                slot = registry.read_slots(loop.trainer.root).root[loop.features]
+                slot = model_registry.read_slots(loop.trainer.root).root[loop.features]
                 traffic.send_payments(since, now, swapped=partial(serves, service, slot))
                 wait(reader, service, traffic.sent)
                 traffic.review(reader.outputs.alerts)

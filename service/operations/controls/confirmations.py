@@ -18,7 +18,7 @@ from fraud.contracts.controls import Control, ListEntry
 from fraud.contracts.inbound import Label, LabelSource
 from fraud.decoding.batch import UInt64s, hash_id
 from fraud.decoding.structs import TransactionEvent
-from service.operations.controls.label_verdicts import standing
+from service.operations.controls.label_verdicts import standing_label
 
 LIST: Final = "confirmed"
 AUTHOR: Final = "follow-labels"
@@ -120,7 +120,7 @@ class Confirmations:
         """
         found: list[Control] = []
         for transaction in list(self._open):
-            label = standing(list(self._labels[transaction].values()))
+            label = standing_label(self._labels[transaction].values())
             until = label.received_at + self._listed.lasts
             control_id = entry_id(transaction)
             present = current.get(control_id)

@@ -1,13 +1,12 @@
 """What labels say of payments, for a backtest: the verdict that stands of each, in whatever order labels came."""
 
 from collections.abc import Iterable
-from typing import Final, get_args
 
 from pydantic import ValidationError
 
-from fraud.contracts.inbound import Label, LabelSource, Verdict
-
-_RANK: Final = {source: rank for rank, source in enumerate(get_args(LabelSource))}
+from fraud.contracts.inbound import Label, Verdict
+from fraud.contracts.label_precedence import Precedence, standing
+from fraud.timestamps import to_us
 
 
 def verdicts(values: Iterable[bytes | None]) -> dict[str, Verdict]:
@@ -25,11 +24,12 @@ def verdicts(values: Iterable[bytes | None]) -> dict[str, Verdict]:
     held: dict[str, list[Label]] = {}
     for label in labels.values():
         held.setdefault(label.transaction_id, []).append(label)
-    return {transaction: standing(own).verdict for transaction, own in held.items()}
+    return {transaction: standing_label(own).verdict for transaction, own in held.items()}
 
 
-def standing(labels: list[Label]) -> Label:
+def standing_label(labels: Iterable[Label]) -> Label:
     """The one of a payment's labels that decides."""
-    superseded = {label.supersedes for label in labels if label.supersedes != label.label_id}
-    left = [label for label in labels if label.label_id not in superseded] or labels  # a ring supersedes nothing
-    return min(left, key=lambda label: (_RANK[label.source], -label.occurred_at.timestamp(), label.label_id))
+    return standing(
+        list(labels),
+        lambda label: Precedence(label.label_id, label.supersedes, label.source, to_us(label.occurred_at)),
+    )

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from training.modelling.encoder import Encoding
+from training.modelling.losses import masked_mean
 from training.modelling.network import FraudNet, build_auxiliary
 
 BUCKETS: Final = 16
@@ -46,7 +47,7 @@ class Reconstruction:
             if name in self.decoders:
                 x = tf.gather(features, columns.astype(np.int32), axis=1)
                 counts = tf.gather(hidden, columns.astype(np.int32), axis=1) & ~tf.math.is_nan(x) & asked
-                parts[name] = _mean(wanted(self.decoders[name](h), x, self.encoding), counts)
+                parts[name] = masked_mean(wanted(self.decoders[name](h), x, self.encoding), counts)
         return tf.add_n(list(parts.values()))
 
 
@@ -71,8 +72,3 @@ def _categories(guess: tf.Tensor, x: tf.Tensor, _encoding: Encoding) -> tf.Tenso
 
 
 _LOSSES: Final = {"numbers": _numbers, "flags": _flags, "categories": _categories}
-
-
-def _mean(values: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
-    weight = tf.cast(counts, tf.float32)
-    return tf.reduce_sum(values * weight) / tf.maximum(tf.reduce_sum(weight), 1.0)

@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from fraud.features.encoder import SPEC
 from training.data.sample import Floats
+from training.modelling.losses import masked_mean
 
 AMOUNT_BANDS: Final = 16
 CATEGORIES: Final = 16
@@ -109,7 +110,7 @@ def surprise(logits: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
 
 def next_event_loss(logits: Mapping[str, tf.Tensor], classes: Mapping[str, tuple[tf.Tensor, tf.Tensor]]) -> tf.Tensor:
     """Σ over heads of the mean surprise of the rows that answer."""
-    return tf.add_n([_mean(surprise(logits[head], chosen), known) for head, (chosen, known) in classes.items()])
+    return tf.add_n([masked_mean(surprise(logits[head], chosen), known) for head, (chosen, known) in classes.items()])
 
 
 def declined_class(declined: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -120,8 +121,3 @@ def declined_class(declined: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 def _band(x: tf.Tensor, edges: Sequence[float] | npt.NDArray[np.float32]) -> tf.Tensor:
     return tf.reduce_sum(tf.cast(x[:, None] > np.asarray(edges, np.float32), tf.int32), axis=1)
-
-
-def _mean(values: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
-    weight = tf.cast(known, tf.float32)
-    return tf.reduce_sum(values * weight) / tf.maximum(tf.reduce_sum(weight), 1.0)

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from fraud.contracts.outbound import Announcement
+from runtime import model_registry
 from runtime.errors import Unavailable
 from runtime.event_tables import to_json
 from tests.support.published_models import publish
@@ -195,11 +196,11 @@ def test_with_probation_an_accepted_version_shadows_and_is_dropped_when_nothing_
     shop.loop().turn(NOW)
     shop.label(range(5, 9), first=5)
     shop.loop().turn(NOW + DAY)
-    slot = registry.read_slots(shop.trainer.root).root[shop.loop().features]
+    slot = model_registry.read_slots(shop.trainer.root).root[shop.loop().features]
     assert (slot.champion, slot.shadow) == (1, 2)
     assert shop.said.all[-1].type == "shadow"
     shop.loop().turn(NOW + 4 * DAY)
-    assert registry.read_slots(shop.trainer.root).root[shop.loop().features].shadow is None
+    assert model_registry.read_slots(shop.trainer.root).root[shop.loop().features].shadow is None
     assert load_state(tmp_path).probation is None
 
 
@@ -289,7 +290,7 @@ def test_a_new_champion_that_floods_the_analysts_goes_back_by_itself_and_this_is
     shop.label(range(5, 9), first=5)
     shop.loop().turn(NOW + DAY)
     assert shop.champion == 2
-    slot = registry.read_slots(shop.trainer.root).root[shop.loop().features]
+    slot = model_registry.read_slots(shop.trainer.root).root[shop.loop().features]
     assert slot.shadow == 1  # the former champion watches
     decided(shop, version=1, flagged=6)
     decided(shop, version=2, flagged=120, first=600, shadow=1)
@@ -361,7 +362,7 @@ def test_a_crash_within_a_rollback_is_made_good_and_announced(
     shop = flooded(Shop(tmp_path, watch=3 * DAY))
     shop.loop().turn(NOW + DAY)
     flood(shop)
-    rollback = registry.rollback
+    rollback = model_registry.rollback
 
     def dying(*args: object, **options: object) -> None:
         if not before:
@@ -369,7 +370,7 @@ def test_a_crash_within_a_rollback_is_made_good_and_announced(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(registry, "rollback", dying)
+        patch.setattr(model_registry, "rollback", dying)
         with pytest.raises(KeyboardInterrupt):
             shop.loop().turn(NOW + 2 * DAY)
     shop.loop().turn(NOW + 2 * DAY + HOUR_US)

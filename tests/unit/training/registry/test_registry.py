@@ -11,8 +11,9 @@ import pytest
 
 from fraud.models.bundle import BLESSED, REQUIRED, InvalidBundle, Manifest, verify, write_manifest
 from fraud.models.serving import Area, read_serving
+from runtime import model_registry
+from runtime.model_registry import RegistryError
 from training.registry import versions as registry
-from training.registry.versions import RegistryError
 
 AT = "2026-01-01T00:00:00+00:00"
 FEATURES = "f" * 16
@@ -68,13 +69,15 @@ def test_numbers_are_unique_over_all_areas(tmp_path: Path) -> None:
 def test_rollback_returns_to_the_former_champion_and_marks_the_failed_one(tmp_path: Path) -> None:
     for _ in range(3):
         registry.promote(tmp_path, publish(tmp_path), reason="better", at=AT)
-    assert registry.rollback(tmp_path, FEATURES, reason="hit rate fell", at=AT) == (3, 2)
-    assert registry.rollback(tmp_path, FEATURES, reason="again", at=AT) == (2, 1)
+    assert model_registry.rollback(tmp_path, FEATURES, reason="hit rate fell", at=AT) == (3, 2)
+    assert model_registry.rollback(tmp_path, FEATURES, reason="again", at=AT) == (2, 1)
     assert registry.champion(tmp_path, FEATURES) == 1
     notes = {v.version: v.note for v in registry.versions(tmp_path)}
     assert notes[3] == "rolled back: hit rate fell"
+    with pytest.raises(RegistryError, match="version 1 serves by now, not 2"):
+        model_registry.rollback(tmp_path, FEATURES, reason="", at=AT, failed=2)
     with pytest.raises(RegistryError, match="no former champion"):
-        registry.rollback(tmp_path, FEATURES, reason="", at=AT)
+        model_registry.rollback(tmp_path, FEATURES, reason="", at=AT)
 
 
 def test_a_shadow_needs_a_champion_and_leaves_the_champion_alone(tmp_path: Path) -> None:
@@ -116,7 +119,7 @@ def test_what_must_not_serve_is_refused_and_nothing_changes(tmp_path: Path, what
         (tmp_path / "candidates" / str(version) / "policy.json").write_text("other", encoding="utf-8")
     with pytest.raises(RegistryError):
         registry.promote(tmp_path, version + (what == "absent"), reason="", at=AT)
-    assert registry.read_slots(tmp_path).root == {}
+    assert model_registry.read_slots(tmp_path).root == {}
 
 
 def test_with_a_key_only_what_was_exported_under_it_is_promoted(tmp_path: Path) -> None:
@@ -125,7 +128,7 @@ def test_with_a_key_only_what_was_exported_under_it_is_promoted(tmp_path: Path) 
     for version, other in ((unsigned, key), (signed, "another key of length")):
         with pytest.raises(RegistryError, match="FRAUD_BUNDLE_KEY"):
             registry.promote(tmp_path, version, reason="", at=AT, key=other)
-    assert registry.read_slots(tmp_path).root == {}
+    assert model_registry.read_slots(tmp_path).root == {}
     registry.promote(tmp_path, signed, reason="", at=AT, key=key)
     assert registry.champion(tmp_path, FEATURES) == signed
 
@@ -178,7 +181,7 @@ def test_two_trainers_at_once_do_not_corrupt_the_directory(tmp_path: Path) -> No
     trainers = [subprocess.Popen([sys.executable, "-c", PUBLISHER, str(tmp_path)]) for _ in range(2)]
     assert [trainer.wait() for trainer in trainers] == [0, 0]
     assert [v.version for v in registry.versions(tmp_path)] == list(range(1, 17))
-    slot = registry.read_slots(tmp_path).root[FEATURES]
+    slot = model_registry.read_slots(tmp_path).root[FEATURES]
     assert sorted({slot.champion, *slot.previous}) == list(range(1, 17))
 
 
