@@ -43,6 +43,7 @@ class Acts:
         now_us: the wall clock, µs.
         claim_seconds: how long a claim holds.
         blind_share: with which blind cases were drawn.
+        draws: which of the cases that are handed out are blind; the seed is no secret.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Acts:
         now_us: Callable[[], int],
         claim_seconds: int,
         blind_share: float,
+        draws: random.Random,
     ) -> None:
         self._readers = readers
         self._follower = follower
@@ -63,6 +65,7 @@ class Acts:
         self._now_us = now_us
         self._claim_seconds = claim_seconds
         self._blind_share = blind_share
+        self._draws = draws
 
     def do(self, kind: str, case_id: str, by: str, version: int, **fields: object) -> Refused | None:
         """One act on a case as its page showed it; None: it counts.
@@ -109,7 +112,7 @@ class Acts:
 
     def claim_next(self, by: str, filters: Filters) -> str | None:
         """Claims the worthiest free case, or now and then a blind one; None: there is none."""
-        blind_first = random.randrange(BLIND_ONE_IN) == 0  # noqa: S311 - which slot is blind is no secret
+        blind_first = self._draws.randrange(BLIND_ONE_IN) == 0
         with self._readers.view() as connection:
             now_us = self._now_us()
             blind = candidates(connection, filters, by, now_us, kind="blind")

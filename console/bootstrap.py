@@ -1,6 +1,7 @@
 """Puts a console together: from settings, or from parts that a test brings."""
 
 import os
+import random
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -110,8 +111,9 @@ def make_site(
     past: Callable[[], LogReader],
     clock: SystemClock,
     registry: CollectorRegistry,
+    draws: random.Random,
 ) -> Site:
-    """All parts of a console; nothing runs yet. `past`: opens a reader of the transactions topic."""
+    """All parts of a console; nothing runs yet. `past`: opens a reader of the transactions topic, `draws`: of `Acts`."""
     follower = make_follower(settings, reader, writer, clock)
     readers = Readers(projection_file(settings))
     metrics = ConsoleMetrics(registry)
@@ -131,6 +133,7 @@ def make_site(
             now_us=clock.now_us,
             claim_seconds=int(settings.console_claim.total_seconds()),
             blind_share=settings.console_blind_share,
+            draws=draws,
         ),
         control_acts=ControlActs(controls, follower, topic=settings.controls_topic),
         backtests=Backtests(
@@ -203,6 +206,7 @@ def serve(settings: Settings) -> None:
             controls,
             past=lambda: KafkaReader(cluster, [settings.transactions_topic]),
             clock=clock,
+            draws=random.Random(),  # noqa: S311 - which slot is blind is no secret
             registry=registry,
         )
         follower = site.follower
