@@ -113,7 +113,10 @@ def make_site(
     registry: CollectorRegistry,
     draws: random.Random,
 ) -> Site:
-    """All parts of a console; nothing runs yet. `past`: opens a reader of the transactions topic, `draws`: of `Acts`."""
+    """All parts of a console; nothing runs yet.
+
+    `past` opens a reader of the transactions topic; `draws` are those of `Acts`.
+    """
     follower = make_follower(settings, reader, writer, clock)
     readers = Readers(projection_file(settings))
     metrics = ConsoleMetrics(registry)
